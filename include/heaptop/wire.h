@@ -1,0 +1,286 @@
+/*
+ * wire.h - the segment: what the agent publishes and everybody else reads.
+ *
+ * One file per process, <dir>/<pid>-<start time>.heaptop. All fields are
+ * little-endian and of fixed width; every offset counts from the start of the
+ * file. heaptop-wire(5) says the same in prose.
+ *
+ *   +--------+---------+------+-----------+-------------+------------------+
+ *   | header | control | turn | status[2] | ring        | names extents    |
+ *   | 4 KiB  | 4 KiB   | 4 KiB| 2 x 4 KiB | 64 B slots  | grow, never move |
+ *   +--------+---------+------+-----------+-------------+------------------+
+ *
+ * Nouns.
+ *   status   everything about one tick. There are two; `turn` says which one
+ *            is whole. The other one is being written.
+ *   ring     a log of 64-byte records. A record that is still the newest of
+ *            its site, or was at the last whole tick, is never overwritten:
+ *            the writer passes over it and only renumbers it. So one scan of
+ *            all slots holds every site's totals of the last whole tick.
+ *   names    an append-only log of strings, modules, frames and stacks. Ids
+ *            are the position within their kind, from 1; 0 is "none".
+ *
+ * How to read it.
+ *   1. Copy status[turn & 1]; if turn has moved meanwhile, copy again.
+ *   2. Read names up to names_bytes.
+ *   3. Scan every slot: keep, for each site, the record with the highest tick
+ *      not above status.tick. Then follow from status.head.
+ *   4. To follow: the slot of position p is p % ring_slots and holds sequence
+ *      p + 1. A higher sequence means the reader fell behind: scan again.
+ *   A record's tick orders the records of one site; the sequence does not,
+ *   since old records are renumbered.
+ *
+ * Trust. The reader copies before it checks and believes no offset, count or
+ * string. The agent believes nothing in the control page.
+ *
+ * Versions. A reader refuses another major. A higher minor only adds: record
+ * kinds and name kinds the reader skips, and fields in what was padding.
+ */
+#ifndef HEAPTOP_WIRE_H
+#define HEAPTOP_WIRE_H
+
+#include <stdint.h>
+
+#define WIRE_MAGIC	 UINT64_C(0x31706f7470616568) /* "heaptop1" */
+#define WIRE_MAJOR	 1
+#define WIRE_MINOR	 0
+#define WIRE_PAGE	 4096
+#define WIRE_SUFFIX	 ".heaptop"
+#define WIRE_COMMAND_MAX 1024
+#define WIRE_DIR_PREFIX	 "/dev/shm/heaptop-" /* then the user id */
+
+/* Where a block came from. Order is part of the format. */
+enum wire_domain {
+	WIRE_DOMAIN_MALLOC,
+	WIRE_DOMAIN_PYMEM_RAW,
+	WIRE_DOMAIN_PYMEM_MEM,
+	WIRE_DOMAIN_PYMEM_OBJECT,
+	WIRE_DOMAIN_MMAP,
+	WIRE_DOMAIN_COUNT,
+	WIRE_DOMAIN_MAX = 16, /* room in the status */
+};
+
+/* Why something is missing from the totals: X(NAME, sentence for people). */
+#define WIRE_LOST_LIST(X)                                                      \
+	X(REENTRANT, "allocations made inside a hook, by a signal handler")    \
+	X(SITES_FULL, "blocks of call sites beyond the table of sites")        \
+	X(LIVE_FULL, "blocks without room in the map of live blocks")          \
+	X(TOO_LARGE, "blocks of 256 GiB and more")                             \
+	X(NO_MEMORY, "events dropped because the agent got no memory")         \
+	X(SEGMENT_FULL, "sites not published: no room for the segment")        \
+	X(STACK_CUT, "stacks cut at the deepest depth that is kept")           \
+	X(STACK_NO_RULE, "stacks cut where no unwind rule was found")          \
+	X(STACK_BOUNDS, "stacks cut where they left the thread's stack")       \
+	X(PY_UNKNOWN, "interpreters of unknown version or build: native only") \
+	X(PY_FRAME, "Python stacks cut at a frame that made no sense")         \
+	X(PY_HOOKS_GONE, "Python allocators replaced by the program")          \
+	X(UNKNOWN_FREE, "frees of blocks from before the agent")               \
+	X(THREADS_FULL, "events of threads beyond the table of threads")       \
+	X(MMAP_FULL, "mappings beyond the table of mappings")
+
+#define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
+enum wire_lost {
+	WIRE_LOST_LIST(WIRE_LOST_ENUM_)
+	WIRE_LOST_COUNT,
+	WIRE_LOST_MAX = 64, /* room in the status */
+};
+#undef WIRE_LOST_ENUM_
+
+enum wire_state {
+	WIRE_STATE_STARTING = 1,
+	WIRE_STATE_RUNNING,
+	WIRE_STATE_EXITED, /* the last totals are final */
+	WIRE_STATE_EXECED,
+	WIRE_STATE_DORMANT,
+};
+
+enum wire_mode { WIRE_MODE_EXACT = 1, WIRE_MODE_SAMPLED };
+
+enum wire_unwinder {
+	WIRE_UNWINDER_RULES = 1,
+	WIRE_UNWINDER_LIBUNWIND,
+	WIRE_UNWINDER_CHECK,
+};
+
+/* Set once, before magic; magic is stored last. One page. */
+struct wire_header {
+	uint64_t magic;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t pid;	      /* as the process sees itself */
+	uint64_t start_time;  /* clock ticks since boot: /proc/PID/stat, 22 */
+	uint64_t start_ns;    /* CLOCK_REALTIME when the agent started */
+	uint32_t parent_pid;  /* of the process this one was forked from, or 0 */
+	uint32_t uid;
+	uint64_t run_id;      /* the same for all processes of one `run` */
+	uint64_t pid_ns;      /* inode of the pid namespace, 0 unknown */
+	uint8_t boot_id[16];
+	uint32_t mode;	      /* enum wire_mode at start */
+	uint32_t unwinder;    /* enum wire_unwinder */
+	uint32_t python;      /* 0x030b0200 for 3.11.2; 0 none so far */
+	uint32_t command_size;
+	char command[WIRE_COMMAND_MAX]; /* argv, separated by NUL */
+	char exe[WIRE_COMMAND_MAX];	/* path, NUL-terminated */
+	uint8_t pad[WIRE_PAGE - 2136];
+};
+
+/*
+ * The only page that others write. The agent reads it with single loads and
+ * treats each value as a wish.
+ */
+struct wire_control {
+	uint32_t wake;	       /* futex: add 1 and wake after any change */
+	uint32_t flush_wanted; /* publish now; answered by status.flush_done */
+	uint64_t watch_until;  /* CLOCK_MONOTONIC ns; 10 Hz until then */
+	uint64_t sample_bytes; /* wish: 0 leave as it is, 1 exact, else interval */
+	uint32_t stop;	       /* wish: 1 stop recording, 0 go on */
+	uint8_t pad[WIRE_PAGE - 28];
+};
+
+/* Totals of one domain, since the agent started. */
+struct wire_totals {
+	uint64_t alloc_bytes;
+	uint64_t alloc_count;
+	uint64_t free_bytes;
+	uint64_t free_count;
+};
+
+#define WIRE_EXTENTS_MAX 48
+
+/* Part of the names log. An entry never crosses from one to the next. */
+struct wire_extent {
+	uint64_t offset;
+	uint64_t size; /* bytes used in all but the last, see names_bytes */
+};
+
+/* One tick. One page. */
+struct wire_status {
+	uint64_t tick;	     /* from 1; 0 is "nothing published yet" */
+	uint64_t time_ns;    /* CLOCK_REALTIME of this tick */
+	uint64_t mono_ns;    /* CLOCK_MONOTONIC of this tick */
+	uint32_t state;	     /* enum wire_state */
+	uint32_t flush_done; /* the last control.flush_wanted that was served */
+	uint64_t file_size;
+	uint64_t ring_offset;
+	uint64_t ring_slots; /* a power of two */
+	uint64_t head;	     /* position of the next record to be written */
+	uint64_t sites;	     /* site ids are 1..sites */
+	uint64_t names_extents;
+	uint64_t names_bytes; /* used bytes of the last extent */
+	uint64_t agent_cpu_ns;	 /* of the ticker thread */
+	uint64_t agent_bytes;	 /* memory the agent holds, segment included */
+	uint64_t peak_rss_bytes; /* of the process */
+	uint64_t sample_bytes;	 /* 1 exact, else the mean interval */
+	uint32_t threads;	 /* thread slots ever used */
+	uint32_t python;	 /* as header.python, when found later */
+	uint64_t lost[WIRE_LOST_MAX];
+	struct wire_totals totals[WIRE_DOMAIN_MAX];
+	struct wire_extent extents[WIRE_EXTENTS_MAX];
+	uint8_t pad[WIRE_PAGE - 128 - 8 * WIRE_LOST_MAX -
+		    32 * WIRE_DOMAIN_MAX - 16 * WIRE_EXTENTS_MAX];
+};
+
+enum wire_record_kind {
+	WIRE_RECORD_NONE, /* a slot never written, or being written */
+	WIRE_RECORD_SITE,
+	WIRE_RECORD_TICK,
+	WIRE_RECORD_MARK,
+};
+
+/*
+ * One slot of the ring. The writer stores 0 in sequence, then the rest, then
+ * position + 1 in sequence; a reader loads sequence before and after.
+ */
+struct wire_record {
+	uint64_t sequence;
+	uint16_t kind;
+	uint16_t domain; /* SITE */
+	uint32_t id;	 /* SITE: site. TICK: 0. MARK: string id of its name */
+	uint32_t stack;	 /* SITE: stack id, never 0 */
+	uint32_t tick;	 /* low 32 bits of the tick it belongs to */
+	uint64_t alloc_bytes; /* TICK, MARK: CLOCK_REALTIME ns */
+	uint64_t alloc_count;
+	uint64_t free_bytes;
+	uint64_t free_count;
+	uint64_t peak_bytes; /* most live bytes seen at a tick */
+};
+
+enum wire_name_kind {
+	WIRE_NAME_STRING = 1,
+	WIRE_NAME_MODULE,
+	WIRE_NAME_NATIVE, /* a frame */
+	WIRE_NAME_PYTHON, /* a frame; numbered together with native ones */
+	WIRE_NAME_STACK,
+};
+
+/* Before each entry of names. Entries are 8-byte aligned. */
+struct wire_name {
+	uint16_t kind;
+	uint16_t length; /* STRING: bytes that follow, no NUL; others 0 */
+	uint32_t size;	 /* of the whole entry, this header included */
+};
+
+#define WIRE_STRING_MAX 4096 /* longer ones are cut by the agent */
+
+struct wire_name_module {
+	struct wire_name name;
+	uint64_t start; /* addresses [start, end) while it was mapped */
+	uint64_t end;
+	uint64_t bias; /* runtime address minus the file's own address */
+	uint32_t path; /* string id */
+	uint32_t build_id_size;
+	uint8_t build_id[24];
+};
+
+/*
+ * A return address, except in the innermost frame of a walk that began there;
+ * both are past the call, so look up offset - 1.
+ */
+struct wire_name_native {
+	struct wire_name name;
+	uint32_t module; /* 0: in no module, offset is the address */
+	uint32_t flags;
+	uint64_t offset; /* address - bias: the module file's own address */
+};
+
+struct wire_name_python {
+	struct wire_name name;
+	uint32_t file; /* string ids */
+	uint32_t function;
+	uint32_t line;	     /* 0 unknown */
+	uint32_t first_line; /* of the function */
+};
+
+/* A stack is a path in a tree: its innermost frame and the rest. */
+struct wire_name_stack {
+	struct wire_name name;
+	uint32_t parent; /* stack id, lower than this one's; 0 outermost */
+	uint32_t frame;
+};
+
+#define WIRE_HEADER_OFFSET  0
+#define WIRE_CONTROL_OFFSET WIRE_PAGE
+#define WIRE_TURN_OFFSET    (2 * WIRE_PAGE)
+#define WIRE_STATUS_OFFSET  (3 * WIRE_PAGE)
+#define WIRE_BODY_OFFSET    (5 * WIRE_PAGE)
+
+/* The page at WIRE_TURN_OFFSET. status[turn & 1] is whole; 0: none yet. */
+struct wire_turn {
+	uint64_t turn;
+	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at each turn of the ticker */
+	uint8_t pad[WIRE_PAGE - 16];
+};
+
+_Static_assert(sizeof(struct wire_header) == WIRE_PAGE, "header");
+_Static_assert(sizeof(struct wire_control) == WIRE_PAGE, "control");
+_Static_assert(sizeof(struct wire_turn) == WIRE_PAGE, "turn");
+_Static_assert(sizeof(struct wire_status) == WIRE_PAGE, "status");
+_Static_assert(sizeof(struct wire_record) == 64, "record");
+_Static_assert(sizeof(struct wire_name_module) == 64, "module");
+_Static_assert(sizeof(struct wire_name_native) == 24, "native frame");
+_Static_assert(sizeof(struct wire_name_python) == 24, "python frame");
+_Static_assert(sizeof(struct wire_name_stack) == 16, "stack");
+_Static_assert((int)WIRE_LOST_COUNT <= (int)WIRE_LOST_MAX, "losses");
+_Static_assert((int)WIRE_DOMAIN_COUNT <= (int)WIRE_DOMAIN_MAX, "domains");
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * py.h - what the rest of the agent knows of CPython.
+ *
+ * No Python API is called in a hook, no Python header is needed to build, and
+ * an interpreter that is not in the table of layouts is never guessed at.
+ */
+#ifndef HEAPTOP_AGENT_PY_PY_H
+#define HEAPTOP_AGENT_PY_PY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A Python frame in one word: bit 63 set, then 43 bits of code address / 16,
+ * then 20 bits of instruction offset / 2. (Code objects are 16-byte aligned;
+ * where one is not, or the offset is larger, the frame is kept with offset 0.)
+ */
+#define PY_WORD_TAG (UINT64_C(1) << 63)
+
+/*
+ * Context: setup. Looks for an interpreter in the process (dlsym), finds its
+ * version and layout. Returns true once one is known and hooked; may be called
+ * again and again (a library that embeds Python can be loaded late).
+ */
+bool py_setup(void);
+
+/* Version as 0x030b0200, 0 when there is none; the agent publishes it. */
+uint32_t py_version(void);
+
+/* Re-installs the allocators where start-up replaced them; cheap when the
+ * interpreter is initialised or absent. Context: hook (malloc and mmap). */
+extern bool py_settling; /* true while py_settle has something to do */
+void py_settle(void);
+
+/* Address range of the interpreter loop: native walks stop there. 0, 0: none. */
+extern uint64_t py_eval_low, py_eval_high;
+
+/*
+ * The Python frames of the calling thread as words, innermost first, at most
+ * max. 0 when the thread runs no Python code. *cut is set when more were there
+ * or one made no sense. Context: hook. gil: the caller holds the GIL for sure
+ * (the mem and object allocators).
+ */
+size_t py_walk(uint64_t *words, size_t max, bool gil, bool *cut);
+
+/*
+ * The code object of a word: an id from 1 that stands for this very object
+ * until it is freed; 0 when it cannot be had (no room). First sight copies its
+ * names and line table. Context: hook, with the frame alive.
+ */
+uint32_t py_code_intern(uint64_t word);
+/* The id a word's code object has now, 0 when it was never seen or is freed. */
+uint32_t py_code_find(uint64_t word);
+/* Incremented whenever a code object that has an id is freed. Read relaxed. */
+extern uint64_t py_code_epoch;
+/* Tells that a block of the object allocator is being freed. Context: hook.
+ * Must be cheap for blocks that are no known code object. */
+void py_code_freed(void *block);
+
+struct py_name {
+	const char *file;     /* UTF-8, NUL-terminated, lives for ever */
+	const char *function; /* qualified name where there is one */
+	uint32_t line;	      /* 0 unknown */
+	uint32_t first_line;
+};
+/* Context: ticker. What a word meant for the code object `id`. */
+void py_code_name(uint32_t id, uint64_t word, struct py_name *name);
+
+/* In a forked child. */
+void py_forked(void);
+
+#endif

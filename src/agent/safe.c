@@ -1,0 +1,145 @@
+/*
+ * safe.c - the agent's own libc.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/safe.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define ARENA_CHUNK (1u << 20)
+
+static struct {
+	struct arena *arena; /* the chunk small memory is cut from */
+	uint64_t held;
+} safe;
+
+struct arena {
+	uint64_t used; /* this header included; may run past ARENA_CHUNK */
+	uint64_t pad;
+};
+
+uint64_t
+safe_held(void)
+{
+	return __atomic_load_n(&safe.held, __ATOMIC_RELAXED);
+}
+
+static void *
+map(size_t size, int flags)
+{
+	long p = safe_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	return safe_failed(p) ? NULL : (void *)p;
+}
+
+void *
+safe_map(size_t size)
+{
+	void *p = map(size, 0);
+
+	if (p)
+		__atomic_fetch_add(&safe.held, size, __ATOMIC_RELAXED);
+	return p;
+}
+
+void *
+safe_reserve(size_t size)
+{
+	return map(size, MAP_NORESERVE);
+}
+
+void
+safe_unmap(void *start, size_t size)
+{
+	safe_syscall(SYS_munmap, (long)start, (long)size, 0, 0, 0, 0);
+}
+
+/* Puts a fresh chunk in the place of `old`; another thread may be first. */
+static bool
+arena_renew(struct arena *old)
+{
+	struct arena *fresh = safe_map(ARENA_CHUNK);
+
+	if (!fresh)
+		return false;
+	fresh->used = sizeof(*fresh);
+	if (!__atomic_compare_exchange_n(&safe.arena, &old, fresh, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		safe_unmap(fresh, ARENA_CHUNK);
+		__atomic_fetch_sub(&safe.held, ARENA_CHUNK, __ATOMIC_RELAXED);
+	}
+	return true;
+}
+
+void *
+safe_alloc(size_t size)
+{
+	size = (size + 15) & ~(size_t)15;
+	if (size > ARENA_CHUNK / 4)
+		return safe_map(size);
+	for (;;) {
+		struct arena *arena =
+			__atomic_load_n(&safe.arena, __ATOMIC_ACQUIRE);
+		uint64_t at;
+
+		if (arena) {
+			at = __atomic_fetch_add(&arena->used, size,
+						__ATOMIC_RELAXED);
+			if (at + size <= ARENA_CHUNK)
+				return (char *)arena + at;
+		}
+		if (!arena_renew(arena))
+			return NULL;
+	}
+}
+
+void
+safe_lock(struct safe_lock *lock)
+{
+	unsigned turns = 0;
+
+	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
+			if (++turns % 1024 == 0)
+				safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+void
+safe_unlock(struct safe_lock *lock)
+{
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+}
+
+void
+safe_append(char *buffer, size_t size, const char *text)
+{
+	size_t used = strlen(buffer);
+	size_t more = strlen(text);
+
+	if (more > size - used - 1)
+		more = size - used - 1;
+	memcpy(buffer + used, text, more);
+	buffer[used + more] = '\0';
+}
+
+void
+safe_append_u64(char *buffer, size_t size, uint64_t value, unsigned base)
+{
+	char digits[72];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	safe_append(buffer, size, digits + at);
+}

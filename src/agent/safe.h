@@ -1,0 +1,48 @@
+/*
+ * safe.h - the agent's own libc: system calls without errno, memory without
+ * malloc, text without stdio.
+ *
+ * Context: hook.
+ */
+#ifndef HEAPTOP_AGENT_SAFE_H
+#define HEAPTOP_AGENT_SAFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A raw system call: the result, or -errno. Never touches errno. */
+long safe_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+static inline bool
+safe_failed(long result)
+{
+	return (unsigned long)result > -4096ul;
+}
+
+/* Anonymous zeroed pages, outside every hook; NULL when there are none.
+ * Counted in safe_held. reserve: address space that is touched sparsely. */
+void *safe_map(size_t size);
+void *safe_reserve(size_t size);
+void safe_unmap(void *start, size_t size);
+/* Bytes mapped by safe_map and the arena so far (not by safe_reserve). */
+uint64_t safe_held(void);
+
+/* Small zeroed memory that is never given back; 16-byte aligned, lock-free.
+ * NULL when there is none. */
+void *safe_alloc(size_t size);
+
+/* A spin lock for code that only touches memory. A thread that is interrupted
+ * while it holds one does not come back to it: the hook guard sees to that. */
+struct safe_lock {
+	uint32_t word;
+};
+void safe_lock(struct safe_lock *);
+void safe_unlock(struct safe_lock *);
+
+/* Appends text or a number to a NUL-terminated buffer, cutting at its end. */
+void safe_append(char *buffer, size_t size, const char *text);
+void safe_append_u64(char *buffer, size_t size, uint64_t value, unsigned base);
+
+#endif

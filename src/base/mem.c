@@ -1,0 +1,81 @@
+/* mem.c - memory for the viewer side. */
+#include "config.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void __attribute__((noreturn))
+out_of_memory(void)
+{
+	fputs("heaptop: out of memory; close other programs or look at a "
+	      "smaller process\n", stderr);
+	exit(1);
+}
+
+void *
+mem_array(size_t count, size_t size)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *
+mem_alloc(size_t size)
+{
+	return mem_array(1, size);
+}
+
+void *
+mem_grow(void *old, size_t count, size_t size)
+{
+	void *p;
+
+	if (size && count > SIZE_MAX / size)
+		out_of_memory();
+	if (!count || !size)
+		count = size = 1;
+	p = realloc(old, count * size);
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *
+mem_room(void *old, size_t *capacity, size_t count, size_t size)
+{
+	if (count < *capacity)
+		return old;
+	*capacity = *capacity ? *capacity * 2 : 16;
+	return mem_grow(old, *capacity, size);
+}
+
+char *
+mem_string(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(mem_alloc(size), text, size);
+}
+
+char *
+mem_format(const char *format, ...)
+{
+	va_list list;
+	char *text;
+	int size;
+
+	va_start(list, format);
+	size = vasprintf(&text, format, list);
+	va_end(list);
+	if (size < 0)
+		out_of_memory();
+	return text;
+}

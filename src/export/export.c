@@ -1,0 +1,2 @@
+/* export.c */
+#include "config.h"

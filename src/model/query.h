@@ -1,0 +1,94 @@
+/*
+ * query.h - the one question everybody asks: sites in, rows out.
+ *
+ * Group, filter, baseline, own or inclusive, sort. The screen, `top -b`,
+ * `report`, `diff` and every export are thin clients of it.
+ *
+ * A row is charged with a block once, however often its stack meets the row's
+ * key (recursion). In inclusive mode every location of the stack charges its
+ * row; else only the naming one: the innermost meaningful location, which is
+ * the innermost Python one when there is one, else the innermost native one
+ * that is not LOCATION_GLUE, else the innermost. With `mine`, locations that
+ * are LOCATION_FOREIGN are left out first; a stack with none left is charged
+ * to its usual row.
+ */
+#ifndef HEAPTOP_MODEL_QUERY_H
+#define HEAPTOP_MODEL_QUERY_H
+
+#include "base/err.h"
+#include "model/column.h"
+#include "model/snapshot.h"
+
+enum group {
+	GROUP_LINENO,
+	GROUP_FUNCTION,
+	GROUP_FILENAME,
+	GROUP_MODULE,
+	GROUP_TRACEBACK,
+	GROUP_DOMAIN,
+	GROUP_COUNT,
+};
+extern const char *const group_names[GROUP_COUNT]; /* as --group-by takes */
+
+struct query {
+	enum group group_by;
+	bool inclusive;
+	bool mine;
+	enum column sort;
+	bool ascending;
+	const char *filter; /* part of file:line or function, case folded; NULL */
+	const struct mark *mark; /* deltas count from here; NULL: from 0 */
+	const struct mark *rate; /* rates count from here; NULL: no rates */
+	size_t top;		 /* rows wanted, 0 all; `rows.matched` counts all */
+};
+
+/* Texts are string ids of the snapshot's names. */
+struct row {
+	uint32_t file; /* by group: those that make its key are set, and those */
+	uint32_t function; /* that all its sites share */
+	uint32_t line;
+	uint32_t module;  /* string: path of the module, native rows */
+	uint16_t domain;  /* enum domain, or DOMAIN_COUNT when mixed */
+	uint8_t kind;	  /* enum frame_kind of the naming location */
+	uint64_t identity; /* the same for the same key at every query */
+	uint32_t stack;	  /* of its biggest site (by the sort's size or diff) */
+	uint32_t site_count;
+	uint64_t size;
+	uint64_t count;
+	int64_t size_diff;
+	int64_t count_diff;
+	uint64_t total_size;
+	uint64_t total_count;
+	uint64_t peak_size; /* sum of its sites' peaks */
+	double rate_size;   /* bytes a second; 0 without query.rate */
+	double rate_count;
+};
+
+struct rows {
+	struct row *rows;
+	size_t count;
+	size_t matched; /* rows before `top` cut them */
+	struct row total; /* all sites that pass the filter, each once */
+};
+
+/* Reused between calls to spare work; any pair of names and query is right. */
+struct engine;
+
+struct engine *engine_new(void);
+void engine_free(struct engine *);
+
+/* Answers in rows, which the engine owns until its next call. */
+const struct rows *engine_run(struct engine *, const struct snapshot *,
+			      const struct query *);
+
+/*
+ * The sites of a row of the last engine_run, biggest first (by live bytes).
+ * Fills at most max ids of sites (from 1) and returns how many there are.
+ */
+size_t engine_sites(struct engine *, const struct row *, uint32_t *out,
+		    size_t max);
+
+/* Parses the words of options. Return false with a list of what is known. */
+bool group_parse(const char *word, enum group *, struct err *);
+
+#endif

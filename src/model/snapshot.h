@@ -1,0 +1,114 @@
+/*
+ * snapshot.h - one consistent copy of all totals of a process.
+ *
+ * Filled by a source, read by the query. sites[i] belongs to site id i + 1;
+ * ids are dense and keep their meaning for the life of the source, so that a
+ * mark can be compared with any later snapshot by index.
+ */
+#ifndef HEAPTOP_MODEL_SNAPSHOT_H
+#define HEAPTOP_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/names.h"
+
+enum domain {
+	DOMAIN_MALLOC,
+	DOMAIN_PYMEM_RAW,
+	DOMAIN_PYMEM_MEM,
+	DOMAIN_PYMEM_OBJECT,
+	DOMAIN_MMAP,
+	DOMAIN_COUNT,
+};
+extern const char *const domain_names[DOMAIN_COUNT]; /* as in the JSON */
+
+#define LOSS_MAX 64
+
+/* live = alloc - free, never negative in a checked snapshot. */
+struct site {
+	uint32_t stack;
+	uint16_t domain; /* enum domain */
+	uint64_t alloc_bytes;
+	uint64_t alloc_count;
+	uint64_t free_bytes;
+	uint64_t free_count;
+	uint64_t peak_bytes;
+};
+
+struct loss {
+	const char *name; /* as in the JSON, lower case; static or owned */
+	const char *text; /* a sentence */
+	uint64_t count;
+};
+
+struct process {
+	uint32_t pid;
+	uint32_t parent_pid;
+	char *command;	     /* readable, space separated */
+	char *exe;
+	uint32_t python;     /* 0x030b02.. or 0 */
+	uint64_t start_ns;   /* CLOCK_REALTIME */
+	uint64_t run_id;
+	bool alive;	     /* when the snapshot was taken */
+	const char *state;   /* "running", "exited", "killed", "dormant" ... */
+	const char *mode;    /* "exact" or "sampled" */
+	const char *unwinder;
+	uint64_t sample_bytes; /* 1 exact */
+	uint64_t rss_bytes;    /* 0 unknown */
+	uint64_t peak_rss_bytes;
+};
+
+struct snapshot {
+	struct names *names; /* not owned: the source's */
+	struct process process;
+	uint64_t tick;
+	uint64_t time_ns; /* CLOCK_REALTIME of the tick */
+	uint64_t mono_ns; /* CLOCK_MONOTONIC of the tick, for rates */
+	struct site *sites;
+	size_t site_count;
+	size_t site_capacity;
+	uint64_t live_bytes; /* sums over sites */
+	uint64_t live_count;
+	uint64_t alloc_bytes;
+	uint64_t alloc_count;
+	uint64_t agent_cpu_ns;
+	uint64_t agent_bytes;
+	struct loss losses[LOSS_MAX];
+	size_t loss_count; /* only those that are not 0 */
+};
+
+void snapshot_init(struct snapshot *, struct names *);
+void snapshot_fini(struct snapshot *);
+/* Makes sites [0, count) exist; new ones are zero. */
+void snapshot_room(struct snapshot *, size_t count);
+/* Recomputes the sums from the sites. */
+void snapshot_sum(struct snapshot *);
+
+static inline uint64_t
+site_live_bytes(const struct site *site)
+{
+	return site->alloc_bytes - site->free_bytes;
+}
+
+static inline uint64_t
+site_live_count(const struct site *site)
+{
+	return site->alloc_count - site->free_count;
+}
+
+/* What was live at one instant: what deltas count from. */
+struct mark {
+	char *name;	  /* "" for the user's own */
+	uint64_t time_ns; /* CLOCK_REALTIME */
+	uint64_t mono_ns;
+	uint64_t tick;
+	uint64_t *live; /* pairs: bytes, count, by site index */
+	size_t count;	/* sites; later ones were 0 */
+};
+
+void mark_take(struct mark *, const struct snapshot *, const char *name);
+void mark_fini(struct mark *);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * source.h - where snapshots come from: a live segment, the segment of a
+ * process that is dead, or a saved snapshot.
+ *
+ * Everything behind a source is hostile: copied before it is checked, bounded,
+ * and no offset, count or string believed.
+ */
+#ifndef HEAPTOP_SOURCE_SOURCE_H
+#define HEAPTOP_SOURCE_SOURCE_H
+
+#include "base/err.h"
+#include "model/snapshot.h"
+
+struct source;
+
+/*
+ * Opens what a user named: a PID, a segment file or a snapshot file (told by
+ * its content). False with one line of what failed, why, and what to do.
+ */
+struct source *source_open(const char *what, struct err *);
+/* The segment at path, which must be one. */
+struct source *source_open_segment(const char *path, struct err *);
+/* The segment of a process. start_time 0: whichever process has that pid. */
+struct source *source_open_pid(uint32_t pid, struct err *);
+void source_close(struct source *);
+
+/* Owned by the source; grows with refresh. */
+struct names *source_names(struct source *);
+/* The newest snapshot; owned by the source, changed by refresh. */
+const struct snapshot *source_snapshot(struct source *);
+
+/*
+ * Takes in what was published since the last call. Returns 1 when the
+ * snapshot changed, 0 when not, -1 when the source broke (err says why; the
+ * last snapshot stays readable).
+ */
+int source_refresh(struct source *, struct err *);
+
+/*
+ * Asks the agent to publish now and waits at most timeout_ms for it; then
+ * source_refresh sees totals that are current. False when no answer came (a
+ * dead process, a saved snapshot: at once).
+ */
+bool source_flush(struct source *, int timeout_ms);
+/* Tells the agent that somebody looks, for the next two seconds: 10 Hz. */
+void source_watch(struct source *);
+/* Whether new snapshots can still come. */
+bool source_is_live(const struct source *);
+/* Path of the segment or file. */
+const char *source_path(const struct source *);
+
+/* One profiled process, from the header of its segment. */
+struct process_entry {
+	char *path;
+	struct process process;
+	uint64_t live_bytes;
+	uint64_t live_count;
+	uint64_t time_ns;
+	bool alive;
+	char problem[128]; /* not "": the file could not be read, and why */
+};
+
+/*
+ * Every segment in the user's directory (HEAPTOP_DIR or the default), oldest
+ * first. A directory that does not exist is an empty list. *count entries,
+ * freed with process_list_free. False only when the directory is there and
+ * cannot be read or is not the user's own.
+ */
+bool process_list(struct process_entry **list, size_t *count, struct err *);
+void process_list_free(struct process_entry *list, size_t count);
+
+/* The directory of segments: HEAPTOP_DIR or /dev/shm/heaptop-<uid>. */
+const char *segment_directory(void);
+
+#endif

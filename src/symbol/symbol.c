@@ -1,0 +1,2 @@
+/* symbol.c */
+#include "config.h"

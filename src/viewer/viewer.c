@@ -1,0 +1,2 @@
+/* viewer.c */
+#include "config.h"
