@@ -26,7 +26,8 @@
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,
-enum column { COLUMN_LIST(COLUMN_ENUM_) COLUMN_COUNT };
+/* COLUMN_COUNT is the column of live blocks; COLUMN_MAX counts the columns. */
+enum column { COLUMN_LIST(COLUMN_ENUM_) COLUMN_MAX };
 #undef COLUMN_ENUM_
 
 struct column_info {
@@ -36,7 +37,7 @@ struct column_info {
 	bool on;
 	const char *help;
 };
-extern const struct column_info column_infos[COLUMN_COUNT];
+extern const struct column_info column_infos[COLUMN_MAX];
 
 /* Takes a word of the table; "-" and "_" are the same. False with the list. */
 bool column_parse(const char *word, enum column *, struct err *);
