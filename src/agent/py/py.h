@@ -12,9 +12,10 @@
 #include <stdint.h>
 
 /*
- * A Python frame in one word: bit 63 set, then 43 bits of code address / 16,
- * then 20 bits of instruction offset / 2. (Code objects are 16-byte aligned;
- * where one is not, or the offset is larger, the frame is kept with offset 0.)
+ * A Python frame in one word: bit 63 set, then 44 bits of code address / 8,
+ * then 19 bits of instruction offset / 2; all ones there: not started yet, or
+ * too far to say, and the first line is meant. Only this room takes words
+ * apart.
  */
 #define PY_WORD_TAG (UINT64_C(1) << 63)
 
@@ -33,20 +34,23 @@ uint32_t py_version(void);
 extern bool py_settling; /* true while py_settle has something to do */
 void py_settle(void);
 
-/* Address range of the interpreter loop: native walks stop there. 0, 0: none. */
+/* Address range of the interpreter loop: native walks stop there. 0, 0: none.
+ */
 extern uint64_t py_eval_low, py_eval_high;
 
 /*
  * The Python frames of the calling thread as words, innermost first, at most
  * max. 0 when the thread runs no Python code. *cut is set when more were there
- * or one made no sense. Context: hook. gil: the caller holds the GIL for sure
- * (the mem and object allocators).
+ * or one made no sense (which is counted here, as PY_FRAME); it is never
+ * cleared. Context: hook. gil: the caller holds the GIL for sure (the mem and
+ * object allocators).
  */
 size_t py_walk(uint64_t *words, size_t max, bool gil, bool *cut);
 
 /*
- * The code object of a word: an id from 1 that stands for this very object
- * until it is freed; 0 when it cannot be had (no room). First sight copies its
+ * The code object of a word: an id from 1; 0 when it cannot be had (no room).
+ * Code objects that say the same of themselves (file, name, first line, line
+ * table) share one, also after the first of them was freed. First sight copies
  * names and line table. Context: hook, with the frame alive.
  */
 uint32_t py_code_intern(uint64_t word);

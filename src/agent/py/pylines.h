@@ -1,0 +1,28 @@
+/*
+ * pylines.h - instruction to line, in the three formats CPython has had.
+ *
+ * Context: any; reads the given bytes only, whatever they are.
+ */
+#ifndef HEAPTOP_AGENT_PY_PYLINES_H
+#define HEAPTOP_AGENT_PY_PYLINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/py/pyoffsets.h"
+
+struct py_lines {
+	const uint8_t *table;
+	size_t size;
+	int32_t first_line;
+	enum py_line_format format;
+};
+
+/*
+ * The line of the instruction that starts `offset` bytes into the bytecode;
+ * below 0 (not started) it is first_line. Returns 0 when the table gives none.
+ * The time is linear in the table.
+ */
+uint32_t py_lines_find(const struct py_lines *, int32_t offset);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * pyruntime.c - finds the interpreter, and the thread state to walk.
+ *
+ * Everything is looked up by name, once; nothing here is linked to Python.
+ *
+ * Context: setup, but for py_runtime_thread (hook).
+ */
+#include "config.h"
+
+#include "agent/py/pyruntime.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "agent/py/py.h"
+
+#define RELEASE_CANDIDATE 0xc0 /* the low byte of PY_VERSION_HEX */
+#define FINAL		  0xf0
+#define FIRST_PUBLISHED	  13 /* 3.13 publishes its offsets */
+#define FIRST_ATTACHED	  12 /* 3.12 keeps the running state per thread */
+
+struct py_runtime py_runtime;
+uint64_t py_eval_low, py_eval_high;
+
+static void *
+find(const char *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
+static void *
+find_either(const char *name, const char *older)
+{
+	void *found = find(name);
+
+	return found ? found : find(older);
+}
+
+/* PY_VERSION_HEX from text like "3.8.18 (default, ...)" or "3.12.0rc1+". */
+static uint32_t
+parse_version(const char *text)
+{
+	uint32_t part[3] = {0, 0, 0};
+	uint32_t level = FINAL;
+
+	for (int i = 0; i < 3; i++) {
+		while (*text >= '0' && *text <= '9' && part[i] < 256)
+			part[i] = part[i] * 10 + (uint32_t)(*text++ - '0');
+		if (i < 2 && *text++ != '.')
+			return 0;
+	}
+	if (text[0] == 'r' && text[1] == 'c')
+		level = RELEASE_CANDIDATE;
+	else if (*text == 'a' || *text == 'b')
+		level = 0;
+	return part[0] << 24 | part[1] << 16 | part[2] << 8 | level;
+}
+
+static uint32_t
+find_version(void)
+{
+	const unsigned long *hex = find("Py_Version");
+	const char *(*text)(void);
+
+	if (hex)
+		return (uint32_t)*hex;
+	*(void **)&text = find("Py_GetVersion");
+	return text ? parse_version(text()) : 0;
+}
+
+static int64_t
+basic_size(const struct py_layout *layout, const char *type)
+{
+	return *(const int64_t *)(type + layout->type_name + 8);
+}
+
+/*
+ * What type objects say before the interpreter has started. Catches builds
+ * with another object header (Py_TRACE_REFS) and patched structures.
+ */
+static bool
+types_agree(const struct py_layout *layout)
+{
+	const char *code = find("PyCode_Type");
+	const char *str = find("PyUnicode_Type");
+	const char *frame = find("PyFrame_Type");
+	const void *type = find("PyType_Type");
+
+	if (!code || !str || !frame || !type)
+		return false;
+	if (*(const void *const *)(code + layout->ob_type) != type ||
+	    *(const void *const *)(str + layout->ob_type) != type)
+		return false;
+	if (basic_size(layout, code) != layout->code_size ||
+	    basic_size(layout, str) != layout->str_pointer + 8)
+		return false;
+	return layout->frame_size == PY_ABSENT ||
+	       basic_size(layout, frame) == layout->frame_size;
+}
+
+static const struct py_layout *
+find_layout(uint32_t version)
+{
+	unsigned minor = version >> 16 & 0xff;
+	const struct py_layout *layout;
+	const uint64_t *published = NULL;
+	bool free_threaded = false;
+	uint64_t theirs;
+
+	if (version >> 24 != 3 || (version & 0xff) < RELEASE_CANDIDATE)
+		return NULL;
+	if (minor >= FIRST_PUBLISHED) {
+		published = find("_PyRuntime");
+		if (!published ||
+		    !py_layout_published(published, &theirs, &free_threaded) ||
+		    theirs != version)
+			return NULL;
+	}
+	layout = py_layout_find(minor, free_threaded);
+	if (!layout || !types_agree(layout))
+		return NULL;
+	return published && !py_layout_agrees(layout, published) ? NULL
+								 : layout;
+}
+
+static void
+find_functions(struct py_runtime *runtime)
+{
+	*(void **)&runtime->this_thread = find("PyGILState_GetThisThreadState");
+	*(void **)&runtime->current = find_either(
+	    "PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
+	*(void **)&runtime->is_finalizing =
+	    find_either("Py_IsFinalizing", "_Py_IsFinalizing");
+	runtime->finalizing = find("_Py_Finalizing");
+	*(void **)&runtime->is_initialized = find("Py_IsInitialized");
+	*(void **)&runtime->get_allocator = find("PyMem_GetAllocator");
+	*(void **)&runtime->set_allocator = find("PyMem_SetAllocator");
+	runtime->code_type = find("PyCode_Type");
+	runtime->bytes_type = find("PyBytes_Type");
+	runtime->str_type = find("PyUnicode_Type");
+}
+
+static bool
+is_complete(const struct py_runtime *runtime)
+{
+	return runtime->this_thread && runtime->current &&
+	       (runtime->is_finalizing || runtime->finalizing) &&
+	       runtime->is_initialized && runtime->get_allocator &&
+	       runtime->set_allocator && runtime->code_type &&
+	       runtime->bytes_type && runtime->str_type;
+}
+
+/* Stripped executables keep the symbol and its size among the dynamic ones. */
+static void
+find_eval(void)
+{
+	void *start = find("_PyEval_EvalFrameDefault");
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (!start ||
+	    !dladdr1(start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
+		return;
+	py_eval_high = (uint64_t)start + symbol->st_size;
+	__atomic_store_n(&py_eval_low, (uint64_t)start, __ATOMIC_RELEASE);
+}
+
+enum py_found
+py_runtime_find(void)
+{
+	struct py_runtime found = {0};
+	const struct py_layout *layout = NULL;
+	uint32_t version = 0;
+	bool present = find("PyMem_SetAllocator") && find("Py_IsInitialized");
+
+	if (present)
+		version = find_version();
+	if (version)
+		layout = find_layout(version);
+	if (layout)
+		find_functions(&found);
+	dlerror(); /* the host must not see what was not found */
+	if (!present)
+		return PY_FOUND_NONE;
+	py_runtime.version = version & ~0xffu;
+	if (!layout || !is_complete(&found))
+		return PY_FOUND_UNKNOWN;
+	found.version = version & ~0xffu;
+	found.attached_current = layout->minor >= FIRST_ATTACHED;
+	py_runtime = found;
+	find_eval();
+	__atomic_store_n(&py_runtime.layout, layout, __ATOMIC_RELEASE);
+	return PY_FOUND;
+}
+
+uint32_t
+py_version(void)
+{
+	return __atomic_load_n(&py_runtime.version, __ATOMIC_RELAXED);
+}
+
+/* From 3.12: the GIL is released, or there is no interpreter (any more). The
+ * next one will start from the allocators that the program was built with. */
+static const char *
+detached(void)
+{
+	if (!py_runtime.is_initialized())
+		py_settling = true;
+	return py_runtime_is_finalizing() ? NULL : py_runtime.this_thread();
+}
+
+/*
+ * From 3.12 current() is the state this thread has attached: right also in
+ * subinterpreters. Detached (GIL released), this_thread() still names it.
+ *
+ * To 3.11 current() is the state of whichever thread holds the GIL: right in
+ * subinterpreters, but ours only if it says so. this_thread() is always ours,
+ * but names the main interpreter's state.
+ *
+ * A finalising interpreter frees the states of other threads while their slots
+ * still point at them, so then only a state that runs now is believed.
+ */
+const char *
+py_runtime_thread(bool gil)
+{
+	const char *state;
+
+	if (py_runtime.attached_current) {
+		state = py_runtime.current();
+		return state ? state : detached();
+	}
+	if (py_runtime_is_finalizing()) {
+		state = py_runtime.this_thread();
+		return state == py_runtime.current() ? state : NULL;
+	}
+	if (gil) {
+		state = py_runtime.current();
+		if (state &&
+		    *(const uint64_t *)(state + py_runtime.layout->thread_id) ==
+			(uint64_t)__builtin_thread_pointer())
+			return state;
+	}
+	return py_runtime.this_thread();
+}

@@ -1,0 +1,63 @@
+/*
+ * pyruntime.h - the interpreter of this process: its version, its layout, and
+ * the few addresses in it that the agent calls or compares with.
+ */
+#ifndef HEAPTOP_AGENT_PY_PYRUNTIME_H
+#define HEAPTOP_AGENT_PY_PYRUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/py/pyoffsets.h"
+
+/* PyMemAllocatorEx, the same in every version. */
+struct py_allocator {
+	void *ctx;
+	void *(*malloc)(void *ctx, size_t size);
+	void *(*calloc)(void *ctx, size_t count, size_t size);
+	void *(*realloc)(void *ctx, void *block, size_t size);
+	void (*free)(void *ctx, void *block);
+};
+
+/* Written once, by py_runtime_find, before the hooks are installed. */
+struct py_runtime {
+	const struct py_layout *layout; /* set last; NULL: none to be used */
+	uint32_t version;		/* 0x030b0200 */
+	bool attached_current; /* current() is of this thread: 3.12 and later */
+
+	void *(*this_thread)(void); /* the state tied to this OS thread */
+	void *(*current)(void);	    /* the state that runs */
+	int (*is_finalizing)(void); /* from 3.7 */
+	void *const *finalizing;    /* 3.6: the state that finalises */
+	int (*is_initialized)(void);
+	void (*get_allocator)(int domain, struct py_allocator *);
+	void (*set_allocator)(int domain, const struct py_allocator *);
+
+	const void *code_type;
+	const void *bytes_type;
+	const void *str_type;
+};
+
+extern struct py_runtime py_runtime;
+
+enum py_found { PY_FOUND_NONE, PY_FOUND_UNKNOWN, PY_FOUND };
+
+/* Context: setup. Fills py_runtime. UNKNOWN: there is an interpreter, but it
+ * is of a version or build that the table of layouts does not describe. */
+enum py_found py_runtime_find(void);
+
+static inline bool
+py_runtime_is_finalizing(void)
+{
+	if (py_runtime.is_finalizing)
+		return py_runtime.is_finalizing() != 0;
+	return __atomic_load_n(py_runtime.finalizing, __ATOMIC_RELAXED) != NULL;
+}
+
+/*
+ * Context: hook. The thread state whose frames this thread runs, or NULL. gil:
+ * the caller holds the GIL for sure.
+ */
+const char *py_runtime_thread(bool gil);
+
+#endif
