@@ -14,8 +14,8 @@
  *
  *	if (thread) {
  *		if (block)
- *			record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, block, size);
- *		record_end(thread);
+ *			record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, block,
+ *size); record_end(thread);
  *	}
  */
 #ifndef HEAPTOP_AGENT_RECORD_H
@@ -53,17 +53,22 @@ void record_freed(struct thread *, struct taken);
 /* ... or puts it back, since the true function failed. */
 void record_put_back(struct thread *, void *block, struct taken);
 
+/* A range of addresses was unmapped, or mapped anew by something that is not
+ * a block of the mmap domain. Returns how many bytes of blocks it held. */
+uint64_t record_unmapped(struct thread *, void *start, uint64_t size);
+
 /* Counts a loss; any context, any thread. */
 void record_lost(enum wire_lost, uint64_t count);
+uint64_t record_losses(enum wire_lost);
 
 /* The state of a hook's caller. A macro: it must run in the hook's own frame,
  * and the file must be built with -fno-omit-frame-pointer. */
-#define RECORD_CALLER(state_)                                                  \
-	do {                                                                   \
-		const uint64_t *frame_ = __builtin_frame_address(0);           \
-		(state_)->bp = frame_[0];                                      \
-		(state_)->pc = frame_[1];                                      \
-		(state_)->sp = (uint64_t)(frame_ + 2);                         \
+#define RECORD_CALLER(state_)                                        \
+	do {                                                         \
+		const uint64_t *frame_ = __builtin_frame_address(0); \
+		(state_)->bp = frame_[0];                            \
+		(state_)->pc = frame_[1];                            \
+		(state_)->sp = (uint64_t)(frame_ + 2);               \
 	} while (0)
 
 #endif

@@ -86,7 +86,7 @@ safe_alloc(size_t size)
 		return safe_map(size);
 	for (;;) {
 		struct arena *arena =
-			__atomic_load_n(&safe.arena, __ATOMIC_ACQUIRE);
+		    __atomic_load_n(&safe.arena, __ATOMIC_ACQUIRE);
 		uint64_t at;
 
 		if (arena) {

@@ -1,0 +1,115 @@
+/*
+ * agent.c - the agent's life.
+ *
+ * The loader runs agent_begin before the program's main; hooks called earlier
+ * only forward. The environment is the only way to tell the agent anything
+ * before it starts:
+ *
+ *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
+ *	HEAPTOP_UNWINDER  rules, libunwind or check
+ *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
+ *	HEAPTOP_KEEP	  1: the segment outlives a clean exit
+ *
+ * Context: setup.
+ */
+#include "config.h"
+
+#include "agent/agent.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "agent/live.h"
+#include "agent/maps.h"
+#include "agent/modules.h"
+#include "agent/py/py.h"
+#include "agent/real.h"
+#include "agent/safe.h"
+#include "agent/sites.h"
+#include "agent/thread.h"
+#include "agent/ticker.h"
+#include "agent/unwind.h"
+#include "heaptop/wire.h"
+
+bool agent_on;
+struct agent_config agent_config;
+
+static const char *
+copy(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *to = safe_alloc(size);
+
+	return to ? memcpy(to, text, size) : NULL;
+}
+
+static void
+read_config(void)
+{
+	const char *directory = getenv("HEAPTOP_DIR");
+	const char *unwinder = getenv("HEAPTOP_UNWINDER");
+	const char *run = getenv("HEAPTOP_RUN");
+	const char *keep = getenv("HEAPTOP_KEEP");
+
+	/* The program may change its environment: keep a copy. */
+	if (directory && directory[0] == '/')
+		agent_config.directory = copy(directory);
+	if (run)
+		agent_config.run_id = strtoull(run, NULL, 16);
+	agent_config.keep = keep && strcmp(keep, "1") == 0;
+	agent_config.unwinder = WIRE_UNWINDER_RULES;
+	if (unwinder && strcmp(unwinder, "libunwind") == 0)
+		agent_config.unwinder = WIRE_UNWINDER_LIBUNWIND;
+	if (unwinder && strcmp(unwinder, "check") == 0)
+		agent_config.unwinder = WIRE_UNWINDER_CHECK;
+}
+
+/* In the child, before fork returns there. */
+static void
+forked(void)
+{
+	uint64_t guard = thread_tls.guard;
+
+	if (!agent_on)
+		return;
+	thread_tls.guard = GUARD_FOREVER;
+	sites_forked();
+	modules_forked();
+	maps_forked();
+	py_forked();
+	unwind_forked();
+	ticker_forget();
+	ticker_start(true);
+	thread_tls.guard = guard;
+}
+
+static void __attribute__((constructor(101))) agent_begin(void)
+{
+	uint64_t guard = thread_tls.guard;
+
+	/* A privileged program is not to be looked into. */
+	if (getauxval(AT_SECURE))
+		return;
+	if (!real_ready)
+		real_init();
+	thread_tls.guard = GUARD_FOREVER;
+	read_config();
+	modules_init();
+	if (live_init()) {
+		if (!unwind_init((int)agent_config.unwinder))
+			agent_config.unwinder = WIRE_UNWINDER_RULES;
+		pthread_atfork(NULL, NULL, forked);
+		agent_on = true;
+		py_setup();
+		ticker_start(false);
+	}
+	thread_tls.guard = guard;
+}
+
+static void __attribute__((destructor)) agent_end(void)
+{
+	if (agent_on)
+		ticker_stop();
+}

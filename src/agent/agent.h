@@ -1,0 +1,23 @@
+/*
+ * agent.h - the agent's life: off, on, forked, gone.
+ */
+#ifndef HEAPTOP_AGENT_AGENT_H
+#define HEAPTOP_AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether hooks record. Read by every hook; set in set-up, and cleared for
+ * good when something that must not fail has failed. */
+extern bool agent_on;
+
+/* What the environment asked for; see agent.c. Constant after set-up. */
+struct agent_config {
+	const char *directory; /* HEAPTOP_DIR, NULL: the default */
+	uint64_t run_id;       /* HEAPTOP_RUN */
+	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
+	bool keep; /* HEAPTOP_KEEP: the file outlives a clean exit */
+};
+extern struct agent_config agent_config;
+
+#endif

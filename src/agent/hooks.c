@@ -1,0 +1,373 @@
+/*
+ * hooks.c - what the program calls instead of malloc and its family.
+ *
+ * Each hook: begin; the true function; record; end. Nested in another hook, or
+ * with the agent off, it only forwards. errno is the true function's: nothing
+ * of the agent touches it.
+ *
+ * Context: hook. Built with frame pointers, which RECORD_CALLER needs.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/modules.h"
+#include "agent/py/py.h"
+#include "agent/real.h"
+#include "agent/record.h"
+#include "agent/safe.h"
+
+#define EXPORT __attribute__((visibility("default"), noinline))
+
+/* Newer than this C library's headers. */
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t align, size_t size);
+
+/* Whether the true functions are known; looks for them at the first call. */
+static inline bool
+is_ready(void)
+{
+	if (__builtin_expect(__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE), 1))
+		return true;
+	real_init();
+	return __atomic_load_n(&real_ready, __ATOMIC_ACQUIRE);
+}
+
+#define BEGIN() \
+	struct thread *thread_ = record_begin(__builtin_frame_address(0))
+
+#define END_BORN(domain_, block_, size_)                                  \
+	do {                                                              \
+		if (thread_) {                                            \
+			if (block_) {                                     \
+				struct unwind_state state_;               \
+				RECORD_CALLER(&state_);                   \
+				record_alloc(thread_, (domain_), &state_, \
+					     (block_), (size_));          \
+			}                                                 \
+			record_end(thread_);                              \
+		}                                                         \
+	} while (0)
+
+static inline void
+settle(void)
+{
+	if (__builtin_expect(py_settling, 0))
+		py_settle();
+}
+
+EXPORT void *
+malloc(size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return pool_alloc(0, size);
+	settle();
+	BEGIN();
+	block = real.malloc(size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+EXPORT void *
+calloc(size_t count, size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return size && count > SIZE_MAX / size
+			   ? NULL
+			   : pool_alloc(0, count * size);
+	settle();
+	BEGIN();
+	block = real.calloc(count, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, (uint64_t)count * size);
+	return block;
+}
+
+/* A block from before the true functions were known moves to the true heap. */
+static void *
+pool_realloc(void *old, size_t size)
+{
+	size_t had = old ? pool_size(old) : 0;
+	void *block = is_ready() ? real.malloc(size) : pool_alloc(0, size);
+
+	if (block && old)
+		memcpy(block, old, had < size ? had : size);
+	return block;
+}
+
+EXPORT void *
+realloc(void *old, size_t size)
+{
+	struct taken taken = {0, 0};
+	void *block;
+
+	if (!is_ready() || pool_owns(old))
+		return pool_realloc(old, size);
+	BEGIN();
+	/* From the moment the true realloc frees it, another thread may own
+	 * the old address: take it first. */
+	if (thread_)
+		taken = record_take(thread_, old);
+	block = real.realloc(old, size);
+	if (thread_) {
+		/* realloc(p, 0) may free and return NULL; else NULL is
+		 * failure and the old block lives on. */
+		if (block || size == 0)
+			record_freed(thread_, taken);
+		else
+			record_put_back(thread_, old, taken);
+	}
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+#define FREE_BODY(block_, call_)                                              \
+	do {                                                                  \
+		if (!(block_) || !is_ready() || pool_owns(block_))            \
+			return;                                               \
+		BEGIN();                                                      \
+		if (thread_) {                                                \
+			struct taken taken_ = record_take(thread_, (block_)); \
+			call_;                                                \
+			record_freed(thread_, taken_);                        \
+			record_end(thread_);                                  \
+		} else {                                                      \
+			call_;                                                \
+		}                                                             \
+	} while (0)
+
+EXPORT void
+free(void *block)
+{
+	FREE_BODY(block, real.free(block));
+}
+
+/* The C library below may not have C23's; then its free does. */
+EXPORT void
+free_sized(void *block, size_t size)
+{
+	FREE_BODY(block, real.free_sized ? real.free_sized(block, size)
+					 : real.free(block));
+}
+
+EXPORT void
+free_aligned_sized(void *block, size_t align, size_t size)
+{
+	FREE_BODY(block, real.free_aligned_sized
+			     ? real.free_aligned_sized(block, align, size)
+			     : real.free(block));
+}
+
+EXPORT void *
+memalign(size_t align, size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return pool_alloc(align, size);
+	BEGIN();
+	block = real.memalign(align, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+EXPORT int
+posix_memalign(void **out, size_t align, size_t size)
+{
+	int result;
+
+	if (!is_ready()) {
+		*out = pool_alloc(align, size);
+		return *out ? 0 : ENOMEM;
+	}
+	BEGIN();
+	result = real.posix_memalign(out, align, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, result ? NULL : *out, size);
+	return result;
+}
+
+EXPORT void *
+aligned_alloc(size_t align, size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return pool_alloc(align, size);
+	BEGIN();
+	block = real.aligned_alloc(align, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+EXPORT void *
+valloc(size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return pool_alloc(4096, size);
+	BEGIN();
+	block = real.valloc(size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+EXPORT void *
+pvalloc(size_t size)
+{
+	void *block;
+
+	if (!is_ready())
+		return pool_alloc(4096, size);
+	BEGIN();
+	block = real.pvalloc(size);
+	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	return block;
+}
+
+EXPORT size_t
+malloc_usable_size(void *block)
+{
+	if (!is_ready() || pool_owns(block))
+		return block ? pool_size(block) : 0;
+	return real.malloc_usable_size(block);
+}
+
+/* The system call, for the time before libc's own is known. */
+static void *
+raw_map(void *start, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	long result = safe_syscall(SYS_mmap, (long)start, (long)size, prot,
+				   flags, fd, offset);
+
+	if (!safe_failed(result))
+		return (void *)result;
+	errno = (int)-result;
+	return MAP_FAILED;
+}
+
+/* Pages, since that is what the kernel gives and takes. */
+static uint64_t
+pages(uint64_t size)
+{
+	return (size + 4095) & ~UINT64_C(4095);
+}
+
+/* A reservation without access holds no memory; it is not a block. */
+static bool
+is_block(int prot, int flags)
+{
+	return flags & MAP_ANONYMOUS && prot & (PROT_READ | PROT_WRITE);
+}
+
+#define MAP_BODY(call_)                                                       \
+	do {                                                                  \
+		void *block_;                                                 \
+		settle();                                                     \
+		if (!is_ready() || !(call_))                                  \
+			return raw_map(start, size, prot, flags, fd, offset); \
+		BEGIN();                                                      \
+		block_ = (call_)(start, size, prot, flags, fd, offset);       \
+		if (thread_ && block_ != MAP_FAILED && flags & MAP_FIXED &&   \
+		    !is_block(prot, flags))                                   \
+			record_unmapped(thread_, block_, pages(size));        \
+		END_BORN(WIRE_DOMAIN_MMAP,                                    \
+			 block_ != MAP_FAILED && is_block(prot, flags)        \
+			     ? block_                                         \
+			     : NULL,                                          \
+			 pages(size));                                        \
+		return block_;                                                \
+	} while (0)
+
+EXPORT void *
+mmap(void *start, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	MAP_BODY(real.mmap);
+}
+
+EXPORT void *
+mmap64(void *start, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	MAP_BODY(real.mmap64);
+}
+
+EXPORT int
+munmap(void *start, size_t size)
+{
+	int result;
+
+	if (!is_ready()) {
+		long raw = safe_syscall(SYS_munmap, (long)start, (long)size, 0,
+					0, 0, 0);
+
+		errno = raw ? (int)-raw : errno;
+		return raw ? -1 : 0;
+	}
+	BEGIN();
+	/* Before: afterwards another thread may have mapped it again. When
+	 * munmap fails, which takes wrong arguments, nothing was there. */
+	if (thread_ && size && !((uint64_t)start & 4095))
+		record_unmapped(thread_, start, pages(size));
+	result = real.munmap(start, size);
+	if (thread_)
+		record_end(thread_);
+	return result;
+}
+
+EXPORT void *
+mremap(void *old, size_t old_size, size_t size, int flags, ...)
+{
+	void *place = NULL;
+	uint64_t known = 0; /* bytes of blocks that moved */
+	void *block;
+
+	if (flags & MREMAP_FIXED) {
+		va_list list;
+
+		va_start(list, flags);
+		place = va_arg(list, void *);
+		va_end(list);
+	}
+	if (!is_ready()) {
+		long raw = safe_syscall(SYS_mremap, (long)old, (long)old_size,
+					(long)size, flags, (long)place, 0);
+
+		if (!safe_failed(raw))
+			return (void *)raw;
+		errno = (int)-raw;
+		return MAP_FAILED;
+	}
+	BEGIN();
+	block = real.mremap(old, old_size, size, flags, place);
+	if (thread_ && block != MAP_FAILED)
+		known = record_unmapped(thread_, old, pages(old_size));
+	END_BORN(WIRE_DOMAIN_MMAP, known ? block : NULL, pages(size));
+	return block;
+}
+
+/* Not an allocation: rules and module names must not outlive their module. */
+EXPORT int
+dlclose(void *handle)
+{
+	int result;
+
+	if (!is_ready() || !real.dlclose)
+		return -1;
+	result = real.dlclose(handle);
+	unwind_modules_changed();
+	modules_changed();
+	return result;
+}

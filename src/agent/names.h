@@ -1,0 +1,27 @@
+/*
+ * names.h - the names log: strings, modules, frames and stacks, each written
+ * once, in the order readers number them.
+ *
+ * Context: ticker.
+ */
+#ifndef HEAPTOP_AGENT_NAMES_H
+#define HEAPTOP_AGENT_NAMES_H
+
+#include <stdint.h>
+
+#include "agent/segment.h"
+#include "agent/sites.h"
+
+/* Begins the log in a part of the segment that is already mapped. */
+void names_init(struct segment *, void *part, uint64_t offset, uint64_t size);
+/* Writes what a site's stack needs that is not there yet. Returns the stack's
+ * id, or 0 when the segment has no room. */
+uint32_t names_stack(const struct site *);
+/* The id of a text, 0: no room. */
+uint32_t names_string(const char *text);
+/* Fills in extents and bytes. */
+void names_status(struct wire_status *);
+/* In a forked child: starts from nothing; names_init comes again. */
+void names_forget(void);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * real.c - the true functions below the hooks.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "agent/arch/arch.h"
+#include "agent/safe.h"
+
+#define POOL_FIRST  (64u << 10)
+#define POOL_CHUNK  (1u << 20)
+#define POOL_CHUNKS 32
+#define POOL_UNIT   16 /* a block is preceded by its size, in one unit */
+
+struct real real;
+bool real_ready;
+
+static struct {
+	uint64_t owner; /* the thread that is in real_init; 0 none */
+	_Alignas(POOL_UNIT) char first[POOL_FIRST];
+	struct chunk {
+		char *start;
+		size_t size;
+		size_t used;
+	} chunks[POOL_CHUNKS];
+	size_t count;
+} pool;
+
+/* The last chunk, if it has room for need bytes, else a new one. */
+static struct chunk *
+chunk_for(size_t need)
+{
+	struct chunk *chunk = &pool.chunks[pool.count ? pool.count - 1 : 0];
+
+	if (!pool.count) {
+		*chunk = (struct chunk){pool.first, sizeof(pool.first), 0};
+		pool.count = 1;
+	}
+	if (need <= chunk->size - chunk->used)
+		return chunk;
+	if (pool.count == POOL_CHUNKS)
+		return NULL;
+	chunk++;
+	chunk->size = need > POOL_CHUNK ? need : POOL_CHUNK;
+	chunk->used = 0;
+	chunk->start = safe_map(chunk->size);
+	if (!chunk->start)
+		return NULL;
+	pool.count++;
+	return chunk;
+}
+
+void *
+pool_alloc(size_t alignment, size_t size)
+{
+	struct chunk *chunk;
+	uintptr_t at;
+
+	if (alignment < POOL_UNIT)
+		alignment = POOL_UNIT;
+	if (size > SIZE_MAX / 4 || alignment > SIZE_MAX / 4)
+		return NULL;
+	chunk = chunk_for(size + alignment + 2 * POOL_UNIT);
+	if (!chunk)
+		return NULL;
+	at = (uintptr_t)chunk->start + chunk->used + POOL_UNIT;
+	at = (at + alignment - 1) & ~(uintptr_t)(alignment - 1);
+	((size_t *)at)[-1] = size;
+	chunk->used = at + size - (uintptr_t)chunk->start;
+	chunk->used = (chunk->used + POOL_UNIT - 1) & ~(size_t)(POOL_UNIT - 1);
+	return (void *)at;
+}
+
+bool
+pool_owns(const void *block)
+{
+	const char *p = block;
+
+	for (size_t i = 0; i < pool.count; i++)
+		if (p >= pool.chunks[i].start &&
+		    p < pool.chunks[i].start + pool.chunks[i].used)
+			return true;
+	return false;
+}
+
+size_t
+pool_size(const void *block)
+{
+	return ((const size_t *)block)[-1];
+}
+
+static void
+find(void *field, const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	memcpy(field, &found, sizeof(found));
+}
+
+/*
+ * Other threads that come while the first is here use the pool too: at this
+ * time there is in practice one thread, and waiting could deadlock with the
+ * loader.
+ */
+void
+real_init(void)
+{
+	uint64_t self = arch_thread_pointer();
+	int saved = errno;
+
+	if (__atomic_exchange_n(&pool.owner, self, __ATOMIC_ACQUIRE))
+		return;
+#define HOOK(result_, name_, params_, args_, exported_) \
+	find(&real.name_, #name_);
+#include "agent/hooks.def"
+#undef HOOK
+	__atomic_store_n(&real_ready, true, __ATOMIC_RELEASE);
+	errno = saved;
+}

@@ -1,0 +1,36 @@
+/*
+ * real.h - the true functions below the hooks: libc's, or those of whichever
+ * allocator is loaded behind the agent.
+ *
+ * Context: hook. real_init may run in the first call of any hook, before any
+ * constructor. While it runs, dlsym may allocate: the pool serves that.
+ */
+#ifndef HEAPTOP_AGENT_REAL_H
+#define HEAPTOP_AGENT_REAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define REAL_FIELD_(result_, name_, params_, args_, exported_) \
+	result_(*name_) params_;
+
+struct real {
+#define HOOK REAL_FIELD_
+#include "agent/hooks.def"
+#undef HOOK
+};
+
+extern struct real real;
+extern bool real_ready;
+
+void real_init(void);
+
+/* Memory for whoever allocates while real_init looks for the true malloc.
+ * Never given back; pool_owns tells its blocks, which hooks must not pass on.
+ */
+void *pool_alloc(size_t alignment, size_t size);
+bool pool_owns(const void *block);
+size_t pool_size(const void *block);
+
+#endif

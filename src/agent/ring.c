@@ -1,0 +1,219 @@
+/*
+ * ring.c - the log of site totals.
+ *
+ * Context: ticker.
+ */
+#include "config.h"
+
+#include "agent/ring.h"
+
+#include <string.h>
+
+#include "agent/safe.h"
+
+#define CHUNK_BITS 10
+#define CHUNK	   (1u << CHUNK_BITS)
+#define CHUNKS	   (1u << (24 - CHUNK_BITS))
+
+struct place {
+	struct wire_record *records;
+	uint32_t *owners; /* site of each slot, 0 none; ours alone */
+	uint64_t offset;
+	uint64_t slots;
+};
+
+static struct {
+	struct segment *segment;
+	struct place now;
+	struct place old; /* until readers have heard of the new one */
+	uint64_t head;
+	struct tally *tallies[CHUNKS + 1];
+	uint32_t sites;
+} ring;
+
+struct tally *
+tally_get(uint32_t site)
+{
+	return &ring.tallies[site >> CHUNK_BITS][site & (CHUNK - 1)];
+}
+
+bool
+tally_make(uint32_t site)
+{
+	struct tally **chunk = &ring.tallies[site >> CHUNK_BITS];
+
+	if (!*chunk)
+		*chunk = safe_map(CHUNK * sizeof(**chunk));
+	if (!*chunk)
+		return false;
+	ring.sites = site;
+	return true;
+}
+
+void
+ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots)
+{
+	ring.segment = segment;
+	ring.now.records = part;
+	ring.now.offset = offset;
+	ring.now.slots = slots;
+	ring.now.owners = safe_map(slots * sizeof(*ring.now.owners));
+}
+
+void
+ring_forget(void)
+{
+	memset(&ring, 0, sizeof(ring));
+}
+
+/* Whether a slot holds a record that readers may still need. */
+static bool
+is_kept(uint32_t slot)
+{
+	uint32_t owner = ring.now.owners[slot];
+	const struct tally *tally;
+
+	if (!owner)
+		return false;
+	tally = tally_get(owner);
+	return tally->newest == slot + 1 || tally->committed == slot + 1;
+}
+
+/* Passes over kept slots, renumbering them. NULL: all are kept. */
+static struct wire_record *
+next_slot(uint32_t *slot)
+{
+	for (uint64_t tries = 0; tries < ring.now.slots; tries++) {
+		struct wire_record *record;
+
+		*slot = (uint32_t)(ring.head & (ring.now.slots - 1));
+		record = &ring.now.records[*slot];
+		if (!is_kept(*slot)) {
+			__atomic_store_n(&record->sequence, 0,
+					 __ATOMIC_RELAXED);
+			__atomic_thread_fence(__ATOMIC_RELEASE);
+			return record;
+		}
+		__atomic_store_n(&record->sequence, ++ring.head,
+				 __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void
+write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
+{
+	record->kind = WIRE_RECORD_SITE;
+	record->domain = tally->domain;
+	record->id = site;
+	record->stack = tally->stack;
+	record->tick = tally->tick;
+	record->alloc_bytes = tally->sum.alloc_bytes;
+	record->alloc_count = tally->sum.alloc_count;
+	record->free_bytes = tally->sum.free_bytes;
+	record->free_count = tally->sum.free_count;
+	record->peak_bytes = tally->peak;
+	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
+}
+
+bool
+ring_site(uint32_t site, uint32_t tick)
+{
+	struct tally *tally = tally_get(site);
+	uint32_t slot;
+	struct wire_record *record = next_slot(&slot);
+
+	if (!record)
+		return false;
+	tally->tick = tick;
+	write_site(record, tally, site);
+	ring.now.owners[slot] = site;
+	tally->newest = slot + 1;
+	return true;
+}
+
+void
+ring_tick(uint32_t tick, uint64_t time_ns)
+{
+	uint32_t slot;
+	struct wire_record *record = next_slot(&slot);
+
+	if (!record)
+		return;
+	ring.now.owners[slot] = 0;
+	memset((char *)record + sizeof(record->sequence), 0,
+	       sizeof(*record) - sizeof(record->sequence));
+	record->kind = WIRE_RECORD_TICK;
+	record->tick = tick;
+	record->alloc_bytes = time_ns;
+	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
+}
+
+void
+ring_status(struct wire_status *status)
+{
+	status->ring_offset = ring.now.offset;
+	status->ring_slots = ring.now.slots;
+	status->head = ring.head;
+}
+
+static void
+place_drop(struct place *place)
+{
+	if (!place->records)
+		return;
+	segment_discard(ring.segment, place->records, place->offset,
+			place->slots * sizeof(*place->records));
+	safe_unmap(place->owners, place->slots * sizeof(*place->owners));
+	memset(place, 0, sizeof(*place));
+}
+
+void
+ring_settle(void)
+{
+	place_drop(&ring.old);
+}
+
+static bool
+place_make(struct place *place, uint64_t slots)
+{
+	place->slots = slots;
+	place->owners = safe_map(slots * sizeof(*place->owners));
+	if (!place->owners)
+		return false;
+	place->records = segment_grow(
+	    ring.segment, slots * sizeof(*place->records), &place->offset);
+	if (place->records)
+		return true;
+	safe_unmap(place->owners, slots * sizeof(*place->owners));
+	return false;
+}
+
+/* Every record of a site goes to the new place; positions go on counting. */
+bool
+ring_fit(uint32_t sites)
+{
+	uint64_t slots = ring.now.slots;
+	struct place bigger = {0};
+
+	if ((uint64_t)sites * 4 + 8 <= slots)
+		return true;
+	while ((uint64_t)sites * 8 > slots)
+		slots *= 2;
+	if (!place_make(&bigger, slots))
+		return false;
+	place_drop(&ring.old);
+	ring.old = ring.now;
+	ring.now = bigger;
+	for (uint32_t site = 1; site <= ring.sites; site++) {
+		struct tally *tally = tally_get(site);
+		uint32_t slot = (uint32_t)(ring.head & (slots - 1));
+
+		if (!tally->newest)
+			continue;
+		write_site(&ring.now.records[slot], tally, site);
+		ring.now.owners[slot] = site;
+		tally->newest = tally->committed = slot + 1;
+	}
+	return true;
+}

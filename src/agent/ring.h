@@ -1,0 +1,50 @@
+/*
+ * ring.h - the log of site totals (wire.h, "ring").
+ *
+ *	slots >= 4 * sites
+ *
+ * A slot is kept while it is some site's newest record or was at the last
+ * whole tick: two a site at most, so at least half of the slots can always be
+ * overwritten.
+ *
+ * Context: ticker.
+ */
+#ifndef HEAPTOP_AGENT_RING_H
+#define HEAPTOP_AGENT_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/counts.h"
+#include "agent/segment.h"
+
+/* What the ticker knows of a site. */
+struct tally {
+	struct counter sum;
+	uint64_t peak;
+	uint32_t stack;	    /* wire id; 0: could not be named, not published */
+	uint32_t tick;	    /* of its newest record */
+	uint32_t newest;    /* slot + 1 of its newest record */
+	uint32_t committed; /* the same at the last whole tick */
+	uint8_t domain;
+	bool dirty; /* in the list of this tick */
+};
+
+/* The tally of a site that exists. */
+struct tally *tally_get(uint32_t site);
+/* Makes it exist. False: no memory. */
+bool tally_make(uint32_t site);
+
+void ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots);
+/* Makes it fit for so many sites; between ticks only. False: no room. */
+bool ring_fit(uint32_t sites);
+/* Writes a site's record. False: no slot is free. */
+bool ring_site(uint32_t site, uint32_t tick);
+/* Writes the record that ends a tick. */
+void ring_tick(uint32_t tick, uint64_t time_ns);
+void ring_status(struct wire_status *);
+/* After a status with the new place was published: gives the old one back. */
+void ring_settle(void);
+void ring_forget(void);
+
+#endif

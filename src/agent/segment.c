@@ -1,0 +1,315 @@
+/*
+ * segment.c - the file that viewers map.
+ *
+ * Context: ticker. Raw system calls only: errno belongs to nobody here, and a
+ * libc call could be a cancellation point or take a lock.
+ */
+#include "config.h"
+
+#include "agent/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/py/py.h"
+#include "agent/safe.h"
+
+#define CALL(name_, a_, b_, c_, d_)                                   \
+	safe_syscall(SYS_##name_, (long)(a_), (long)(b_), (long)(c_), \
+		     (long)(d_), 0, 0)
+
+/* Reads a small file whole, with a NUL behind it; returns its size or 0. */
+static size_t
+read_file(const char *path, char *buffer, size_t size)
+{
+	long fd = CALL(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	size_t used = 0;
+	long got;
+
+	if (safe_failed(fd))
+		return 0;
+	do {
+		got = CALL(read, fd, buffer + used, size - 1 - used, 0);
+		if (got > 0)
+			used += (size_t)got;
+	} while (got > 0 && used < size - 1);
+	CALL(close, fd, 0, 0, 0);
+	buffer[used] = '\0';
+	return used;
+}
+
+static uint64_t
+parse_u64(const char **text, unsigned base)
+{
+	uint64_t value = 0;
+
+	for (;; (*text)++) {
+		char c = **text;
+		unsigned digit;
+
+		if (c >= '0' && c <= '9')
+			digit = (unsigned)(c - '0');
+		else if (base == 16 && c >= 'a' && c <= 'f')
+			digit = (unsigned)(c - 'a') + 10;
+		else
+			return value;
+		value = value * base + digit;
+	}
+}
+
+/* Field 22 of /proc/self/stat. The command, field 2, may hold anything. */
+static uint64_t
+start_time(void)
+{
+	char text[2048];
+	const char *at;
+
+	if (!read_file("/proc/self/stat", text, sizeof(text)))
+		return 0;
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++) {
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+	return at ? parse_u64(&at, 10) : 0;
+}
+
+static void
+read_boot_id(uint8_t *out)
+{
+	char text[64];
+	size_t used =
+	    read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	size_t digits = 0;
+
+	for (size_t i = 0; i < used && digits < 32; i++) {
+		char digit[2] = {text[i], '\0'};
+		const char *at = digit;
+		uint8_t value;
+
+		if (text[i] == '-')
+			continue;
+		value = (uint8_t)parse_u64(&at, 16);
+		out[digits / 2] |= digits % 2 ? value : (uint8_t)(value << 4);
+		digits++;
+	}
+}
+
+static uint64_t
+clock_now(long clock)
+{
+	struct timespec now = {0, 0};
+
+	CALL(clock_gettime, clock, &now, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The directory, made when it is the default one and missing. The descriptor
+ * is of a real directory of this user's that nobody else can enter. */
+static long
+open_directory(char *path, size_t size)
+{
+	uint64_t uid = (uint64_t)CALL(geteuid, 0, 0, 0, 0);
+	struct stat found;
+	long fd;
+
+	path[0] = '\0';
+	if (agent_config.directory) {
+		safe_append(path, size, agent_config.directory);
+	} else {
+		safe_append(path, size, WIRE_DIR_PREFIX);
+		safe_append_u64(path, size, uid, 10);
+	}
+	CALL(mkdirat, AT_FDCWD, path, 0700, 0);
+	fd = CALL(openat, AT_FDCWD, path,
+		  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (safe_failed(fd))
+		return fd;
+	if (safe_failed(CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH)) ||
+	    found.st_uid != uid || found.st_mode & 022) {
+		CALL(close, fd, 0, 0, 0);
+		return -EACCES;
+	}
+	return fd;
+}
+
+static void
+name_append(char *path, size_t size, uint64_t pid, uint64_t started)
+{
+	safe_append_u64(path, size, pid, 10);
+	safe_append(path, size, "-");
+	safe_append_u64(path, size, started, 10);
+	safe_append(path, size, WIRE_SUFFIX);
+}
+
+/* The file, new. One of the same name is this process before an exec. */
+static long
+open_file(struct segment *segment, uint64_t pid, uint64_t started)
+{
+	char name[128] = "";
+	long directory = open_directory(segment->path, sizeof(segment->path));
+	long fd;
+
+	if (safe_failed(directory))
+		return directory;
+	safe_append(segment->path, sizeof(segment->path), "/");
+	name_append(segment->path, sizeof(segment->path), pid, started);
+	name_append(name, sizeof(name), pid, started);
+	CALL(unlinkat, directory, name, 0, 0);
+	fd = CALL(openat, directory, name,
+		  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CALL(close, directory, 0, 0, 0);
+	return fd;
+}
+
+static void *
+map_part(long fd, uint64_t offset, uint64_t size)
+{
+	long part;
+
+	if (safe_failed(CALL(fallocate, fd, 0, offset, size)))
+		return NULL;
+	part = safe_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED, fd, (long)offset);
+	if (safe_failed(part))
+		return NULL;
+	CALL(madvise, part, size, MADV_DONTFORK, 0);
+	return (void *)part;
+}
+
+static void
+fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
+{
+	struct stat found;
+
+	header->major = WIRE_MAJOR;
+	header->minor = WIRE_MINOR;
+	header->pid = (uint32_t)pid;
+	header->start_time = started;
+	header->start_ns = clock_now(CLOCK_REALTIME);
+	header->parent_pid = (uint32_t)CALL(getppid, 0, 0, 0, 0);
+	header->uid = (uint32_t)CALL(geteuid, 0, 0, 0, 0);
+	header->run_id = agent_config.run_id;
+	if (!safe_failed(
+		CALL(newfstatat, AT_FDCWD, "/proc/self/ns/pid", &found, 0)))
+		header->pid_ns = found.st_ino;
+	read_boot_id(header->boot_id);
+	header->mode = WIRE_MODE_EXACT;
+	header->unwinder = agent_config.unwinder;
+	header->python = py_version();
+	header->command_size = (uint32_t)read_file(
+	    "/proc/self/cmdline", header->command, sizeof(header->command));
+	CALL(readlinkat, AT_FDCWD, "/proc/self/exe", header->exe,
+	     sizeof(header->exe) - 1);
+	__atomic_store_n(&header->magic, WIRE_MAGIC, __ATOMIC_RELEASE);
+}
+
+bool
+segment_create(struct segment *segment, uint64_t extra, void **body)
+{
+	uint64_t pid = (uint64_t)CALL(getpid, 0, 0, 0, 0);
+	uint64_t started = start_time();
+	long fd = open_file(segment, pid, started);
+	struct stat found;
+	char *start;
+
+	if (safe_failed(fd))
+		return false;
+	segment->size = WIRE_BODY_OFFSET + extra;
+	start = map_part(fd, 0, segment->size);
+	if (start)
+		CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH);
+	CALL(close, fd, 0, 0, 0);
+	if (!start) {
+		segment_unlink(segment);
+		return false;
+	}
+	segment->device = found.st_dev;
+	segment->inode = found.st_ino;
+	segment->header = (void *)(start + WIRE_HEADER_OFFSET);
+	segment->control = (void *)(start + WIRE_CONTROL_OFFSET);
+	segment->turn = (void *)(start + WIRE_TURN_OFFSET);
+	segment->status = (void *)(start + WIRE_STATUS_OFFSET);
+	*body = start + WIRE_BODY_OFFSET;
+	fill_header(segment->header, pid, started);
+	return true;
+}
+
+/* Opens the file again, if it is still the same one. */
+static long
+reopen(const struct segment *segment)
+{
+	long fd = CALL(openat, AT_FDCWD, segment->path,
+		       O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat found;
+
+	if (safe_failed(fd))
+		return fd;
+	if (!safe_failed(CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH)) &&
+	    found.st_dev == segment->device && found.st_ino == segment->inode)
+		return fd;
+	CALL(close, fd, 0, 0, 0);
+	return -ENOENT;
+}
+
+void *
+segment_grow(struct segment *segment, uint64_t bytes, uint64_t *offset)
+{
+	long fd = reopen(segment);
+	void *part;
+
+	if (safe_failed(fd))
+		return NULL;
+	*offset = segment->size;
+	part = map_part(fd, segment->size, bytes);
+	if (part)
+		segment->size += bytes;
+	CALL(close, fd, 0, 0, 0);
+	return part;
+}
+
+void
+segment_discard(struct segment *segment, void *part, uint64_t offset,
+		uint64_t bytes)
+{
+	long fd = reopen(segment);
+
+	safe_unmap(part, bytes);
+	if (safe_failed(fd))
+		return;
+	CALL(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+	     bytes);
+	CALL(close, fd, 0, 0, 0);
+}
+
+void
+segment_publish(struct segment *segment, const struct wire_status *status)
+{
+	uint64_t turn = segment->turn->turn + 1;
+
+	segment->status[turn & 1] = *status;
+	__atomic_store_n(&segment->turn->turn, turn, __ATOMIC_RELEASE);
+	__atomic_store_n(&segment->turn->heartbeat_ns, status->mono_ns,
+			 __ATOMIC_RELAXED);
+}
+
+void
+segment_unlink(struct segment *segment)
+{
+	CALL(unlinkat, AT_FDCWD, segment->path, 0, 0);
+}
+
+void
+segment_forget(struct segment *segment)
+{
+	memset(segment, 0, sizeof(*segment));
+}

@@ -1,0 +1,43 @@
+/*
+ * segment.h - the file that viewers map.
+ *
+ * Space is allocated before it is mapped, so a full file system is an error
+ * here and never a fault later. No descriptor stays open. A forked child does
+ * not inherit the mappings.
+ *
+ * Context: ticker.
+ */
+#ifndef HEAPTOP_AGENT_SEGMENT_H
+#define HEAPTOP_AGENT_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "heaptop/wire.h"
+
+struct segment {
+	struct wire_header *header;
+	struct wire_control *control;
+	struct wire_turn *turn;
+	struct wire_status *status; /* two */
+	uint64_t size;		    /* of the file */
+	uint64_t device;	    /* identity of the file */
+	uint64_t inode;
+	char path[4096];
+};
+
+/* Makes the file with `extra` bytes behind WIRE_BODY_OFFSET, mapped at *body.
+ * False: there is none, and nothing is left behind. */
+bool segment_create(struct segment *, uint64_t extra, void **body);
+/* Adds bytes (whole pages) at the end; *offset is where. NULL: no room. */
+void *segment_grow(struct segment *, uint64_t bytes, uint64_t *offset);
+/* Gives the space of a part that is no longer used back to the system. */
+void segment_discard(struct segment *, void *part, uint64_t offset,
+		     uint64_t bytes);
+/* Copies *status in and makes it the whole one. */
+void segment_publish(struct segment *, const struct wire_status *);
+void segment_unlink(struct segment *);
+/* In a forked child: forgets the parent's. */
+void segment_forget(struct segment *);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * table.c - the ticker's dictionary.
+ *
+ * Context: ticker.
+ */
+#include "config.h"
+
+#include "agent/table.h"
+
+#include <stddef.h>
+
+#include "agent/safe.h"
+
+#define FIRST_SLOTS 1024
+
+static struct table_entry *
+probe(const struct table *table, uint64_t key0, uint64_t key1)
+{
+	uint64_t hash =
+	    (key0 ^ (key1 << 32 | key1 >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t at = (hash ^ hash >> 32) & (table->slots - 1);
+
+	for (;; at = (at + 1) & (table->slots - 1)) {
+		struct table_entry *entry = &table->entries[at];
+
+		if (!entry->value ||
+		    (entry->key[0] == key0 && entry->key[1] == key1))
+			return entry;
+	}
+}
+
+static bool
+grow(struct table *table)
+{
+	struct table bigger = {.count = table->count};
+
+	bigger.slots = table->slots ? table->slots * 2 : FIRST_SLOTS;
+	bigger.entries = safe_map(bigger.slots * sizeof(*bigger.entries));
+	if (!bigger.entries)
+		return false;
+	for (uint64_t i = 0; i < table->slots; i++) {
+		const struct table_entry *entry = &table->entries[i];
+
+		if (entry->value)
+			*probe(&bigger, entry->key[0], entry->key[1]) = *entry;
+	}
+	table_fini(table);
+	*table = bigger;
+	return true;
+}
+
+uint32_t *
+table_place(struct table *table, uint64_t key0, uint64_t key1)
+{
+	struct table_entry *entry;
+
+	if (table->count * 2 >= table->slots && !grow(table))
+		return NULL;
+	entry = probe(table, key0, key1);
+	if (!entry->value) {
+		entry->key[0] = key0;
+		entry->key[1] = key1;
+		table->count++;
+	}
+	return &entry->value;
+}
+
+void
+table_fini(struct table *table)
+{
+	if (table->entries)
+		safe_unmap(table->entries,
+			   table->slots * sizeof(*table->entries));
+	*table = (struct table){0};
+}

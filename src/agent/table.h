@@ -1,0 +1,31 @@
+/*
+ * table.h - the ticker's dictionary: two words to a number.
+ *
+ * Open addressing, grown by doubling, never shrunk. One thread.
+ *
+ * Context: ticker.
+ */
+#ifndef HEAPTOP_AGENT_TABLE_H
+#define HEAPTOP_AGENT_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct table_entry {
+	uint64_t key[2];
+	uint32_t value; /* 0: empty */
+};
+
+struct table {
+	struct table_entry *entries;
+	uint64_t slots; /* a power of two, or 0 */
+	uint64_t count;
+};
+
+/* The place of a key: its value is 0 when it is new, and then the caller sets
+ * it to something else before the next call. NULL: no memory. */
+uint32_t *table_place(struct table *, uint64_t key0, uint64_t key1);
+/* Gives the memory back; the table is empty again. */
+void table_fini(struct table *);
+
+#endif

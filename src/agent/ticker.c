@@ -1,0 +1,377 @@
+/*
+ * ticker.c - the agent's only thread, and the only writer of the segment.
+ *
+ * Context: ticker.
+ */
+#include "config.h"
+
+#include "agent/ticker.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/names.h"
+#include "agent/py/py.h"
+#include "agent/record.h"
+#include "agent/ring.h"
+#include "agent/safe.h"
+#include "agent/segment.h"
+#include "agent/thread.h"
+
+#define WATCHED_NS  UINT64_C(100000000)
+#define IDLE_NS	    UINT64_C(1000000000)
+#define CLOSEST_NS  UINT64_C(5000000)  /* between two ticks, whoever asks */
+#define FORKED_NS   UINT64_C(20000000) /* before a child has a segment */
+#define STOP_NS	    UINT64_C(2000000000)
+#define WATCH_LIMIT UINT64_C(60000000000)
+#define FIRST_SLOTS 1024
+#define FIRST_NAMES (128u << 10)
+#define STACK_EXTRA (128u << 10)
+
+static struct {
+	bool started;
+	bool forked;
+	uint32_t stop;	/* futex: 1 the process is at its exit */
+	uint32_t ready; /* the segment exists; control->wake can be used */
+	uint32_t done;	/* futex: 1 the thread has ended */
+	struct segment segment;
+	struct wire_status status;
+	uint32_t named; /* sites 1..named have a tally */
+	uint32_t *dirty;
+	uint64_t dirty_count;
+	uint64_t dirty_room;
+} ticker;
+
+static uint64_t
+clock_now(long clock)
+{
+	struct timespec now = {0, 0};
+
+	safe_syscall(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void
+futex_wait(uint32_t *word, uint32_t value, uint64_t ns)
+{
+	struct timespec limit = {(time_t)(ns / 1000000000),
+				 (long)(ns % 1000000000)};
+
+	safe_syscall(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&limit, 0,
+		     0);
+}
+
+static void
+futex_wake(uint32_t *word)
+{
+	safe_syscall(SYS_futex, (long)word, FUTEX_WAKE, INT_MAX, 0, 0, 0);
+}
+
+static uint32_t
+load(uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* A site that cannot be named keeps stack 0: counted in the process totals. */
+static bool
+name_site(uint32_t id)
+{
+	const struct site *site = sites_get(id);
+	struct tally *tally;
+
+	if (!tally_make(id))
+		return false;
+	tally = tally_get(id);
+	tally->domain = site->domain;
+	tally->stack = names_stack(site);
+	if (!tally->stack)
+		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
+	return true;
+}
+
+static bool
+name_sites(uint32_t count)
+{
+	while (ticker.named < count) {
+		if (!name_site(ticker.named + 1))
+			return false;
+		ticker.named++;
+	}
+	return true;
+}
+
+static bool
+dirty_add(uint32_t site)
+{
+	uint64_t room = ticker.dirty_room ? ticker.dirty_room * 2 : 1024;
+	uint32_t *fresh;
+
+	if (ticker.dirty_count == ticker.dirty_room) {
+		fresh = safe_map(room * sizeof(*fresh));
+		if (!fresh)
+			return false;
+		if (ticker.dirty) {
+			memcpy(fresh, ticker.dirty,
+			       ticker.dirty_count * sizeof(*fresh));
+			safe_unmap(ticker.dirty,
+				   ticker.dirty_room * sizeof(*fresh));
+		}
+		ticker.dirty = fresh;
+		ticker.dirty_room = room;
+	}
+	ticker.dirty[ticker.dirty_count++] = site;
+	return true;
+}
+
+static void
+add_change(void *context, uint32_t site, const struct counter *change)
+{
+	struct wire_totals *totals;
+	struct tally *tally;
+
+	(void)context;
+	/* The site may be newer than this tick's first look. */
+	if (site > ticker.named && !name_sites(sites_count()))
+		return;
+	tally = tally_get(site);
+	tally->sum.alloc_bytes += change->alloc_bytes;
+	tally->sum.alloc_count += change->alloc_count;
+	tally->sum.free_bytes += change->free_bytes;
+	tally->sum.free_count += change->free_count;
+	totals = &ticker.status.totals[tally->domain];
+	totals->alloc_bytes += change->alloc_bytes;
+	totals->alloc_count += change->alloc_count;
+	totals->free_bytes += change->free_bytes;
+	totals->free_count += change->free_count;
+	if (!tally->dirty)
+		tally->dirty = dirty_add(site);
+}
+
+static void
+write_dirty(uint32_t tick)
+{
+	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
+		struct tally *tally = tally_get(ticker.dirty[i]);
+		uint64_t live = tally->sum.alloc_bytes - tally->sum.free_bytes;
+
+		if (live > tally->peak)
+			tally->peak = live;
+		if (tally->stack && !ring_site(ticker.dirty[i], tick))
+			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
+	}
+}
+
+/* What was written is now part of a whole tick. */
+static void
+commit_dirty(void)
+{
+	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
+		struct tally *tally = tally_get(ticker.dirty[i]);
+
+		tally->committed = tally->newest;
+		tally->dirty = false;
+	}
+	ticker.dirty_count = 0;
+}
+
+static void
+fill_status(uint32_t state)
+{
+	struct wire_status *status = &ticker.status;
+	struct rusage usage = {0};
+
+	safe_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0);
+	status->time_ns = clock_now(CLOCK_REALTIME);
+	status->mono_ns = clock_now(CLOCK_MONOTONIC);
+	status->state = state;
+	status->file_size = ticker.segment.size;
+	status->sites = ticker.named;
+	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	status->agent_bytes = safe_held() + ticker.segment.size;
+	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	status->sample_bytes = 1;
+	status->threads = threads_count();
+	status->python = py_version();
+	for (int i = 0; i < WIRE_LOST_COUNT; i++)
+		status->lost[i] = record_losses(i);
+	names_status(status);
+	ring_status(status);
+}
+
+static void
+tick(uint32_t state)
+{
+	uint32_t flush = load(&ticker.segment.control->flush_wanted);
+	uint32_t number = (uint32_t)++ticker.status.tick;
+
+	name_sites(sites_count());
+	counts_collect(add_change, NULL);
+	ring_fit(ticker.named);
+	write_dirty(number);
+	if (ticker.dirty_count)
+		ring_tick(number, clock_now(CLOCK_REALTIME));
+	fill_status(state);
+	ticker.status.flush_done = flush;
+	segment_publish(&ticker.segment, &ticker.status);
+	commit_dirty();
+	ring_settle();
+}
+
+/* How long to wait for somebody to ask for a tick. Their clock is a wish. */
+static uint64_t
+interval(void)
+{
+	uint64_t until = __atomic_load_n(&ticker.segment.control->watch_until,
+					 __ATOMIC_RELAXED);
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	return until > now && until - now < WATCH_LIMIT ? WATCHED_NS : IDLE_NS;
+}
+
+static void
+wait_for_tick(void)
+{
+	struct wire_control *control = ticker.segment.control;
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+	uint64_t spent = 0;
+
+	futex_wait(&ticker.stop, 0, CLOSEST_NS);
+	for (;;) {
+		uint32_t wake = load(&control->wake);
+		uint64_t wanted = interval();
+
+		spent = clock_now(CLOCK_MONOTONIC) - start;
+		if (load(&ticker.stop) || spent >= wanted ||
+		    load(&control->flush_wanted) != ticker.status.flush_done)
+			return;
+		futex_wait(&control->wake, wake, wanted - spent);
+		/* A wake that asks for nothing costs at most this often. */
+		if (!load(&ticker.stop))
+			futex_wait(&ticker.stop, 0, CLOSEST_NS / 5);
+	}
+}
+
+static bool
+segment_begin(void)
+{
+	uint64_t ring_bytes = FIRST_SLOTS * sizeof(struct wire_record);
+	void *body;
+
+	if (!segment_create(&ticker.segment, ring_bytes + FIRST_NAMES, &body))
+		return false;
+	ring_init(&ticker.segment, body, WIRE_BODY_OFFSET, FIRST_SLOTS);
+	names_init(&ticker.segment, (char *)body + ring_bytes,
+		   WIRE_BODY_OFFSET + ring_bytes, FIRST_NAMES);
+	return true;
+}
+
+static void
+run(void)
+{
+	if (ticker.forked) {
+		futex_wait(&ticker.stop, 0, FORKED_NS);
+		if (load(&ticker.stop) && !agent_config.keep)
+			return;
+		counts_restart();
+	}
+	if (!segment_begin()) {
+		/* Nothing could be shown: cost nothing either. */
+		agent_on = false;
+		return;
+	}
+	__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
+	while (!load(&ticker.stop)) {
+		tick(WIRE_STATE_RUNNING);
+		wait_for_tick();
+	}
+	tick(WIRE_STATE_EXITED);
+	if (!agent_config.keep)
+		segment_unlink(&ticker.segment);
+}
+
+static void *
+thread_main(void *unused)
+{
+	thread_tls.guard = GUARD_FOREVER;
+	safe_syscall(SYS_prctl, PR_SET_NAME, (long)"heaptop", 0, 0, 0, 0);
+	run();
+	__atomic_store_n(&ticker.done, 1, __ATOMIC_RELEASE);
+	futex_wake(&ticker.done);
+	return unused;
+}
+
+/* With every signal blocked: the program's handlers are for its own threads. */
+static bool
+thread_start(void)
+{
+	pthread_attr_t attributes;
+	sigset_t all;
+	sigset_t old;
+	pthread_t id;
+	int failed;
+
+	if (pthread_attr_init(&attributes))
+		return false;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(
+	    &attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_EXTRA);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	failed = pthread_create(&id, &attributes, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	return !failed;
+}
+
+void
+ticker_start(bool forked)
+{
+	uint64_t guard = thread_tls.guard;
+
+	ticker.forked = forked;
+	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
+	ticker.started = thread_start();
+	thread_tls.guard = guard;
+	if (!ticker.started)
+		agent_on = false;
+}
+
+void
+ticker_stop(void)
+{
+	uint64_t end = clock_now(CLOCK_MONOTONIC) + STOP_NS;
+	uint64_t now;
+
+	if (!ticker.started)
+		return;
+	__atomic_store_n(&ticker.stop, 1, __ATOMIC_RELEASE);
+	futex_wake(&ticker.stop);
+	while (!load(&ticker.done) &&
+	       (now = clock_now(CLOCK_MONOTONIC)) < end) {
+		/* Each round: the thread may only now have come to wait. */
+		if (load(&ticker.ready)) {
+			__atomic_fetch_add(&ticker.segment.control->wake, 1,
+					   __ATOMIC_RELEASE);
+			futex_wake(&ticker.segment.control->wake);
+		}
+		futex_wait(&ticker.done, 0, 10000000);
+	}
+}
+
+void
+ticker_forget(void)
+{
+	ring_forget();
+	names_forget();
+	memset(&ticker, 0, sizeof(ticker));
+}

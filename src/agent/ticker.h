@@ -1,0 +1,24 @@
+/*
+ * ticker.h - the agent's only thread, and the only writer of the segment.
+ *
+ * Ten times a second while somebody watches, else once: names the new sites,
+ * adds up what the threads counted, writes the records of the sites that
+ * changed, publishes.
+ */
+#ifndef HEAPTOP_AGENT_TICKER_H
+#define HEAPTOP_AGENT_TICKER_H
+
+#include <stdbool.h>
+
+/* Context: setup. Starts the thread. In a forked child it waits a little
+ * before it makes a segment: most children call exec at once. */
+void ticker_start(bool forked);
+
+/* Context: at exit. Publishes the final totals and waits for that, at most
+ * two seconds; then the file is unlinked, unless it is to be kept. */
+void ticker_stop(void);
+
+/* Context: in a forked child: forgets the parent's. */
+void ticker_forget(void);
+
+#endif
