@@ -41,9 +41,8 @@ extern uint64_t py_eval_low, py_eval_high;
 /*
  * The Python frames of the calling thread as words, innermost first, at most
  * max. 0 when the thread runs no Python code. *cut is set when more were there
- * or one made no sense (which is counted here, as PY_FRAME); it is never
- * cleared. Context: hook. gil: the caller holds the GIL for sure (the mem and
- * object allocators).
+ * (then the result is max) or one made no sense; it is never cleared. Context:
+ * hook. gil: the caller holds the GIL for sure (mem and object allocators).
  */
 size_t py_walk(uint64_t *words, size_t max, bool gil, bool *cut);
 

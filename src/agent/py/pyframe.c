@@ -13,7 +13,6 @@
 #include "agent/py/py.h"
 #include "agent/py/pyruntime.h"
 #include "agent/py/pyword.h"
-#include "agent/record.h"
 
 /* Frames of this owner and above are the interpreter's own. */
 #define OWNER_INTERPRETER 3
@@ -127,7 +126,6 @@ walk(const struct py_layout *layout, uint64_t thread, uint64_t *words,
 	return count;
 nonsense:
 	*cut = true;
-	record_lost(WIRE_LOST_PY_FRAME, 1);
 	return count;
 }
 
