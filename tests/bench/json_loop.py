@@ -1,0 +1,29 @@
+"""Parses and prints a JSON document of 5 MB, over and over.
+
+    python3 json_loop.py ROUNDS
+"""
+import json
+import sys
+
+
+def document():
+    rows = []
+    for number in range(25000):
+        rows.append({"id": number, "name": f"customer {number}",
+                     "balance": number * 1.25, "tags": ["a", "b", str(number)],
+                     "address": {"street": f"{number} Long Road",
+                                 "zip": 10000 + number, "city": "Springfield"},
+                     "active": number % 3 == 0})
+    return json.dumps(rows)
+
+
+def main():
+    text = document()
+    size = 0
+    for _ in range(int(sys.argv[1])):
+        size += len(json.dumps(json.loads(text)))
+    print(size)
+
+
+if __name__ == "__main__":
+    main()
