@@ -2,7 +2,7 @@
  * unwind.h - the native stack of the calling thread.
  *
  * Context: hook. No lock, no allocation, no syscall (but to probe an unknown
- * stack), no call into the loader but _dl_find_object; at most 1 KiB of stack.
+ * stack), no call into the loader but _dl_find_object; at most 2 KiB of stack.
  *
  * Walks by rules: the rule of a pc says where its caller's frame is, is read
  * once from the CFI in .eh_frame, and kept in a table keyed by pc. A row that
@@ -22,11 +22,14 @@ struct unwind_state {
 	uint64_t bp;
 };
 
-/* The stack of this thread that may be read; kept per thread by the caller,
+/* The stacks of this thread that may be read; kept per thread by the caller,
  * zero at first; unwind fills and refreshes it. */
 struct unwind_bounds {
-	uint64_t low;
+	uint64_t low; /* of the thread's own stack */
 	uint64_t high;
+	uint64_t other_low; /* of another one, as far as it has been probed */
+	uint64_t other_high;
+	uint32_t stamp; /* the other one is known if nothing was unmapped */
 };
 
 enum unwind_end {
@@ -51,6 +54,13 @@ size_t unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 
 /* A module may have been unmapped: no rule older than this call is used. */
 void unwind_modules_changed(void);
+
+/* Reads the list of modules again, where the loader cannot be asked from a
+ * hook (glibc before 2.35). Context: setup, ticker; takes the loader's lock. */
+void unwind_modules_scan(void);
+
+/* Memory was unmapped or protected: stacks of coroutines may be gone. Cheap. */
+void unwind_unmapped(void);
 
 /* In a forked child, before anything else runs there. */
 void unwind_forked(void);

@@ -1,0 +1,27 @@
+/*
+ * unwind_module.h - the module of a pc, without a lock.
+ *
+ * Context: hook.
+ */
+#ifndef HEAPTOP_AGENT_UNWIND_MODULE_H
+#define HEAPTOP_AGENT_UNWIND_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/unwind_cfi.h"
+
+/* Once, in set-up. with_loader: ask _dl_find_object if there is one. */
+void module_init(bool with_loader);
+
+/* The module of pc as an image to read CFI from; name may be NULL. */
+bool module_find(uint64_t pc, struct cfi_image *, const char **name);
+
+/* Fills the table that is used where the loader cannot be asked.
+ * Context: setup, ticker. */
+void module_scan(void);
+
+/* Whether pc lies in executable memory of a module. */
+bool module_has_code(uint64_t pc);
+
+#endif
