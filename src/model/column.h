@@ -11,18 +11,18 @@
 #include "base/err.h"
 
 /* X(ID, word of --sort and --columns, title, width, default on, help) */
-#define COLUMN_LIST(X)                                                        \
-	X(SIZE, "size", "LIVE", 9, 1, "live bytes")                           \
-	X(SIZE_DIFF, "size_diff", "+/-", 10, 1, "live bytes since the mark")  \
-	X(COUNT, "count", "COUNT", 7, 1, "live blocks")                       \
-	X(COUNT_DIFF, "count_diff", "+/-COUNT", 8, 1,                         \
-	  "live blocks since the mark")                                       \
-	X(AVERAGE, "average", "AVG", 9, 1, "live bytes a block")              \
-	X(RATE, "rate", "RATE", 11, 1, "growth of live bytes a second")       \
-	X(PERCENT, "percent", "%", 5, 1, "share of all live bytes")           \
-	X(PEAK, "peak", "PEAK", 9, 0, "most live bytes seen at once")         \
-	X(TOTAL, "total", "TOTAL", 9, 0, "bytes ever allocated")              \
-	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated")\
+#define COLUMN_LIST(X)                                                         \
+	X(SIZE, "size", "LIVE", 9, 1, "live bytes")                            \
+	X(SIZE_DIFF, "size_diff", "+/-", 10, 1, "live bytes since the mark")   \
+	X(COUNT, "count", "COUNT", 7, 1, "live blocks")                        \
+	X(COUNT_DIFF, "count_diff", "+/-COUNT", 8, 1,                          \
+	  "live blocks since the mark")                                        \
+	X(AVERAGE, "average", "AVG", 9, 1, "live bytes a block")               \
+	X(RATE, "rate", "RATE", 11, 1, "growth of live bytes a second")        \
+	X(PERCENT, "percent", "%", 5, 1, "share of all live bytes")            \
+	X(PEAK, "peak", "PEAK", 9, 0, "most live bytes seen at once")          \
+	X(TOTAL, "total", "TOTAL", 9, 0, "bytes ever allocated")               \
+	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated") \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,

@@ -51,11 +51,11 @@ struct module {
 
 struct frame {
 	enum frame_kind kind;
-	uint32_t module;     /* native; 0 in no module */
-	uint64_t offset;     /* native: file address past the call */
-	uint32_t first;	     /* its locations in names.locations */
-	uint32_t count;	     /* 0: a native frame nobody has asked for yet */
-	bool pending;	     /* the resolver said "later" */
+	uint32_t module; /* native; 0 in no module */
+	uint64_t offset; /* native: file address past the call */
+	uint32_t first;	 /* its locations in names.locations */
+	uint32_t count;	 /* 0: a native frame nobody has asked for yet */
+	bool pending;	 /* the resolver said "later" */
 };
 
 struct stack {
@@ -73,6 +73,9 @@ struct resolved {
 };
 
 enum resolve_result { RESOLVE_DONE, RESOLVE_LATER };
+
+#define NAMES_LOCATIONS_MAX 32 /* of one frame; more are cut, outermost first \
+				*/
 
 /*
  * Finds the locations of an offset (already moved back into the call) of a
@@ -92,7 +95,9 @@ struct resolver {
 struct names;
 
 struct names *names_new(void);
-void names_free(struct names *);
+void names_free(struct names *); /* NULL is fine */
+/* No two names of one program have the same, one after the other neither. */
+uint64_t names_serial(const struct names *);
 void names_set_resolver(struct names *, const struct resolver *);
 
 /* Interning; the same text gives the same id. size excludes any NUL. */
@@ -108,7 +113,8 @@ uint32_t names_add_python(struct names *, uint32_t file, uint32_t function,
 			  uint32_t line);
 /* With locations known, as a snapshot holds them. */
 uint32_t names_add_frame(struct names *, enum frame_kind, uint32_t module,
-			 uint64_t offset, const struct location *, size_t count);
+			 uint64_t offset, const struct location *,
+			 size_t count);
 uint32_t names_add_stack(struct names *, uint32_t parent, uint32_t frame);
 
 size_t names_strings(const struct names *); /* counts; ids are 1..count */
@@ -117,6 +123,9 @@ size_t names_frames(const struct names *);
 size_t names_stacks(const struct names *);
 
 const struct module *names_module(const struct names *, uint32_t id);
+/* LOCATION_GLUE and LOCATION_FOREIGN, as far as the module's path tells: they
+ * hold for all frames in it, without asking the resolver. 0: in no module. */
+uint32_t names_module_flags(const struct names *, uint32_t id);
 const struct frame *names_frame(const struct names *, uint32_t id);
 const struct stack *names_stack(const struct names *, uint32_t id);
 
@@ -127,6 +136,10 @@ const struct stack *names_stack(const struct names *, uint32_t id);
  */
 const struct location *names_locations(struct names *, uint32_t frame,
 				       size_t *count);
+
+/* One of them by its place among those of all frames (frame.first + i); good
+ * until names_generation changes. */
+const struct location *names_location(const struct names *, size_t place);
 
 /* Asks again for every frame whose answer was "later". Returns true when some
  * location changed: rows that were grouped by it are stale. */

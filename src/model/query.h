@@ -35,23 +35,25 @@ struct query {
 	bool inclusive;
 	bool mine;
 	enum column sort;
-	bool ascending;
-	const char *filter; /* part of file:line or function, case folded; NULL */
+	bool ascending; /* false: greatest number first, but texts from A */
+	const char
+	    *filter; /* part of file:line or function, case folded; NULL */
 	const struct mark *mark; /* deltas count from here; NULL: from 0 */
 	const struct mark *rate; /* rates count from here; NULL: no rates */
-	size_t top;		 /* rows wanted, 0 all; `rows.matched` counts all */
+	size_t top; /* rows wanted, 0 all; `rows.matched` counts all */
 };
 
 /* Texts are string ids of the snapshot's names. */
 struct row {
-	uint32_t file; /* by group: those that make its key are set, and those */
+	uint32_t
+	    file; /* by group: those that make its key are set, and those */
 	uint32_t function; /* that all its sites share */
 	uint32_t line;
-	uint32_t module;  /* string: path of the module, native rows */
-	uint16_t domain;  /* enum domain, or DOMAIN_COUNT when mixed */
-	uint8_t kind;	  /* enum frame_kind of the naming location */
+	uint32_t module;   /* string: path of the module, native rows */
+	uint16_t domain;   /* enum domain, or DOMAIN_COUNT when mixed */
+	uint8_t kind;	   /* enum frame_kind of the naming location */
 	uint64_t identity; /* the same for the same key at every query */
-	uint32_t stack;	  /* of its biggest site (by the sort's size or diff) */
+	uint32_t stack; /* of its biggest site (by the sort's size or diff) */
 	uint32_t site_count;
 	uint64_t size;
 	uint64_t count;
@@ -67,7 +69,7 @@ struct row {
 struct rows {
 	struct row *rows;
 	size_t count;
-	size_t matched; /* rows before `top` cut them */
+	size_t matched;	  /* rows before `top` cut them */
 	struct row total; /* all sites that pass the filter, each once */
 };
 

@@ -46,14 +46,14 @@ struct loss {
 struct process {
 	uint32_t pid;
 	uint32_t parent_pid;
-	char *command;	     /* readable, space separated */
+	char *command; /* readable, space separated */
 	char *exe;
-	uint32_t python;     /* 0x030b02.. or 0 */
-	uint64_t start_ns;   /* CLOCK_REALTIME */
+	uint32_t python;   /* 0x030b02.. or 0 */
+	uint64_t start_ns; /* CLOCK_REALTIME */
 	uint64_t run_id;
-	bool alive;	     /* when the snapshot was taken */
-	const char *state;   /* "running", "exited", "killed", "dormant" ... */
-	const char *mode;    /* "exact" or "sampled" */
+	bool alive;	   /* when the snapshot was taken */
+	const char *state; /* "running", "exited", "killed", "dormant" ... */
+	const char *mode;  /* "exact" or "sampled" */
 	const char *unwinder;
 	uint64_t sample_bytes; /* 1 exact */
 	uint64_t rss_bytes;    /* 0 unknown */

@@ -1,0 +1,56 @@
+/*
+ * export.h - rows and snapshots as text, JSON and other tools' formats.
+ *
+ * Every string of the target goes through text.h. A function returns false
+ * when writing failed (a full disk, a closed pipe) and says so in err; it does
+ * not close the file.
+ */
+#ifndef HEAPTOP_EXPORT_EXPORT_H
+#define HEAPTOP_EXPORT_EXPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "model/query.h"
+
+/* Where the text of a source line comes from; NULL: none is shown. */
+struct export_source {
+	void *context;
+	/* Without outer white space; valid until the next call; or NULL. */
+	const char *(*line)(void *context, const char *file, uint32_t line);
+};
+
+/*
+ * The answer of a query, as DESIGN.md's text: a line for each row, and with
+ * GROUP_TRACEBACK its frames, innermost first. Deltas are shown when the query
+ * has a mark. Rows that hold nothing and have not changed are left out.
+ */
+bool export_text(FILE *, const struct snapshot *, const struct query *,
+		 const struct rows *, const struct export_source *,
+		 struct err *);
+
+/* The same as one JSON document in one line. */
+bool export_json(FILE *, const struct snapshot *, const struct query *,
+		 const struct rows *, struct err *);
+
+/* A format of a whole snapshot, as `export --format` takes. */
+struct export_format {
+	const char *name;
+	const char *suffix; /* usual end of a file's name */
+	const char *help;
+	bool (*write)(FILE *, const struct snapshot *, struct err *);
+};
+extern const struct export_format export_formats[]; /* name NULL ends it */
+
+/* False with the list of what is known. */
+bool export_format_parse(const char *name, const struct export_format **,
+			 struct err *);
+
+/*
+ * Writes a snapshot file that source_open reads: into a file beside path,
+ * which is then renamed. Compressed when the name ends in ".gz".
+ */
+bool export_snapshot(const char *path, const struct snapshot *, struct err *);
+
+#endif

@@ -1,0 +1,54 @@
+/* column.c - the table of columns, and words of options. */
+#include "config.h"
+
+#include "model/column.h"
+
+#include "model/query.h"
+#include "model/word.h"
+
+#define COLUMN_INFO_(id_, word_, title_, width_, on_, help_) \
+	[COLUMN_##id_] = {word_, title_, width_, on_, help_},
+const struct column_info column_infos[COLUMN_MAX] = {
+    COLUMN_LIST(COLUMN_INFO_)};
+
+const char *const group_names[] = {
+    [GROUP_LINENO] = "lineno",	     [GROUP_FUNCTION] = "function",
+    [GROUP_FILENAME] = "filename",   [GROUP_MODULE] = "module",
+    [GROUP_TRACEBACK] = "traceback", [GROUP_DOMAIN] = "domain",
+};
+_Static_assert(sizeof(group_names) / sizeof(group_names[0]) == GROUP_COUNT,
+	       "a name for each group");
+
+static const char *
+column_word(size_t i)
+{
+	return column_infos[i].word;
+}
+
+static const char *
+group_word(size_t i)
+{
+	return group_names[i];
+}
+
+bool
+column_parse(const char *word, enum column *column, struct err *err)
+{
+	size_t found;
+
+	if (!word_find("column", word, column_word, COLUMN_MAX, &found, err))
+		return false;
+	*column = (enum column)found;
+	return true;
+}
+
+bool
+group_parse(const char *word, enum group *group, struct err *err)
+{
+	size_t found;
+
+	if (!word_find("group", word, group_word, GROUP_COUNT, &found, err))
+		return false;
+	*group = (enum group)found;
+	return true;
+}

@@ -1,0 +1,192 @@
+/* engine.c - runs a query: what is stale is made again, the rest is kept. */
+#include "config.h"
+
+#include "model/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct engine *
+engine_new(void)
+{
+	return mem_alloc(sizeof(struct engine));
+}
+
+void
+engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	for (int i = 0; i < 2; i++) {
+		free(engine->naming[i].python);
+		free(engine->naming[i].native);
+	}
+	free(engine->filter);
+	free(engine->places);
+	free(engine->canon);
+	table_fini(&engine->canon_table);
+	free(engine->canon_frame);
+	table_fini(&engine->canon_frame_table);
+	free(engine->charges);
+	free(engine->sums);
+	free(engine->site_slot);
+	free(engine->site_place);
+	free(engine->site_stack);
+	free(engine->slots);
+	table_fini(&engine->slot_table);
+	free(engine->entries);
+	free(engine->out);
+	free(engine);
+}
+
+static void
+forget_names(struct engine *engine)
+{
+	naming_forget(engine);
+	engine->canon_known = 0;
+	table_clear(&engine->canon_table);
+	table_clear(&engine->canon_frame_table);
+	if (engine->canon_frame_room)
+		memset(engine->canon_frame, 0,
+		       engine->canon_frame_room * sizeof(uint32_t));
+}
+
+static bool
+filter_changed(const struct engine *engine, const char *filter)
+{
+	if (!filter || !engine->filter)
+		return filter != engine->filter;
+	return strcmp(filter, engine->filter) != 0;
+}
+
+/* Drops what this snapshot and query do not share with the last run. */
+static void
+refresh_caches(struct engine *engine)
+{
+	const struct query *query = engine->query;
+	struct names *names = engine->names;
+	const char *filter =
+	    query->filter && *query->filter ? query->filter : NULL;
+	bool renamed = engine->names_serial != names_serial(names) ||
+		       engine->generation != names_generation(names);
+	bool regrouped = renamed || engine->group_by != query->group_by;
+
+	if (renamed)
+		forget_names(engine);
+	if (regrouped)
+		slots_forget(engine);
+	if (regrouped || engine->mine != query->mine)
+		charges_forget(engine);
+	if (engine->mine != query->mine)
+		engine->site_known = 0;
+	if (filter_changed(engine, filter)) {
+		free(engine->filter);
+		engine->filter = filter ? mem_string(filter) : NULL;
+	}
+	engine->names_serial = names_serial(names);
+	engine->generation = names_generation(names);
+	engine->group_by = query->group_by;
+	engine->mine = query->mine;
+	engine->inclusive = query->inclusive &&
+			    query->group_by != GROUP_TRACEBACK &&
+			    query->group_by != GROUP_DOMAIN;
+}
+
+static void
+slots_clear(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->slot_count; i++) {
+		struct slot *slot = &engine->slots[i];
+
+		slot->row = (struct row){.identity = slot->row.identity,
+					 .domain = DOMAIN_COUNT};
+		slot->place = 0;
+		slot->best_value = 0;
+		slot->best_site = 0;
+	}
+}
+
+const struct rows *
+engine_run(struct engine *engine, const struct snapshot *snapshot,
+	   const struct query *query)
+{
+	const struct mark *rate = query->rate;
+
+	engine->snapshot = snapshot;
+	engine->query = query;
+	engine->names = snapshot->names;
+	engine->rate_seconds =
+	    rate && snapshot->mono_ns > rate->mono_ns
+		? (double)(snapshot->mono_ns - rate->mono_ns) / 1e9
+		: 0;
+	engine->rows = (struct rows){.total = {.domain = DOMAIN_COUNT}};
+	refresh_caches(engine);
+	sites_extend(engine);
+	if (engine->inclusive)
+		charges_extend(engine);
+	filter_slots(engine);
+	slots_clear(engine);
+	if (engine->inclusive)
+		sum_inclusive(engine);
+	else
+		sum_own(engine);
+	sort_rows(engine);
+	engine->query = NULL;
+	return &engine->rows;
+}
+
+/* The sites of a row */
+
+static uint32_t
+find_slot(const struct engine *engine, const struct row *row)
+{
+	for (size_t i = 0; i < engine->slot_count; i++)
+		if (engine->slots[i].row.identity == row->identity)
+			return (uint32_t)i + 1;
+	return 0;
+}
+
+static int
+compare_sites(const void *left, const void *right, void *context)
+{
+	const struct engine *engine = context;
+	const uint32_t *a = left, *b = right;
+	uint64_t first = site_live_bytes(&engine->snapshot->sites[*a - 1]);
+	uint64_t second = site_live_bytes(&engine->snapshot->sites[*b - 1]);
+
+	if (first != second)
+		return first < second ? 1 : -1;
+	return *a < *b ? -1 : *a > *b;
+}
+
+size_t
+engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
+	     size_t max)
+{
+	uint32_t slot = find_slot(engine, row), *all;
+	uint8_t *cover = NULL;
+	size_t count = 0;
+
+	if (!slot)
+		return 0;
+	if (engine->inclusive)
+		cover = inclusive_cover(engine, slot);
+	all = mem_array(engine->site_known, sizeof(*all));
+	for (size_t i = 0; i < engine->site_known; i++) {
+		uint32_t stack = engine->site_stack[i];
+		bool own = !cover || !engine->charges[stack].any;
+
+		if (!engine->site_slot[i])
+			continue;
+		if (own ? engine->site_slot[i] == slot : cover[stack])
+			all[count++] = (uint32_t)i + 1;
+	}
+	qsort_r(all, count, sizeof(*all), compare_sites, engine);
+	if (max)
+		memcpy(out, all, (count < max ? count : max) * sizeof(*all));
+	free(all);
+	free(cover);
+	return count;
+}

@@ -1,0 +1,242 @@
+/* engine_sum.c - what sites come to, and own mode: one slot for each site. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/engine.h"
+
+static uint64_t
+magnitude(int64_t value)
+{
+	return value < 0 ? -(uint64_t)value : (uint64_t)value;
+}
+
+/* Live bytes and blocks now, less those of a mark. */
+static void
+since(const struct mark *mark, size_t index, const struct site *site,
+      int64_t *size, int64_t *count)
+{
+	*size = (int64_t)site_live_bytes(site);
+	*count = (int64_t)site_live_count(site);
+	if (mark && index < mark->count) {
+		*size -= (int64_t)mark->live[2 * index];
+		*count -= (int64_t)mark->live[2 * index + 1];
+	}
+}
+
+void
+sum_site(const struct engine *engine, size_t index, struct sum *sum)
+{
+	const struct site *site = &engine->snapshot->sites[index];
+	const struct query *query = engine->query;
+
+	sum->size = site_live_bytes(site);
+	sum->count = site_live_count(site);
+	since(query->mark, index, site, &sum->size_diff, &sum->count_diff);
+	sum->total_size = site->alloc_bytes;
+	sum->total_count = site->alloc_count;
+	sum->peak_size = site->peak_bytes;
+	sum->rate_size = sum->rate_count = 0;
+	if (engine->rate_seconds > 0)
+		since(query->rate, index, site, &sum->rate_size,
+		      &sum->rate_count);
+	sum->best_value =
+	    query->sort == COLUMN_SIZE_DIFF || query->sort == COLUMN_COUNT_DIFF
+		? magnitude(sum->size_diff)
+		: sum->size;
+	sum->best_site = (uint32_t)index;
+	sum->site_count = 1;
+	sum->domain = site->domain;
+}
+
+void
+sum_add(struct sum *to, const struct sum *from)
+{
+	if (!from->site_count)
+		return;
+	if (!to->site_count) {
+		*to = *from;
+		return;
+	}
+	to->size += from->size;
+	to->count += from->count;
+	to->size_diff += from->size_diff;
+	to->count_diff += from->count_diff;
+	to->total_size += from->total_size;
+	to->total_count += from->total_count;
+	to->peak_size += from->peak_size;
+	to->rate_size += from->rate_size;
+	to->rate_count += from->rate_count;
+	if (from->best_value > to->best_value ||
+	    (from->best_value == to->best_value &&
+	     from->best_site < to->best_site)) {
+		to->best_value = from->best_value;
+		to->best_site = from->best_site;
+	}
+	to->site_count += from->site_count;
+	if (to->domain != from->domain)
+		to->domain = DOMAIN_COUNT;
+}
+
+void
+row_charge(struct row *row, const struct sum *sum)
+{
+	row->domain = !row->site_count		   ? sum->domain
+		      : row->domain != sum->domain ? DOMAIN_COUNT
+						   : row->domain;
+	row->site_count += sum->site_count;
+	row->size += sum->size;
+	row->count += sum->count;
+	row->size_diff += sum->size_diff;
+	row->count_diff += sum->count_diff;
+	row->total_size += sum->total_size;
+	row->total_count += sum->total_count;
+	row->peak_size += sum->peak_size;
+	row->rate_size += (double)sum->rate_size;
+	row->rate_count += (double)sum->rate_count;
+}
+
+/* Takes the texts of one more place into a row: what differs is dropped. */
+static void
+row_texts(struct engine *engine, struct slot *slot, uint32_t place)
+{
+	struct names *names = engine->names;
+	const struct location *location = names_location(names, place);
+	const struct frame *frame =
+	    names_frame(names, engine->places[place].frame);
+	struct row *row = &slot->row;
+	uint32_t module =
+	    frame->module ? names_module(names, frame->module)->path : 0;
+
+	if (slot->key.kind == KEY_MODULE && !module)
+		module = slot->key.first;
+	if (!row->site_count) {
+		row->file = location->file;
+		row->function = location->function;
+		row->line = location->line;
+		row->module = module;
+		row->kind = (uint8_t)frame->kind;
+		return;
+	}
+	if (row->file != location->file)
+		row->file = 0;
+	if (row->function != location->function)
+		row->function = 0;
+	if (row->line != location->line || !row->file)
+		row->line = 0;
+	if (row->module != module)
+		row->module = 0;
+}
+
+/* The frame of a stack that a place belongs to. */
+static uint32_t
+place_frame(struct names *names, uint32_t stack, uint32_t place)
+{
+	for (; stack; stack = names_stack(names, stack)->parent) {
+		uint32_t id = names_stack(names, stack)->frame;
+		const struct frame *frame = names_frame(names, id);
+
+		if (place >= frame->first &&
+		    place - frame->first < frame->count)
+			return id;
+	}
+	return 0;
+}
+
+void
+slot_charge(struct engine *engine, uint32_t id, uint32_t place,
+	    const struct sum *sum)
+{
+	struct slot *slot = slot_at(engine, id);
+	uint32_t stack = engine->snapshot->sites[sum->best_site].stack;
+
+	if (place && slot->place != place) {
+		row_texts(engine, slot, place - 1);
+		slot->place = place;
+	}
+	if (!slot->row.stack || sum->best_value > slot->best_value ||
+	    (sum->best_value == slot->best_value &&
+	     sum->best_site < slot->best_site)) {
+		slot->row.stack = stack;
+		slot->best_value = sum->best_value;
+		slot->best_site = sum->best_site;
+	}
+	row_charge(&slot->row, sum);
+}
+
+static void
+sites_room(struct engine *engine, size_t count)
+{
+	if (count <= engine->site_room)
+		return;
+	engine->site_room = count + count / 2 + 64;
+	engine->site_slot =
+	    mem_grow(engine->site_slot, engine->site_room, sizeof(uint32_t));
+	engine->site_place =
+	    mem_grow(engine->site_place, engine->site_room, sizeof(uint32_t));
+	engine->site_stack =
+	    mem_grow(engine->site_stack, engine->site_room, sizeof(uint32_t));
+}
+
+static void
+site_assign(struct engine *engine, size_t index, const struct site *site)
+{
+	uint32_t place = naming_find(engine, engine->mine, site->stack);
+	uint32_t frame = place_frame(engine->names, site->stack, place);
+	uint32_t slot;
+
+	place_note(engine, place, frame);
+	if (engine->group_by == GROUP_TRACEBACK) {
+		slot = slot_of_stack(engine, site->stack);
+	} else if (engine->group_by == GROUP_DOMAIN) {
+		slot = slot_of_domain(engine, site->domain);
+	} else {
+		slot = slot_of_place(engine, place, frame);
+	}
+	engine->site_slot[index] = slot;
+	engine->site_place[index] = place + 1;
+	engine->site_stack[index] = site->stack;
+}
+
+void
+sites_extend(struct engine *engine)
+{
+	const struct snapshot *snapshot = engine->snapshot;
+
+	naming_extend(engine, engine->mine);
+	sites_room(engine, snapshot->site_count);
+	for (size_t i = 0; i < snapshot->site_count; i++) {
+		const struct site *site = &snapshot->sites[i];
+
+		if (i < engine->site_known &&
+		    engine->site_stack[i] == site->stack)
+			continue;
+		if (site->stack) {
+			site_assign(engine, i, site);
+		} else {
+			engine->site_slot[i] = 0;
+			engine->site_stack[i] = 0;
+		}
+	}
+	engine->site_known = snapshot->site_count;
+}
+
+void
+sum_own(struct engine *engine)
+{
+	size_t count = engine->snapshot->site_count;
+	struct sum sum;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t slot = engine->site_slot[i];
+
+		if (!slot)
+			continue;
+		sum_site(engine, i, &sum);
+		slot_charge(engine, slot, engine->site_place[i], &sum);
+		if (slot_at(engine, slot)->pass)
+			row_charge(&engine->rows.total, &sum);
+	}
+}

@@ -1,2 +1,0 @@
-/* model.c */
-#include "config.h"

@@ -1,0 +1,92 @@
+/* snapshot.c - one consistent copy of all totals, and marks. */
+#include "config.h"
+
+#include "model/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+const char *const domain_names[] = {
+    [DOMAIN_MALLOC] = "malloc",	      [DOMAIN_PYMEM_RAW] = "pymem_raw",
+    [DOMAIN_PYMEM_MEM] = "pymem_mem", [DOMAIN_PYMEM_OBJECT] = "pymem_object",
+    [DOMAIN_MMAP] = "mmap",
+};
+_Static_assert(sizeof(domain_names) / sizeof(domain_names[0]) == DOMAIN_COUNT,
+	       "a name for each domain");
+
+void
+snapshot_init(struct snapshot *snapshot, struct names *names)
+{
+	*snapshot = (struct snapshot){.names = names};
+}
+
+void
+snapshot_fini(struct snapshot *snapshot)
+{
+	free(snapshot->process.command);
+	free(snapshot->process.exe);
+	free(snapshot->sites);
+	*snapshot = (struct snapshot){0};
+}
+
+void
+snapshot_room(struct snapshot *snapshot, size_t count)
+{
+	size_t room = snapshot->site_capacity;
+
+	if (count <= snapshot->site_count)
+		return;
+	if (count > room) {
+		room = room + room / 2 + 64;
+		if (room < count)
+			room = count;
+		snapshot->sites =
+		    mem_grow(snapshot->sites, room, sizeof(*snapshot->sites));
+		snapshot->site_capacity = room;
+	}
+	memset(snapshot->sites + snapshot->site_count, 0,
+	       (count - snapshot->site_count) * sizeof(*snapshot->sites));
+	snapshot->site_count = count;
+}
+
+void
+snapshot_sum(struct snapshot *snapshot)
+{
+	snapshot->live_bytes = snapshot->live_count = 0;
+	snapshot->alloc_bytes = snapshot->alloc_count = 0;
+	for (size_t i = 0; i < snapshot->site_count; i++) {
+		const struct site *site = &snapshot->sites[i];
+
+		snapshot->live_bytes += site_live_bytes(site);
+		snapshot->live_count += site_live_count(site);
+		snapshot->alloc_bytes += site->alloc_bytes;
+		snapshot->alloc_count += site->alloc_count;
+	}
+}
+
+void
+mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
+{
+	*mark = (struct mark){
+	    .name = mem_string(name),
+	    .time_ns = snapshot->time_ns,
+	    .mono_ns = snapshot->mono_ns,
+	    .tick = snapshot->tick,
+	    .live = mem_array(snapshot->site_count, 2 * sizeof(uint64_t)),
+	    .count = snapshot->site_count,
+	};
+	for (size_t i = 0; i < mark->count; i++) {
+		mark->live[2 * i] = site_live_bytes(&snapshot->sites[i]);
+		mark->live[2 * i + 1] = site_live_count(&snapshot->sites[i]);
+	}
+}
+
+void
+mark_fini(struct mark *mark)
+{
+	free(mark->name);
+	free(mark->live);
+	*mark = (struct mark){0};
+}
