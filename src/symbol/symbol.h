@@ -58,8 +58,7 @@ char *symbol_demangle(const char *name);
  * space, or NULL. Owned by a small cache, valid until the next call. Only
  * regular files up to 16 MiB are read.
  */
-const char *source_text_line(const char *root, const char *path,
-			     uint32_t line);
+const char *source_text_line(const char *root, const char *path, uint32_t line);
 /* The same with white space kept, for lines of context. */
 const char *source_text_raw(const char *root, const char *path, uint32_t line);
 

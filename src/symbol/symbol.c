@@ -1,2 +1,0 @@
-/* symbol.c */
-#include "config.h"
