@@ -31,7 +31,7 @@ print_lines(uint64_t address, const struct symbol_line *lines, size_t count)
 static void
 find(struct symbols *symbols, const char *path, uint64_t address)
 {
-	struct pollfd ready = { .fd = symbols_fd(symbols), .events = POLLIN };
+	struct pollfd ready = {.fd = symbols_fd(symbols), .events = POLLIN};
 	const struct symbol_line *lines;
 	size_t count;
 
