@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/live.h"
 #include "agent/names.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
@@ -197,7 +198,8 @@ fill_status(uint32_t state)
 	status->file_size = ticker.segment.size;
 	status->sites = ticker.named;
 	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	status->agent_bytes = safe_held() + ticker.segment.size;
+	status->agent_bytes =
+	    safe_held() + live_measure() + ticker.segment.size;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	status->sample_bytes = 1;
 	status->threads = threads_count();
