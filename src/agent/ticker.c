@@ -163,10 +163,10 @@ write_dirty(uint32_t tick)
 {
 	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
 		struct tally *tally = tally_get(ticker.dirty[i]);
-		uint64_t live = tally->sum.alloc_bytes - tally->sum.free_bytes;
+		uint64_t bytes = tally->sum.alloc_bytes - tally->sum.free_bytes;
 
-		if (live > tally->peak)
-			tally->peak = live;
+		if (bytes > tally->peak)
+			tally->peak = bytes;
 		if (tally->stack && !ring_site(ticker.dirty[i], tick))
 			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	}
