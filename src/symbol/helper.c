@@ -131,8 +131,10 @@ death_of(int status)
 }
 
 /*
- * One that still runs is asked first whether it is ours: somebody else's
- * waitpid(-1) may have taken it, and its id may be another process by now.
+ * Asked first whether it is ours still: somebody else's waitpid(-1) may have
+ * taken it, and its id may be another process by now. A helper that is dying
+ * closes its socket before it can be waited for; SIGKILL does not change what
+ * it says it died of.
  */
 enum helper_death
 helper_stop(struct helper *helper)
@@ -149,9 +151,9 @@ helper_stop(struct helper *helper)
 		do
 			ended = waitpid(helper->pid, &status, 0);
 		while (ended < 0 && errno == EINTR);
-	} else if (ended == helper->pid) {
-		death = death_of(status);
 	}
+	if (ended == helper->pid)
+		death = death_of(status);
 	close(helper->socket);
 	*helper = (struct helper){.socket = -1};
 	return death;

@@ -273,6 +273,32 @@ test_helper_killed(void **state)
 	assert_int_equal(only_child(), 0);
 }
 
+/* As if a file took all its time: it is given up, others are not. */
+static void
+test_timed_out(void **state)
+{
+	struct symbols *symbols = symbols_new(NULL, true);
+	const struct symbol_line *lines;
+	size_t count;
+
+	(void)state;
+	check_known(lines, wait_find(symbols, known_address(), &lines));
+	assert_int_equal(kill(only_child(), SIGSTOP), 0);
+	assert_int_equal(symbols_find(symbols, self, NULL, 0,
+				      known_address() + 1, &lines, &count),
+			 SYMBOL_LATER);
+	assert_int_equal(kill(only_child(), SIGALRM), 0);
+	assert_int_equal(kill(only_child(), SIGCONT), 0);
+	assert_int_equal(wait_find(symbols, known_address() + 1, &lines), 0);
+	assert_int_equal(wait_find(symbols, known_address() + 2, &lines), 0);
+	check_known(lines, wait_find(symbols, known_address(), &lines));
+	while (symbols_find(symbols, "/proc/self/exe", NULL, 0, known_address(),
+			    &lines, &count) == SYMBOL_LATER)
+		symbols_drain(symbols);
+	check_known(lines, count);
+	symbols_free(symbols);
+}
+
 static size_t
 count_open(void)
 {
@@ -363,6 +389,7 @@ main(void)
 	    cmocka_unit_test(test_root),
 	    cmocka_unit_test(test_background),
 	    cmocka_unit_test(test_helper_killed),
+	    cmocka_unit_test(test_timed_out),
 	    cmocka_unit_test(test_leaves_nothing),
 	    cmocka_unit_test(test_helper_holds_no_pipe),
 	    cmocka_unit_test(test_many_files),
