@@ -1,2 +1,342 @@
-/* source.c */
+/* source.c - what all kinds of sources share, and opening what a user named. */
 #include "config.h"
+
+#include "source/source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "source/segment.h"
+
+struct source *
+source_make(const struct source_kind *kind, const char *path)
+{
+	struct source *source = mem_alloc(sizeof(*source));
+
+	source->kind = kind;
+	source->path = mem_string(path);
+	source->names = names_new();
+	snapshot_init(&source->snapshot, source->names);
+	return source;
+}
+
+void
+source_destroy(struct source *source)
+{
+	snapshot_fini(&source->snapshot);
+	names_free(source->names);
+	free(source->path);
+	free(source);
+}
+
+void
+source_close(struct source *source)
+{
+	if (!source)
+		return;
+	if (source->kind->close)
+		source->kind->close(source);
+	source_destroy(source);
+}
+
+struct names *
+source_names(struct source *source)
+{
+	return source->names;
+}
+
+const struct snapshot *
+source_snapshot(struct source *source)
+{
+	return &source->snapshot;
+}
+
+int
+source_refresh(struct source *source, struct err *err)
+{
+	return source->kind->refresh ? source->kind->refresh(source, err) : 0;
+}
+
+bool
+source_flush(struct source *source, int timeout_ms)
+{
+	return source->kind->flush && source->kind->flush(source, timeout_ms);
+}
+
+void
+source_watch(struct source *source)
+{
+	if (source->kind->watch)
+		source->kind->watch(source);
+}
+
+bool
+source_is_live(const struct source *source)
+{
+	return source->kind->is_live && source->kind->is_live(source);
+}
+
+const char *
+source_path(const struct source *source)
+{
+	return source->path;
+}
+
+bool
+source_fail(struct err *err, const char *path, const char *format, ...)
+{
+	char clean[256], reason[224];
+	va_list list;
+
+	text_clean(clean, sizeof(clean), path, strlen(path));
+	va_start(list, format);
+	vsnprintf(reason, sizeof(reason), format, list);
+	va_end(list);
+	return err_set(err, "cannot read '%s': %s", clean, reason);
+}
+
+/* Opening */
+
+static bool
+fail_open(struct err *err, const char *path)
+{
+	switch (errno) {
+	case EACCES:
+	case EPERM:
+		return source_fail(err, path,
+				   "permission denied; run as its owner");
+	case ENOENT:
+	case ENOTDIR:
+		return source_fail(err, path,
+				   "no such file; see 'heaptop list'");
+	case ELOOP:
+		return source_fail(err, path,
+				   "it is a symbolic link; name the file that "
+				   "it points to");
+	case ENXIO:
+		return source_fail(err, path,
+				   "not a regular file; give a PID, "
+				   "a segment or a saved snapshot");
+	default:
+		return source_fail(err, path, "%s; check the file",
+				   strerror(errno));
+	}
+}
+
+static int
+open_regular(const char *path, bool *writable, struct err *err)
+{
+	int fd = segment_open_file(AT_FDCWD, path, 0, writable);
+	struct stat found;
+
+	if (fd < 0) {
+		fail_open(err, path);
+		return -1;
+	}
+	if (fstat(fd, &found) || !S_ISREG(found.st_mode)) {
+		source_fail(err, path,
+			    "not a regular file; give a PID, a "
+			    "segment or a saved snapshot");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct source *
+source_open_segment(const char *path, struct err *err)
+{
+	bool writable;
+	int fd = open_regular(path, &writable, err);
+
+	return fd < 0 ? NULL : live_open(fd, writable, path, err);
+}
+
+static struct source *
+open_file(const char *path, struct err *err)
+{
+	bool writable;
+	int fd = open_regular(path, &writable, err);
+	unsigned char start[8] = {0};
+	ssize_t got;
+
+	if (fd < 0)
+		return NULL;
+	got = pread(fd, start, sizeof(start), 0);
+	if (got >= 2 &&
+	    ((start[0] == 0x1f && start[1] == 0x8b) || start[0] == '{' ||
+	     start[0] == ' ' || start[0] == '\n'))
+		return replay_open(fd, path, err);
+	if (got == sizeof(start) &&
+	    (!memcmp(start, &(uint64_t){WIRE_MAGIC}, 8) ||
+	     !memcmp(start, &(uint64_t){0}, 8)))
+		return live_open(fd, writable, path, err);
+	close(fd);
+	if (got < 0)
+		fail_open(err, path);
+	else
+		source_fail(err, path,
+			    got ? "not a heaptop file; give a PID, a segment "
+				  "or a saved snapshot"
+				: "the file is empty; give a PID, a segment "
+				  "or a saved snapshot");
+	return NULL;
+}
+
+/*
+ * The segment of a pid among the entries of a directory: the one with the
+ * process's own start time, else the newest, of a process that is gone.
+ */
+static char *
+find_segment(const char *directory, uint32_t pid, uint64_t started)
+{
+	DIR *stream = opendir(directory);
+	struct dirent *entry;
+	uint64_t best = 0;
+	char *path;
+
+	if (!stream)
+		return NULL;
+	while ((entry = readdir(stream))) {
+		uint32_t found;
+		uint64_t at;
+		int end = 0;
+
+		if (sscanf(entry->d_name, "%" SCNu32 "-%" SCNu64 "%n", &found,
+			   &at, &end) != 2 ||
+		    found != pid || strcmp(entry->d_name + end, WIRE_SUFFIX))
+			continue;
+		if (!best || at == started || (best != started && at > best))
+			best = at;
+	}
+	closedir(stream);
+	if (!best || (started && best != started))
+		return NULL;
+	path = mem_format("%s/%" PRIu32 "-%" PRIu64 WIRE_SUFFIX, directory, pid,
+			  best);
+	return path;
+}
+
+static bool
+fail_pid(uint32_t pid, struct err *err)
+{
+	uid_t uid;
+
+	if (!proc_uid(pid, &uid))
+		return err_set(err,
+			       "cannot open process %" PRIu32
+			       ": no such process; see 'heaptop list'",
+			       pid);
+	if (uid != geteuid() && geteuid() != 0)
+		return err_set(err,
+			       "cannot open process %" PRIu32
+			       ": it belongs to another user; run as the user "
+			       "with id %u",
+			       pid, (unsigned)uid);
+	return err_set(err,
+		       "cannot open process %" PRIu32
+		       ": it runs without heaptop's agent; start it with "
+		       "'heaptop run -- COMMAND'",
+		       pid);
+}
+
+struct source *
+source_open_pid(uint32_t pid, struct err *err)
+{
+	uint64_t started = proc_start_time(pid);
+	char *path = find_segment(segment_directory(), pid, started);
+	struct source *source;
+	bool writable;
+	int fd;
+	uid_t uid;
+
+	if (!path && !getenv("HEAPTOP_DIR") && geteuid() == 0 &&
+	    proc_uid(pid, &uid)) {
+		char *directory =
+		    mem_format(WIRE_DIR_PREFIX "%u", (unsigned)uid);
+
+		path = find_segment(directory, pid, started);
+		free(directory);
+	}
+	if (!path) {
+		fail_pid(pid, err);
+		return NULL;
+	}
+	fd = segment_open_file(AT_FDCWD, path, O_NOFOLLOW, &writable);
+	if (fd < 0) {
+		fail_open(err, path);
+		source = NULL;
+	} else {
+		source = live_open(fd, writable, path, err);
+	}
+	free(path);
+	return source;
+}
+
+/* The one live process whose program has this name. */
+static struct source *
+open_name(const char *name, struct err *err)
+{
+	struct process_entry *list;
+	size_t count, found = 0;
+	struct source *source = NULL;
+	uint32_t pid = 0;
+
+	if (!process_list(&list, &count, err))
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		const char *exe = list[i].process.exe;
+		const char *base = exe ? strrchr(exe, '/') : NULL;
+
+		if (!list[i].alive || !base || strcmp(base + 1, name) != 0)
+			continue;
+		pid = list[i].process.pid;
+		found++;
+	}
+	process_list_free(list, count);
+	if (found == 1)
+		source = source_open_pid(pid, err);
+	else if (found)
+		source_fail(err, name,
+			    "%zu profiled processes have that name; give a "
+			    "PID of 'heaptop list'",
+			    found);
+	else
+		source_fail(err, name,
+			    "no such file, and no profiled process of that "
+			    "name; see 'heaptop list'");
+	return source;
+}
+
+struct source *
+source_open(const char *what, struct err *err)
+{
+	char *end;
+	unsigned long pid;
+
+	if (what[0] && strspn(what, "0123456789") == strlen(what)) {
+		errno = 0;
+		pid = strtoul(what, &end, 10);
+		if (errno || pid > UINT32_MAX || !pid) {
+			err_set(err,
+				"cannot open process %.40s: no such process; "
+				"see 'heaptop list'",
+				what);
+			return NULL;
+		}
+		return source_open_pid((uint32_t)pid, err);
+	}
+	if (!strchr(what, '/') && access(what, F_OK))
+		return open_name(what, err);
+	return open_file(what, err);
+}

@@ -1,0 +1,201 @@
+/* live.c - the segment of a process, alive or dead, as a source. */
+#include "config.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "source/segment.h"
+
+#define WATCH_NS UINT64_C(2000000000)
+
+struct live {
+	struct segment segment;
+	struct segment_names log;
+	struct segment_ring ring;
+	uint64_t taken; /* turn that the snapshot shows */
+	bool alive;
+};
+
+#define LOSS_NAME_(name_, text_) #name_,
+#define LOSS_TEXT_(name_, text_) text_,
+static const char *const loss_names[] = {WIRE_LOST_LIST(LOSS_NAME_)};
+static const char *const loss_texts[] = {WIRE_LOST_LIST(LOSS_TEXT_)};
+_Static_assert((int)LOSS_MAX >= (int)WIRE_LOST_MAX, "room for all losses");
+
+static uint64_t
+now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The names in lower case; made once. */
+static const char *
+loss_name(size_t cause)
+{
+	static char names[WIRE_LOST_COUNT][24];
+	char *name = names[cause];
+
+	for (size_t i = 0; !name[0] || name[i - 1]; i++)
+		name[i] = (char)tolower((unsigned char)loss_names[cause][i]);
+	return name;
+}
+
+static void
+take_losses(const struct wire_status *status, struct snapshot *snapshot)
+{
+	snapshot->loss_count = 0;
+	for (size_t i = 0; i < WIRE_LOST_MAX; i++) {
+		struct loss *loss = &snapshot->losses[snapshot->loss_count];
+
+		if (!status->lost[i])
+			continue;
+		*loss = (struct loss){"unknown", "of a newer agent's kinds",
+				      status->lost[i]};
+		if (i < WIRE_LOST_COUNT) {
+			loss->name = loss_name(i);
+			loss->text = loss_texts[i];
+		}
+		snapshot->loss_count++;
+	}
+}
+
+static void
+take_status(struct source *source)
+{
+	struct live *live = source->state;
+	const struct wire_status *status = &live->segment.status;
+	struct snapshot *snapshot = &source->snapshot;
+
+	free(snapshot->process.command);
+	free(snapshot->process.exe);
+	segment_process(&live->segment, live->alive, &snapshot->process);
+	if (live->alive)
+		snapshot->process.rss_bytes =
+		    proc_rss(live->segment.header.pid);
+	snapshot->tick = status->tick;
+	snapshot->time_ns = status->time_ns;
+	snapshot->mono_ns = status->mono_ns;
+	snapshot->agent_cpu_ns = status->agent_cpu_ns;
+	snapshot->agent_bytes = status->agent_bytes;
+	take_losses(status, snapshot);
+}
+
+static int
+live_refresh(struct source *source, struct err *err)
+{
+	struct live *live = source->state;
+	/* Asked before the status: what a process that is gone has published
+	 * is then all that there will ever be. */
+	bool alive = segment_is_alive(&live->segment);
+	bool changed = alive != live->alive;
+
+	if (!segment_read_status(&live->segment, err))
+		return -1;
+	live->alive = alive && segment_is_alive(&live->segment);
+	changed = changed || live->segment.turn != live->taken;
+	if (!changed)
+		return 0;
+	if (live->segment.turn &&
+	    (!segment_read_names(&live->segment, &live->log, source->names,
+				 err) ||
+	     !segment_read_ring(&live->segment, &live->ring, &live->log,
+				&source->snapshot, err)))
+		return -1;
+	live->taken = live->segment.turn;
+	take_status(source);
+	return 1;
+}
+
+static bool
+live_is_live(const struct source *source)
+{
+	const struct live *live = source->state;
+
+	return live->alive;
+}
+
+static bool
+live_flush(struct source *source, int timeout_ms)
+{
+	struct live *live = source->state;
+	uint64_t until = now_ns(CLOCK_MONOTONIC) +
+			 (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000;
+	struct timespec pause = {0, 500000};
+	uint32_t wanted;
+	struct err err;
+
+	if (!live->alive || !segment_ask_flush(&live->segment, &wanted))
+		return false;
+	for (;;) {
+		const struct wire_status *status = &live->segment.status;
+
+		if (!segment_read_status(&live->segment, &err))
+			return false;
+		if (live->segment.turn &&
+		    (int32_t)(status->flush_done - wanted) >= 0)
+			return true;
+		if (now_ns(CLOCK_MONOTONIC) >= until ||
+		    !segment_is_alive(&live->segment))
+			return false;
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 8000000)
+			pause.tv_nsec *= 2;
+	}
+}
+
+static void
+live_watch(struct source *source)
+{
+	struct live *live = source->state;
+
+	if (live->alive)
+		segment_ask_watch(&live->segment,
+				  now_ns(CLOCK_MONOTONIC) + WATCH_NS);
+}
+
+static void
+live_close(struct source *source)
+{
+	struct live *live = source->state;
+
+	segment_close(&live->segment);
+	segment_names_fini(&live->log);
+	segment_ring_fini(&live->ring);
+	free(live);
+}
+
+static const struct source_kind live_kind = {
+    .refresh = live_refresh,
+    .flush = live_flush,
+    .watch = live_watch,
+    .close = live_close,
+    .is_live = live_is_live,
+};
+
+struct source *
+live_open(int fd, bool writable, const char *path, struct err *err)
+{
+	struct source *source = source_make(&live_kind, path);
+	struct live *live = mem_alloc(sizeof(*live));
+
+	source->state = live;
+	if (!segment_open(&live->segment, fd, writable, source->path, err)) {
+		free(live);
+		source_destroy(source);
+		return NULL;
+	}
+	live->alive = segment_is_alive(&live->segment);
+	if (live_refresh(source, err) < 0) {
+		source_close(source);
+		return NULL;
+	}
+	if (!live->taken)
+		take_status(source);
+	return source;
+}

@@ -1,0 +1,373 @@
+/* segment.c - the pages of a segment: header, control, turn and status. */
+#include "config.h"
+
+#include "source/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+int
+segment_open_file(int directory, const char *name, int flags, bool *writable)
+{
+	int fd;
+
+	flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	fd = openat(directory, name, O_RDWR | flags);
+	*writable = fd >= 0;
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM ||
+		       errno == ETXTBSY || errno == EISDIR))
+		fd = openat(directory, name, O_RDONLY | flags);
+	return fd;
+}
+
+static bool
+read_at(int fd, uint64_t offset, void *out, size_t size)
+{
+	char *at = out;
+
+	if (offset > (uint64_t)INT64_MAX - size)
+		return false;
+	while (size) {
+		ssize_t got = pread(fd, at, size, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		at += got;
+		offset += (uint64_t)got;
+		size -= (size_t)got;
+	}
+	return true;
+}
+
+bool
+segment_read(const struct segment *segment, uint64_t offset, void *out,
+	     size_t size)
+{
+	return read_at(segment->fd, offset, out, size);
+}
+
+static bool
+check_header(struct segment *segment, struct err *err)
+{
+	const struct wire_header *header = &segment->header;
+
+	if (header->magic == 0)
+		return source_fail(err, segment->path,
+				   "the agent has not finished starting; try "
+				   "again");
+	if (header->magic != WIRE_MAGIC)
+		return source_fail(err, segment->path,
+				   "not a heaptop segment; give a PID, a "
+				   "segment or a saved snapshot");
+	if (header->major != WIRE_MAJOR)
+		return source_fail(err, segment->path,
+				   "written in version %u of the format, and "
+				   "this heaptop reads %u; use the heaptop "
+				   "that the process was started with",
+				   header->major, WIRE_MAJOR);
+	return true;
+}
+
+bool
+segment_open(struct segment *segment, int fd, bool writable, const char *path,
+	     struct err *err)
+{
+	struct stat found;
+	void *page;
+
+	*segment =
+	    (struct segment){.fd = fd, .writable = writable, .path = path};
+	if (fstat(fd, &found) || !S_ISREG(found.st_mode)) {
+		source_fail(err, path,
+			    "not a regular file; give a PID, a "
+			    "segment or a saved snapshot");
+		goto close_file;
+	}
+	if (!segment_read(segment, 0, &segment->header,
+			  sizeof(segment->header))) {
+		source_fail(err, path,
+			    "the segment is cut short; start the "
+			    "program again");
+		goto close_file;
+	}
+	if (!check_header(segment, err))
+		goto close_file;
+	if (found.st_size < WIRE_BODY_OFFSET) {
+		source_fail(err, path,
+			    "the segment is cut short; start the "
+			    "program again");
+		goto close_file;
+	}
+	if (writable) {
+		page = mmap(NULL, WIRE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    fd, WIRE_CONTROL_OFFSET);
+		segment->control = page == MAP_FAILED ? NULL : page;
+	}
+	return true;
+close_file:
+	close(fd);
+	segment->fd = -1;
+	return false;
+}
+
+void
+segment_close(struct segment *segment)
+{
+	if (segment->control)
+		munmap(segment->control, WIRE_PAGE);
+	if (segment->fd >= 0)
+		close(segment->fd);
+	segment->fd = -1;
+}
+
+uint64_t
+segment_turn(const struct segment *segment)
+{
+	uint64_t turn;
+
+	return segment_read(segment, WIRE_TURN_OFFSET, &turn, sizeof(turn))
+		   ? turn
+		   : 0;
+}
+
+/* Whether [offset, offset + count * each) lies in the body of the file. */
+static bool
+part_fits(uint64_t offset, uint64_t count, uint64_t each, uint64_t file_size)
+{
+	return offset >= WIRE_BODY_OFFSET && offset <= file_size &&
+	       count <= (file_size - offset) / each;
+}
+
+static const char *
+status_problem(const struct wire_status *status, uint64_t file_size)
+{
+	uint64_t slots = status->ring_slots;
+
+	if (status->file_size > file_size)
+		return "the segment is cut short; start the program again";
+	if (!slots || (slots & (slots - 1)) || slots > SEGMENT_SLOTS_MAX ||
+	    status->ring_offset % sizeof(struct wire_record) ||
+	    !part_fits(status->ring_offset, slots, sizeof(struct wire_record),
+		       file_size))
+		return "its ring is damaged; start the program again";
+	if (!status->names_extents || status->names_extents > WIRE_EXTENTS_MAX)
+		return "its names are damaged; start the program again";
+	for (uint64_t i = 0; i < status->names_extents; i++) {
+		const struct wire_extent *extent = &status->extents[i];
+
+		if (extent->offset % 8 ||
+		    !part_fits(extent->offset, extent->size, 1, file_size))
+			return "its names are damaged; start the program "
+			       "again";
+	}
+	if (status->names_bytes >
+	    status->extents[status->names_extents - 1].size)
+		return "its names are damaged; start the program again";
+	return NULL;
+}
+
+bool
+segment_read_status(struct segment *segment, struct err *err)
+{
+	struct wire_status status;
+	struct stat found;
+	const char *problem;
+
+	for (int tries = 0; tries < 100; tries++) {
+		uint64_t turn[2]; /* and the heartbeat */
+
+		if (!segment_read(segment, WIRE_TURN_OFFSET, turn,
+				  sizeof(turn)) ||
+		    !segment_read(
+			segment, WIRE_STATUS_OFFSET + (turn[0] & 1) * WIRE_PAGE,
+			&status, sizeof(status)))
+			return source_fail(err, segment->path,
+					   "the segment is cut short; start "
+					   "the program again");
+		segment->heartbeat_ns = turn[1];
+		if (!turn[0])
+			return true;
+		if (segment_turn(segment) != turn[0])
+			continue;
+		if (fstat(segment->fd, &found))
+			return source_fail(err, segment->path,
+					   "its size cannot be read; start "
+					   "the program again");
+		problem = status_problem(&status, (uint64_t)found.st_size);
+		if (problem)
+			return source_fail(err, segment->path, "%s", problem);
+		segment->status = status;
+		segment->turn = turn[0];
+		return true;
+	}
+	return source_fail(err, segment->path,
+			   "its status never stands still; try again");
+}
+
+bool
+segment_is_alive(const struct segment *segment)
+{
+	const struct wire_header *header = &segment->header;
+	uint64_t namespace = proc_pid_namespace();
+	uint8_t boot_id[16];
+
+	if (segment->turn && (segment->status.state == WIRE_STATE_EXITED ||
+			      segment->status.state == WIRE_STATE_EXECED))
+		return false;
+	if (proc_boot_id(boot_id) &&
+	    memcmp(boot_id, header->boot_id, sizeof(boot_id)) != 0)
+		return false;
+	if (header->pid_ns && namespace && header->pid_ns != namespace) {
+		/* Its number means nothing here: believe a recent sign. */
+		struct timespec now;
+		uint64_t now_ns;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		now_ns =
+		    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+		return segment->heartbeat_ns + UINT64_C(5000000000) > now_ns;
+	}
+	return header->pid &&
+	       proc_start_time(header->pid) == header->start_time;
+}
+
+static char *
+readable_command(const struct wire_header *header)
+{
+	size_t size = header->command_size;
+	char *text;
+
+	if (size > sizeof(header->command))
+		size = sizeof(header->command);
+	while (size && !header->command[size - 1])
+		size--;
+	text = mem_alloc(size + 1);
+	for (size_t i = 0; i < size; i++)
+		text[i] = header->command[i] ? header->command[i] : ' ';
+	return text;
+}
+
+static const char *
+state_word(const struct segment *segment, bool alive)
+{
+	uint32_t state =
+	    segment->turn ? segment->status.state : WIRE_STATE_STARTING;
+
+	switch (state) {
+	case WIRE_STATE_EXITED:
+		return "exited";
+	case WIRE_STATE_EXECED:
+		return "execed";
+	case WIRE_STATE_STARTING:
+		return alive ? "starting" : "killed";
+	case WIRE_STATE_DORMANT:
+		return alive ? "dormant" : "killed";
+	default:
+		return alive ? "running" : "killed";
+	}
+}
+
+void
+segment_process(const struct segment *segment, bool alive,
+		struct process *process)
+{
+	const struct wire_header *header = &segment->header;
+	const struct wire_status *status = &segment->status;
+	size_t exe_size = strnlen(header->exe, sizeof(header->exe));
+
+	*process = (struct process){
+	    .pid = header->pid,
+	    .parent_pid = header->parent_pid,
+	    .command = readable_command(header),
+	    .exe = mem_alloc(exe_size + 1),
+	    .python = status->python ? status->python : header->python,
+	    .start_ns = header->start_ns,
+	    .run_id = header->run_id,
+	    .alive = alive,
+	    .state = state_word(segment, alive),
+	    .mode =
+		header->mode == WIRE_MODE_SAMPLED || status->sample_bytes > 1
+		    ? "sampled"
+		    : "exact",
+	    .unwinder = header->unwinder == WIRE_UNWINDER_LIBUNWIND
+			    ? "libunwind"
+			: header->unwinder == WIRE_UNWINDER_CHECK ? "check"
+								  : "rules",
+	    .sample_bytes = status->sample_bytes ? status->sample_bytes : 1,
+	    .peak_rss_bytes = status->peak_rss_bytes,
+	};
+	memcpy(process->exe, header->exe, exe_size);
+}
+
+/* The control page */
+
+#define CONTROL(field_) \
+	(WIRE_CONTROL_OFFSET + offsetof(struct wire_control, field_))
+
+static bool
+write_control(struct segment *segment, uint64_t offset, const void *data,
+	      size_t size)
+{
+	return segment->writable &&
+	       pwrite(segment->fd, data, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Two viewers may add at once and one wake be lost in the other: the word has
+ * changed for the agent all the same. */
+static bool
+wake_agent(struct segment *segment)
+{
+	uint32_t wake;
+
+	if (!segment_read(segment, CONTROL(wake), &wake, sizeof(wake)))
+		return false;
+	wake++;
+	if (!write_control(segment, CONTROL(wake), &wake, sizeof(wake)))
+		return false;
+	if (segment->control)
+		syscall(SYS_futex, segment->control, FUTEX_WAKE, INT_MAX, NULL,
+			NULL, 0);
+	return true;
+}
+
+bool
+segment_ask_flush(struct segment *segment, uint32_t *wanted)
+{
+	if (!segment_read(segment, CONTROL(flush_wanted), wanted,
+			  sizeof(*wanted)))
+		return false;
+	++*wanted;
+	return write_control(segment, CONTROL(flush_wanted), wanted,
+			     sizeof(*wanted)) &&
+	       wake_agent(segment);
+}
+
+void
+segment_ask_watch(struct segment *segment, uint64_t until_ns)
+{
+	uint64_t before;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!segment_read(segment, CONTROL(watch_until), &before,
+			  sizeof(before)) ||
+	    !write_control(segment, CONTROL(watch_until), &until_ns,
+			   sizeof(until_ns)))
+		return;
+	if (before < (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec)
+		wake_agent(segment);
+}

@@ -1,0 +1,77 @@
+/*
+ * segment.h - reads a segment (heaptop/wire.h) without trusting it.
+ *
+ * Everything is copied with pread before it is looked at, so a file that is
+ * cut short or written meanwhile is an error and never a fault; nothing of the
+ * file is reached through memory.
+ */
+#ifndef HEAPTOP_SOURCE_SEGMENT_H
+#define HEAPTOP_SOURCE_SEGMENT_H
+
+#include "heaptop/wire.h"
+#include "source/inner.h"
+
+#define SEGMENT_SLOTS_MAX (UINT64_C(1) << 27)
+
+struct segment {
+	int fd;
+	bool writable;
+	const char *path; /* the opener's, for messages */
+	void *control; /* page for futex calls only, never touched; or NULL */
+	struct wire_header header;
+	struct wire_status status; /* the last that was whole and checked */
+	uint64_t turn;		   /* that it belonged to; 0 none yet */
+	uint64_t heartbeat_ns;
+};
+
+/* Opens a regular file, for writing too where that is allowed. */
+int segment_open_file(int directory, const char *name, int flags,
+		      bool *writable);
+/* Takes fd, also when it fails. */
+bool segment_open(struct segment *, int fd, bool writable, const char *path,
+		  struct err *);
+void segment_close(struct segment *);
+
+/* Copies [offset, offset + size) as far as the file goes; false if not all. */
+bool segment_read(const struct segment *, uint64_t offset, void *out,
+		  size_t size);
+/* The turn right now; 0 when unreadable. */
+uint64_t segment_turn(const struct segment *);
+/* Copies the whole status and checks it. False: it makes no sense. */
+bool segment_read_status(struct segment *, struct err *);
+/* Whether the process still runs. */
+bool segment_is_alive(const struct segment *);
+/* Fills all but rss from header and status; texts are new. */
+void segment_process(const struct segment *, bool alive, struct process *);
+
+/* Writes into the control page. */
+bool segment_ask_flush(struct segment *, uint32_t *wanted);
+void segment_ask_watch(struct segment *, uint64_t until_ns);
+
+/* Decoding of the names log, as far as the status says. */
+struct segment_names {
+	uint32_t extent;   /* index of the one being read */
+	uint64_t used;	   /* bytes of it that are read */
+	uint32_t *strings; /* wire id - 1 -> id in names */
+	size_t string_count;
+	size_t string_room;
+};
+bool segment_read_names(const struct segment *, struct segment_names *,
+			struct names *, struct err *);
+void segment_names_fini(struct segment_names *);
+
+/* Where a reader stands in the ring. */
+struct segment_ring {
+	uint64_t offset; /* of the ring it was reading; slots 0: none */
+	uint64_t slots;
+	uint64_t next;	 /* position not read yet */
+	uint32_t *ticks; /* [site index]: of its record */
+	size_t tick_room;
+	uint64_t damaged; /* records that made no sense */
+};
+/* Takes all records up to the status into the snapshot's sites. */
+bool segment_read_ring(struct segment *, struct segment_ring *,
+		       struct segment_names *, struct snapshot *, struct err *);
+void segment_ring_fini(struct segment_ring *);
+
+#endif
