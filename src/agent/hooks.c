@@ -322,6 +322,7 @@ munmap(void *start, size_t size)
 	if (thread_ && size && !((uint64_t)start & 4095))
 		record_unmapped(thread_, start, pages(size));
 	result = real.munmap(start, size);
+	unwind_unmapped();
 	if (thread_)
 		record_end(thread_);
 	return result;
@@ -352,6 +353,7 @@ mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	}
 	BEGIN();
 	block = real.mremap(old, old_size, size, flags, place);
+	unwind_unmapped();
 	if (thread_ && block != MAP_FAILED)
 		known = record_unmapped(thread_, old, pages(old_size));
 	END_BORN(WIRE_DOMAIN_MMAP, known ? block : NULL, pages(size));

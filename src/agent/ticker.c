@@ -31,7 +31,7 @@
 #define WATCHED_NS  UINT64_C(100000000)
 #define IDLE_NS	    UINT64_C(1000000000)
 #define CLOSEST_NS  UINT64_C(5000000)  /* between two ticks, whoever asks */
-#define FORKED_NS   UINT64_C(20000000) /* before a child has a segment */
+#define DELAY_NS    UINT64_C(10000000) /* before there is a segment */
 #define STOP_NS	    UINT64_C(2000000000)
 #define WATCH_LIMIT UINT64_C(60000000000)
 #define FIRST_SLOTS 1024
@@ -42,6 +42,7 @@ static struct {
 	bool started;
 	bool forked;
 	uint32_t stop;	/* futex: 1 the process is at its exit */
+	uint32_t begun; /* 1: set by whoever is first, segment or exit */
 	uint32_t ready; /* the segment exists; control->wake can be used */
 	uint32_t done;	/* futex: 1 the thread has ended */
 	struct segment segment;
@@ -280,12 +281,14 @@ segment_begin(void)
 static void
 run(void)
 {
-	if (ticker.forked) {
-		futex_wait(&ticker.stop, 0, FORKED_NS);
-		if (load(&ticker.stop) && !agent_config.keep)
-			return;
+	/* Many a process is a child that calls exec at once, or a command that
+	 * is over in a moment: nobody could look at it, so it gets no file. */
+	if (!agent_config.keep)
+		futex_wait(&ticker.stop, 0, DELAY_NS);
+	if (__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
+		return;
+	if (ticker.forked)
 		counts_restart();
-	}
 	if (!segment_begin()) {
 		/* Nothing could be shown: cost nothing either. */
 		agent_on = false;
@@ -355,6 +358,9 @@ ticker_stop(void)
 	uint64_t now;
 
 	if (!ticker.started)
+		return;
+	if (!agent_config.keep &&
+	    !__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
 		return;
 	__atomic_store_n(&ticker.stop, 1, __ATOMIC_RELEASE);
 	futex_wake(&ticker.stop);

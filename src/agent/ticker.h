@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/* Context: setup. Starts the thread. In a forked child it waits a little
- * before it makes a segment: most children call exec at once. */
+/* Context: setup. Starts the thread, which makes a segment when the process
+ * has lived for 10 ms; at once when segments are to be kept. */
 void ticker_start(bool forked);
 
 /* Context: at exit. Publishes the final totals and waits for that, at most
