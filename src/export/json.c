@@ -1,0 +1,165 @@
+/* json.c - rows as one JSON document. */
+#include "config.h"
+
+#include <inttypes.h>
+
+#include "base/text.h"
+#include "export/export.h"
+#include "export/label.h"
+
+static void
+put_text(FILE *file, const char *key, const struct names *names,
+	 uint32_t string)
+{
+	fprintf(file, "\"%s\":", key);
+	text_json_write(file, string ? names_text(names, string) : NULL);
+}
+
+static void
+put_line(FILE *file, uint32_t line)
+{
+	if (line)
+		fprintf(file, ",\"line\":%" PRIu32, line);
+	else
+		fputs(",\"line\":null", file);
+}
+
+static const char *
+kind_word(enum frame_kind kind)
+{
+	return kind == FRAME_PYTHON ? "python" : "native";
+}
+
+static void
+put_location(FILE *file, const struct names *names, const struct frame *frame,
+	     const struct location *location)
+{
+	fprintf(file, "{\"kind\":\"%s\",", kind_word(frame->kind));
+	put_text(file, "function", names, location->function);
+	putc(',', file);
+	put_text(file, "file", names, location->file);
+	put_line(file, location->line);
+	putc(',', file);
+	put_text(file, "module", names,
+		 frame->module ? names_module(names, frame->module)->path : 0);
+	if (location->flags & LOCATION_INLINED)
+		fputs(",\"inlined\":true", file);
+	putc('}', file);
+}
+
+static void
+put_traceback(FILE *file, struct names *names, uint32_t stack)
+{
+	const char *comma = "";
+
+	fputs(",\"traceback\":[", file);
+	while (stack) {
+		struct stack at = *names_stack(names, stack);
+		size_t count;
+		const struct location *location =
+		    names_locations(names, at.frame, &count);
+		const struct frame *frame = names_frame(names, at.frame);
+
+		for (size_t i = 0; i < count; i++) {
+			fputs(comma, file);
+			put_location(file, names, frame, &location[i]);
+			comma = ",";
+		}
+		stack = at.parent;
+	}
+	putc(']', file);
+}
+
+static void
+put_row(FILE *file, const struct snapshot *snapshot, const struct row *row)
+{
+	struct names *names = snapshot->names;
+
+	putc('{', file);
+	put_text(file, "file", names, row->file);
+	put_line(file, row->line);
+	putc(',', file);
+	put_text(file, "function", names, row->function);
+	putc(',', file);
+	put_text(file, "module", names, row->module);
+	fputs(",\"domain\":", file);
+	text_json_write(file, row->domain < DOMAIN_COUNT
+				  ? domain_names[row->domain]
+				  : NULL);
+	fprintf(file,
+		",\"size\":%" PRIu64 ",\"count\":%" PRIu64
+		",\"average\":%" PRIu64 ",\"size_diff\":%" PRId64
+		",\"count_diff\":%" PRId64 ",\"total_size\":%" PRIu64
+		",\"total_count\":%" PRIu64 ",\"peak_size\":%" PRIu64
+		",\"sites\":%" PRIu32,
+		row->size, row->count, row->count ? row->size / row->count : 0,
+		row->size_diff, row->count_diff, row->total_size,
+		row->total_count, row->peak_size, row->site_count);
+	put_traceback(file, names, row->stack);
+	putc('}', file);
+}
+
+static void
+put_process(FILE *file, const struct snapshot *snapshot)
+{
+	const struct process *process = &snapshot->process;
+
+	fprintf(file,
+		",\"process\":{\"pid\":%" PRIu32 ",\"command\":", process->pid);
+	text_json_write(file, process->command);
+	fputs(",\"exe\":", file);
+	text_json_write(file, process->exe);
+	fputs(",\"state\":", file);
+	text_json_write(file, process->state);
+	if (process->python)
+		fprintf(file, ",\"python\":\"%u.%u.%u\"", process->python >> 24,
+			process->python >> 16 & 255,
+			process->python >> 8 & 255);
+	fprintf(file,
+		",\"rss\":%" PRIu64 ",\"peak_rss\":%" PRIu64
+		",\"live\":{\"size\":%" PRIu64 ",\"count\":%" PRIu64
+		"},\"allocated\":{\"size\":%" PRIu64 ",\"count\":%" PRIu64
+		"},\"tick\":%" PRIu64 ",\"time_ns\":%" PRIu64
+		",\"agent_cpu_ns\":%" PRIu64 ",\"agent_bytes\":%" PRIu64 "}",
+		process->rss_bytes, process->peak_rss_bytes,
+		snapshot->live_bytes, snapshot->live_count,
+		snapshot->alloc_bytes, snapshot->alloc_count, snapshot->tick,
+		snapshot->time_ns, snapshot->agent_cpu_ns,
+		snapshot->agent_bytes);
+	fputs(",\"mode\":", file);
+	text_json_write(file, process->mode);
+	fputs(",\"losses\":{", file);
+	for (size_t i = 0; i < snapshot->loss_count; i++) {
+		fputs(i ? "," : "", file);
+		text_json_write(file, snapshot->losses[i].name);
+		fprintf(file, ":%" PRIu64, snapshot->losses[i].count);
+	}
+	putc('}', file);
+}
+
+bool
+export_json(FILE *file, const struct snapshot *snapshot,
+	    const struct query *query, const struct rows *rows, struct err *err)
+{
+	bool first = true;
+
+	fprintf(
+	    file,
+	    "{\"group_by\":\"%s\",\"inclusive\":%s,\"mine\":%s,"
+	    "\"total\":{\"size\":%" PRIu64 ",\"count\":%" PRIu64
+	    ",\"size_diff\":%" PRId64 ",\"count_diff\":%" PRId64 "}",
+	    group_names[query->group_by], query->inclusive ? "true" : "false",
+	    query->mine ? "true" : "false", rows->total.size, rows->total.count,
+	    rows->total.size_diff, rows->total.count_diff);
+	put_process(file, snapshot);
+	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
+	for (size_t i = 0; i < rows->count; i++) {
+		if (!label_row_counts(&rows->rows[i]))
+			continue;
+		fputs(first ? "" : ",", file);
+		put_row(file, snapshot, &rows->rows[i]);
+		first = false;
+	}
+	fputs("]}\n", file);
+	return label_finish(file, err);
+}

@@ -1,0 +1,76 @@
+/* text.c - rows as lines of text, as Python users know them. */
+#include "config.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+
+#include "export/export.h"
+#include "export/label.h"
+
+static void
+put_numbers(FILE *file, const struct row *row, bool deltas)
+{
+	char size[TEXT_SIZE_MAX];
+
+	fprintf(file, ": size=%s", text_size(size, row->size));
+	if (deltas)
+		fprintf(file, " (%s)", text_size_diff(size, row->size_diff));
+	fprintf(file, ", count=%" PRIu64, row->count);
+	if (deltas)
+		fprintf(file, " (%+" PRId64 ")", row->count_diff);
+	if (row->count)
+		fprintf(file, ", average=%s",
+			text_size(size, row->size / row->count));
+	putc('\n', file);
+}
+
+static void
+put_frames(FILE *file, struct names *names, uint32_t stack,
+	   const struct export_source *source)
+{
+	while (stack) {
+		struct stack at = *names_stack(names, stack);
+		const struct frame *frame;
+		size_t count;
+		const struct location *location =
+		    names_locations(names, at.frame, &count);
+
+		frame = names_frame(names, at.frame);
+		for (size_t i = 0; i < count; i++, location++) {
+			const char *line = NULL;
+
+			label_frame(file, names, frame, location);
+			if (source && source->line && location->file &&
+			    location->line)
+				line = source->line(
+				    source->context,
+				    names_text(names, location->file),
+				    location->line);
+			if (!line || !*line)
+				continue;
+			fputs("    ", file);
+			text_clean_write(file, line);
+			putc('\n', file);
+		}
+		stack = at.parent;
+	}
+}
+
+bool
+export_text(FILE *file, const struct snapshot *snapshot,
+	    const struct query *query, const struct rows *rows,
+	    const struct export_source *source, struct err *err)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct row *row = &rows->rows[i];
+
+		if (!label_row_counts(row))
+			continue;
+		label_row(file, snapshot, query->group_by, row);
+		put_numbers(file, row, query->mark != NULL);
+		if (query->group_by == GROUP_TRACEBACK)
+			put_frames(file, snapshot->names, row->stack, source);
+	}
+	return label_finish(file, err);
+}
