@@ -1,0 +1,35 @@
+/* cmd_clean.c - `heaptop clean`: remove the segments of dead processes. */
+#include "config.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cmd/subcommand.h"
+#include "source/source.h"
+
+int
+cmd_clean(const struct options *options)
+{
+	struct process_entry *list;
+	int status = STATUS_DONE;
+	struct err err;
+	size_t count, i;
+
+	if (!process_list(&list, &count, &err))
+		return fail(&err);
+	for (i = 0; i < count; i++) {
+		/* What cannot be read may be of a newer heaptop, and alive. */
+		if (list[i].alive || (*list[i].problem && !options->force))
+			continue;
+		if (unlink(list[i].path) != 0) {
+			err_errno(&err, "cannot remove '%s'", list[i].path);
+			status = fail(&err);
+			continue;
+		}
+		text_clean_write(stdout, list[i].path);
+		putchar('\n');
+	}
+	process_list_free(list, count);
+	return status;
+}

@@ -1,0 +1,61 @@
+/* cmd_diff.c - `heaptop diff OLD NEW`: what changed between two. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/match.h"
+#include "cmd/report.h"
+#include "cmd/subcommand.h"
+
+/* Its sites may be added to; what else it holds stays the source's. */
+static struct snapshot
+snapshot_copy(const struct snapshot *from)
+{
+	struct snapshot copy = *from;
+
+	copy.sites = NULL;
+	copy.site_count = copy.site_capacity = 0;
+	snapshot_room(&copy, from->site_count);
+	memcpy(copy.sites, from->sites, from->site_count * sizeof(*copy.sites));
+	return copy;
+}
+
+static int
+diff(const struct options *options, struct opened *before, struct opened *after)
+{
+	struct snapshot snapshot =
+	    snapshot_copy(source_snapshot(after->source));
+	struct engine *engine = engine_new();
+	struct query query;
+	struct mark mark;
+	int status;
+
+	match_sites(&snapshot, source_snapshot(before->source), &mark);
+	report_query(options, &mark, &query);
+	status = report_print(engine, options, after, &snapshot, &query);
+	engine_free(engine);
+	mark_fini(&mark);
+	free(snapshot.sites);
+	return status;
+}
+
+int
+cmd_diff(const struct options *options)
+{
+	struct opened before, after;
+	struct err err;
+	int status;
+
+	if (!open_target(&before, options->operands[0], &err))
+		return fail(&err);
+	if (!open_target(&after, options->operands[1], &err)) {
+		open_close(&before);
+		return fail(&err);
+	}
+	status = diff(options, &before, &after);
+	open_close(&after);
+	open_close(&before);
+	return status;
+}

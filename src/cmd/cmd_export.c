@@ -1,0 +1,55 @@
+/* cmd_export.c - `heaptop export SRC --format F`: other tools' formats. */
+#include "config.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cmd/open.h"
+#include "cmd/subcommand.h"
+#include "export/export.h"
+
+static bool
+write_file(const char *path, const struct export_format *format,
+	   const struct snapshot *snapshot, struct err *err)
+{
+	FILE *file = fopen(path, "we");
+	bool good;
+
+	if (!file)
+		return err_errno(err, "cannot write '%s'", path);
+	good = format->write(file, snapshot, err);
+	if (fclose(file) != 0 && good)
+		good = err_errno(err, "cannot write '%s'", path);
+	return good;
+}
+
+int
+cmd_export(const struct options *options)
+{
+	const struct export_format *format;
+	const struct snapshot *snapshot;
+	struct opened opened;
+	struct err err;
+	bool good;
+
+	if (!options->format) {
+		err_set(&err, "no format; name one with --format");
+		return fail_usage(options->command, &err);
+	}
+	if (!export_format_parse(options->format, &format, &err))
+		return fail_usage(options->command, &err);
+	if (!options->to && isatty(STDOUT_FILENO)) {
+		err_set(&err, "'%s' is not for a terminal; name a file with -o",
+			format->name);
+		return fail_usage(options->command, &err);
+	}
+	if (!open_target(&opened, options->operands[0], &err))
+		return fail(&err);
+	snapshot = source_snapshot(opened.source);
+	good = options->to ? write_file(options->to, format, snapshot, &err)
+			   : format->write(stdout, snapshot, &err);
+	open_close(&opened);
+	if (!good)
+		return options->to ? fail(&err) : STATUS_FAILED;
+	return STATUS_DONE;
+}

@@ -1,0 +1,112 @@
+/* cmd_list.c - `heaptop list`: the profiled processes, live and dead. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cmd/subcommand.h"
+#include "source/source.h"
+
+static const char *
+state_of(const struct process_entry *entry)
+{
+	return *entry->problem ? "unreadable" : entry->process.state;
+}
+
+static void
+print_mode(const struct process *process)
+{
+	char size[TEXT_SIZE_MAX];
+
+	if (process->sample_bytes > 1)
+		printf("  %-11s", text_size(size, process->sample_bytes));
+	else
+		printf("  %-11s", process->mode);
+}
+
+static void
+print_size(uint64_t bytes)
+{
+	char size[TEXT_SIZE_MAX];
+
+	printf(" %10s", bytes ? text_size(size, bytes) : "-");
+}
+
+static void
+print_entry(const struct process_entry *entry)
+{
+	if (*entry->problem) {
+		printf("%7s %-10s %10s %10s %11s  %-11s ", "-", state_of(entry),
+		       "-", "-", "-", "-");
+		text_clean_write(stdout, entry->path);
+		printf(": ");
+		text_clean_write(stdout, entry->problem);
+		putchar('\n');
+		return;
+	}
+	printf("%7u %-10s", entry->process.pid, state_of(entry));
+	print_size(entry->alive ? entry->process.rss_bytes : 0);
+	print_size(entry->live_bytes);
+	printf(" %11" PRIu64, entry->live_count);
+	print_mode(&entry->process);
+	putchar(' ');
+	text_clean_write(stdout, entry->process.command);
+	putchar('\n');
+}
+
+static void
+print_entry_json(const struct process_entry *entry)
+{
+	const struct process *process = &entry->process;
+
+	printf("{\"pid\":%u,\"parent_pid\":%u,\"state\":", process->pid,
+	       process->parent_pid);
+	text_json_write(stdout, state_of(entry));
+	printf(",\"alive\":%s,\"rss\":%" PRIu64 ",\"size\":%" PRIu64
+	       ",\"count\":%" PRIu64 ",\"mode\":",
+	       entry->alive ? "true" : "false", process->rss_bytes,
+	       entry->live_bytes, entry->live_count);
+	text_json_write(stdout, process->mode);
+	printf(",\"sample_bytes\":%" PRIu64 ",\"start_ns\":%" PRIu64
+	       ",\"time_ns\":%" PRIu64 ",\"run\":\"%016" PRIx64
+	       "\",\"command\":",
+	       process->sample_bytes, process->start_ns, entry->time_ns,
+	       process->run_id);
+	text_json_write(stdout, process->command);
+	printf(",\"path\":");
+	text_json_write(stdout, entry->path);
+	if (*entry->problem) {
+		printf(",\"problem\":");
+		text_json_write(stdout, entry->problem);
+	}
+	putchar('}');
+}
+
+int
+cmd_list(const struct options *options)
+{
+	struct process_entry *list;
+	struct err err;
+	size_t count, i;
+
+	if (!process_list(&list, &count, &err))
+		return fail(&err);
+	if (options->json)
+		putchar('[');
+	else
+		printf("%7s %-10s %10s %10s %11s  %-11s %s\n", "PID", "STATE",
+		       "RSS", "LIVE", "BLOCKS", "MODE", "COMMAND");
+	for (i = 0; i < count; i++) {
+		if (!options->json) {
+			print_entry(&list[i]);
+			continue;
+		}
+		printf(i ? ",\n" : "\n");
+		print_entry_json(&list[i]);
+	}
+	if (options->json)
+		puts("\n]");
+	process_list_free(list, count);
+	return STATUS_DONE;
+}

@@ -1,0 +1,25 @@
+/* cmd_snapshot.c - `heaptop snapshot PID -o FILE`: save all totals. */
+#include "config.h"
+
+#include "cmd/open.h"
+#include "cmd/subcommand.h"
+#include "export/export.h"
+
+int
+cmd_snapshot(const struct options *options)
+{
+	struct opened opened;
+	struct err err;
+	bool saved;
+
+	if (!options->to) {
+		err_set(&err, "no file to write to; name one with -o");
+		return fail_usage(options->command, &err);
+	}
+	if (!open_target(&opened, options->operands[0], &err))
+		return fail(&err);
+	saved =
+	    export_snapshot(options->to, source_snapshot(opened.source), &err);
+	open_close(&opened);
+	return saved ? STATUS_DONE : fail(&err);
+}

@@ -1,0 +1,206 @@
+/* preload.c - the agent's file and the environment that loads it. */
+#include "config.h"
+
+#include "cmd/preload.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "source/source.h"
+
+#define AGENT_FILE "heaptop-agent.so"
+#define ROOM_MIN   (UINT64_C(1) << 20)
+
+static char *
+beside_program(void)
+{
+	char *exe = realpath("/proc/self/exe", NULL);
+	char *path = NULL;
+
+	if (exe && strrchr(exe, '/')) {
+		*strrchr(exe, '/') = '\0';
+		path = mem_format("%s/" AGENT_FILE, exe);
+	}
+	free(exe);
+	return path;
+}
+
+static bool
+agent_unreadable(const char *path, struct err *err)
+{
+	return err_set(err,
+		       "cannot read the agent '%s': %s; install heaptop again "
+		       "or set HEAPTOP_AGENT to " AGENT_FILE,
+		       path, strerror(errno));
+}
+
+static bool
+agent_check(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return agent_unreadable(path, err);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err,
+			       "the agent '%s' is not a regular file; set "
+			       "HEAPTOP_AGENT to " AGENT_FILE,
+			       path);
+	if (access(path, R_OK) != 0)
+		return agent_unreadable(path, err);
+	/* The loader splits its list there and knows no quotes. */
+	if (strpbrk(path, ": \t\n"))
+		return err_set(err,
+			       "the agent's path '%s' has a space or a "
+			       "colon, which LD_PRELOAD cannot hold; set "
+			       "HEAPTOP_AGENT to a copy elsewhere",
+			       path);
+	return true;
+}
+
+char *
+preload_find(struct err *err)
+{
+	const char *given = getenv("HEAPTOP_AGENT");
+	char *path = given && *given ? mem_string(given) : beside_program();
+	char *absolute;
+
+	if (!path || (!(given && *given) && access(path, F_OK) != 0)) {
+		free(path);
+		path = mem_string(PKGLIBDIR "/" AGENT_FILE);
+	}
+	absolute = realpath(path, NULL);
+	if (agent_check(absolute ? absolute : path, err)) {
+		free(path);
+		return absolute;
+	}
+	free(absolute);
+	free(path);
+	return NULL;
+}
+
+static bool
+directory_unusable(const char *what, struct err *err)
+{
+	return err_set(err,
+		       "cannot %s the directory of segments '%s': %s; set "
+		       "HEAPTOP_DIR to another directory",
+		       what, segment_directory(), strerror(errno));
+}
+
+bool
+preload_directory(struct err *err)
+{
+	const char *path = segment_directory();
+	struct statvfs room;
+	struct stat st;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return directory_unusable("make", err);
+	if (lstat(path, &st) != 0)
+		return directory_unusable("read", err);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+		return err_set(err,
+			       "'%s' is not a directory of yours; remove it or "
+			       "set HEAPTOP_DIR to another directory",
+			       path);
+	if (access(path, R_OK | W_OK | X_OK) != 0)
+		return directory_unusable("write to", err);
+	if (statvfs(path, &room) == 0 &&
+	    room.f_bavail < ROOM_MIN / (room.f_frsize ? room.f_frsize : 1))
+		return err_set(err,
+			       "'%s' is full; make room, run heaptop clean, or "
+			       "set HEAPTOP_DIR to another directory",
+			       path);
+	return true;
+}
+
+uint64_t
+preload_run_id(void)
+{
+	uint64_t id = 0;
+
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id) || id == 0)
+		id = (uint64_t)time(NULL) << 32 | (uint64_t)getpid();
+	return id;
+}
+
+/* The user's list without the agent, which comes first anyway. */
+static void
+list_append(char *list, const char *agent, const char *rest)
+{
+	while (*rest) {
+		size_t length = strcspn(rest, ": ");
+
+		if (length && !(strlen(agent) == length &&
+				memcmp(agent, rest, length) == 0)) {
+			strcat(list, ":");
+			strncat(list, rest, length);
+		}
+		rest += length;
+		rest += strspn(rest, ": ");
+	}
+}
+
+char *
+preload_value(const char *agent)
+{
+	const char *rest = getenv("LD_PRELOAD");
+	char *list;
+
+	if (!rest)
+		rest = "";
+	list = mem_alloc(strlen(agent) + strlen(rest) + 2);
+	strcpy(list, agent);
+	list_append(list, agent, rest);
+	return list;
+}
+
+/* The program may change its directory before the agent looks. */
+static void
+directory_make_absolute(void)
+{
+	const char *given = getenv("HEAPTOP_DIR");
+	char *absolute;
+
+	if (!given || !*given || *given == '/')
+		return;
+	absolute = realpath(given, NULL);
+	if (absolute)
+		setenv("HEAPTOP_DIR", absolute, 1);
+	free(absolute);
+}
+
+void
+preload_set(const char *agent, const struct options *options, uint64_t run_id,
+	    bool keep)
+{
+	char text[64] = "exact";
+	char *list = preload_value(agent);
+
+	setenv("LD_PRELOAD", list, 1);
+	free(list);
+	if (options->has_sample)
+		snprintf(text, sizeof(text), "sample:%" PRIu64,
+			 options->sample_bytes);
+	setenv("HEAPTOP_MODE", text, 1);
+	if (options->unwinder)
+		setenv("HEAPTOP_UNWINDER", options->unwinder, 1);
+	snprintf(text, sizeof(text), "%016" PRIx64, run_id);
+	setenv("HEAPTOP_RUN", text, 1);
+	if (keep)
+		setenv("HEAPTOP_KEEP", "1", 1);
+	else
+		unsetenv("HEAPTOP_KEEP");
+	directory_make_absolute();
+}

@@ -1,0 +1,76 @@
+/* report.c - the table as `report`, `diff` and `top -b` print it. */
+#include "config.h"
+
+#include "cmd/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/columns.h"
+#include "cmd/subcommand.h"
+#include "export/export.h"
+#include "symbol/symbol.h"
+
+void
+report_query(const struct options *options, const struct mark *mark,
+	     struct query *query)
+{
+	*query = (struct query){
+	    .group_by = options->group_by,
+	    .inclusive = options->inclusive,
+	    .mine = options->mine,
+	    .sort = mark ? COLUMN_SIZE_DIFF : COLUMN_SIZE,
+	    .ascending = options->ascending,
+	    .filter = options->filter,
+	    .mark = mark,
+	    .top = options->top,
+	};
+	if (options->has_sort)
+		query->sort = options->sort;
+}
+
+static const char *
+source_line(void *context, const char *file, uint32_t line)
+{
+	const struct opened *opened = context;
+
+	return source_text_line(resolve_root(opened->resolve), file, line);
+}
+
+static bool
+print_text(const struct options *options, struct opened *opened,
+	   const struct snapshot *snapshot, const struct query *query,
+	   const struct rows *rows, struct err *err)
+{
+	struct export_source source = {.context = opened, .line = source_line};
+
+	if (options->column_count) {
+		columns_print(stdout, options, snapshot, query, rows);
+		return true;
+	}
+	return export_text(stdout, snapshot, query, rows, &source, err);
+}
+
+int
+report_print(struct engine *engine, const struct options *options,
+	     struct opened *opened, const struct snapshot *snapshot,
+	     const struct query *query)
+{
+	const struct rows *rows = engine_run(engine, snapshot, query);
+	struct err err;
+	bool good;
+
+	good = options->json
+		   ? export_json(stdout, snapshot, query, rows, &err)
+		   : print_text(options, opened, snapshot, query, rows, &err);
+	/* A write that failed is told once, when the output is closed. */
+	if (!good)
+		return STATUS_FAILED;
+	if (options->has_fail_above &&
+	    (query->mark
+		 ? rows->total.size_diff > 0 &&
+		       (uint64_t)rows->total.size_diff > options->fail_above
+		 : rows->total.size > options->fail_above))
+		return STATUS_THRESHOLD;
+	return STATUS_DONE;
+}

@@ -1,0 +1,167 @@
+/* subcommand.c - the table of subcommands. */
+#include "config.h"
+
+#include "cmd/subcommand.h"
+
+#include <string.h>
+
+#define COMMON (OPTION_BIT(HELP) | OPTION_BIT(VERSION))
+
+const struct subcommand subcommands[] = {
+    {
+	.name = "",
+	.operands = "[PID|NAME|FILE]",
+	.summary = "show a process, or a list to choose from",
+	.text = "Opens the viewer on the process with that PID, on the "
+		"profiled process with that NAME, or on a segment or "
+		"snapshot FILE. Without an operand it shows the "
+		"profiled processes to choose from.",
+	.options = OPTION_VIEW | COMMON,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_view,
+    },
+    {
+	.name = "run",
+	.operands = "[--] PROGRAM [ARGUMENT]...",
+	.summary = "start a program with the agent in it",
+	.text = "On a terminal the viewer opens, and the program "
+		"writes to a pane of it and to a file that is named at "
+		"the end. Without a terminal, or with --headless, the "
+		"program keeps its input and output, and nothing is "
+		"added. The exit status is the program's: 128+N when "
+		"signal N killed it, 127 when it was not found, 126 "
+		"when it could not be executed, 125 when heaptop "
+		"failed.",
+	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) |
+		   OPTION_BIT(UNWINDER) | OPTION_BIT(HEADLESS) |
+		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
+		   OPTION_VIEW | COMMON,
+	.operands_min = 1,
+	.operands_max = -1,
+	.program = true,
+	.operand = VALUE_COMMAND,
+	.run = cmd_run,
+    },
+    {
+	.name = "list",
+	.operands = "",
+	.summary = "list profiled processes, live and dead",
+	.text = "One line for each segment in the directory of "
+		"segments, oldest first.",
+	.options = OPTION_BIT(JSON) | COMMON,
+	.run = cmd_list,
+    },
+    {
+	.name = "top",
+	.operands = "PID|NAME|FILE",
+	.summary = "print the table again and again",
+	.text = "With -b, prints the table every few seconds with the "
+		"growth since the first time, for logs and scripts; "
+		"with --json one document a line. Without -b it opens "
+		"the viewer.",
+	.options = OPTION_BIT(BATCH) | OPTION_BIT(ITERATIONS) |
+		   OPTION_BIT(DELAY) | OPTION_QUERY | COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_top,
+    },
+    {
+	.name = "report",
+	.operands = "PID|NAME|FILE",
+	.summary = "print the table once",
+	.text = "Prints the biggest entries of a process, a segment or "
+		"a snapshot. A live process is asked to publish its "
+		"totals first.",
+	.options = OPTION_QUERY | OPTION_BIT(FAIL_ABOVE) | COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_report,
+    },
+    {
+	.name = "diff",
+	.operands = "OLD NEW",
+	.summary = "print what changed between two",
+	.text = "OLD and NEW are as for report. Sites are matched by "
+		"their whole stack, so that two runs of one program "
+		"can be compared. Sorted by how much an entry "
+		"changed, in either direction.",
+	.options = OPTION_QUERY | OPTION_BIT(FAIL_ABOVE) | COMMON,
+	.operands_min = 2,
+	.operands_max = 2,
+	.operand = VALUE_PROCESS,
+	.run = cmd_diff,
+    },
+    {
+	.name = "snapshot",
+	.operands = "PID|NAME|FILE",
+	.summary = "save all totals in a file",
+	.text = "The file is JSON. report, diff, export and the viewer "
+		"read it.",
+	.options = OPTION_BIT(TO) | COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_snapshot,
+    },
+    {
+	.name = "export",
+	.operands = "PID|NAME|FILE",
+	.summary = "write the totals in another tool's format",
+	.text = "Writes to standard output unless -o names a file.",
+	.options = OPTION_BIT(FORMAT) | OPTION_BIT(TO) | COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_export,
+    },
+    {
+	.name = "clean",
+	.operands = "",
+	.summary = "remove the segments of dead processes",
+	.text = "Prints the path of each file that it removes.",
+	.options = OPTION_BIT(FORCE) | COMMON,
+	.run = cmd_clean,
+    },
+    {
+	.name = "env",
+	.operands = "",
+	.summary = "print the line that loads the agent",
+	.text = "For service files and shells: eval \"$(heaptop env)\".",
+	.options = COMMON,
+	.run = cmd_env,
+    },
+    {
+	.name = "doctor",
+	.operands = "",
+	.summary = "check what heaptop needs on this machine",
+	.text = "One line for each thing: agent, directory of "
+		"segments, terminal, locale.",
+	.options = COMMON,
+	.run = cmd_doctor,
+    },
+    {
+	.name = "help",
+	.operands = "[COMMAND]",
+	.summary = "print help, on one command if named",
+	.text = "",
+	.options = COMMON,
+	.operands_max = 1,
+	.operand = VALUE_TOPIC,
+	.run = cmd_help,
+    },
+};
+const size_t subcommand_count = sizeof(subcommands) / sizeof(*subcommands);
+
+const struct subcommand *
+subcommand_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < subcommand_count; i++)
+		if (strcmp(subcommands[i].name, name) == 0)
+			return &subcommands[i];
+	return NULL;
+}

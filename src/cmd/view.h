@@ -1,0 +1,14 @@
+/*
+ * view.h - what the viewer needs from a command line.
+ */
+#ifndef HEAPTOP_CMD_VIEW_H
+#define HEAPTOP_CMD_VIEW_H
+
+#include "cmd/option.h"
+#include "viewer/viewer.h"
+
+void view_options(const struct options *, struct viewer_options *);
+/* Whether the viewer can open: on a terminal, or by a script. */
+bool view_can_open(const struct options *);
+
+#endif
