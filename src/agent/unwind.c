@@ -15,8 +15,9 @@
 #include "agent/unwind_table.h"
 #include "heaptop/wire.h"
 
+int walk_kind;
+
 static struct {
-	int kind; /* enum wire_unwinder; 0 before unwind_init: rules */
 	bool is_forked;
 	uint64_t compared;
 	uint64_t differed;
@@ -35,7 +36,7 @@ unwind_init(int kind)
 		if (!done)
 			kind = WIRE_UNWINDER_RULES;
 	}
-	unwind.kind = kind;
+	walk_kind = kind;
 	return done;
 }
 
@@ -87,11 +88,13 @@ unwind_check_counts(uint64_t *compared, uint64_t *differed)
 	*differed = __atomic_load_n(&unwind.differed, __ATOMIC_RELAXED);
 }
 
-static void
-check(const struct walk *walk)
+void
+walk_check(const uint64_t *pcs, size_t count, size_t max, bool stopped,
+	   enum unwind_end end)
 {
-	if (!libunwind_agrees(walk->pcs, walk->count, walk->max, walk->stopped,
-			      walk->end))
+	if (unwind.is_forked)
+		return;
+	if (!libunwind_agrees(pcs, count, max, stopped, end))
 		__atomic_fetch_add(&unwind.differed, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&unwind.compared, 1, __ATOMIC_RELAXED);
 }
@@ -129,7 +132,7 @@ unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 	walk.max = max;
 	walk.count = 0;
 	walk.stopped = false;
-	if (__builtin_expect(unwind.kind == WIRE_UNWINDER_LIBUNWIND, 0)) {
+	if (unlikely(walk_kind == WIRE_UNWINDER_LIBUNWIND)) {
 		walk_by_libunwind(&walk);
 	} else if (__builtin_expect(!stack_enter(bounds, state.sp, &walk.range),
 				    0)) {
@@ -137,9 +140,9 @@ unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 			walk.end = UNWIND_END_BOUNDS;
 	} else {
 		walk_by_rules(&walk);
-		if (__builtin_expect(unwind.kind == WIRE_UNWINDER_CHECK, 0) &&
-		    !unwind.is_forked)
-			check(&walk);
+		if (unlikely(walk_kind == WIRE_UNWINDER_CHECK))
+			walk_check(pcs, walk.count, max, walk.stopped,
+				   walk.end);
 	}
 	*stopped = walk.stopped;
 	*end = walk.end;

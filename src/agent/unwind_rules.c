@@ -22,57 +22,84 @@ cross(struct walk *walk, uint64_t cfa)
 	return false;
 }
 
+/* Takes plain values, so that those of the loop stay in registers. */
+static __attribute__((noinline)) bool
+step_special(struct walk *walk, uint64_t rule, uint64_t pc, uint64_t sp,
+	     uint64_t bp)
+{
+	walk->state.pc = pc;
+	walk->state.sp = sp;
+	walk->state.bp = bp;
+	return walk_special(walk, rule);
+}
+
 void
 walk_by_rules(struct walk *walk)
 {
-	const uint64_t *words =
+	const uint64_t *const words =
 	    __atomic_load_n(&rule_table.words, __ATOMIC_ACQUIRE);
 	const uint64_t generation =
 	    __atomic_load_n(&rule_table.generation, __ATOMIC_ACQUIRE);
+	const uint64_t stop_low = walk->stop_low;
+	const uint64_t stop_size = walk->stop_size;
+	uint64_t *const pcs = walk->pcs;
+	const size_t max = walk->max;
+	uint64_t high = walk->range.high;
 	uint64_t pc = walk->first.pc;
 	uint64_t sp = walk->first.sp;
 	uint64_t bp = walk->first.bp;
+	size_t n = 0;
 
 	if (!words) {
 		walk_by_rows(walk);
 		return;
 	}
-	if (!walk_take(walk, pc))
-		return;
 	for (;;) {
-		uint64_t rule = rule_probe(words, pc, generation);
-		uint64_t cfa, slot, saved;
+		uint64_t rule, cfa, slot, saved;
 
-		if (__builtin_expect(rule == 0, 0))
+		if (unlikely(pc - stop_low < stop_size || n == max)) {
+			walk->count = n;
+			walk_take(walk, pc);
+			return;
+		}
+		pcs[n++] = pc;
+	again:
+		rule = rule_probe(words, pc, generation);
+		if (unlikely(rule == 0))
 			rule = rule_find(pc);
-		if (__builtin_expect(rule & RULE_SPECIAL, 0)) {
-			walk->state = (struct unwind_state){pc, sp, bp};
-			if (!walk_special(walk, rule))
+		if (unlikely(rule & RULE_SPECIAL)) {
+			walk->count = n;
+			if (!step_special(walk, rule, pc, sp, bp))
 				return;
+			n = walk->count;
+			high = walk->range.high;
 			pc = walk->state.pc;
 			sp = walk->state.sp;
 			bp = walk->state.bp;
-			continue;
+			goto again;
 		}
-		cfa = (rule & RULE_BASE_BP ? bp : sp) + rule_k(rule);
+		if (rule & RULE_BASE_BP)
+			cfa = opaque(bp) + rule_k(rule);
+		else
+			cfa = sp + rule_k(rule);
 		slot = cfa - 8 * rule_n(rule);
-		if (__builtin_expect(slot - sp > cfa - 8 - sp ||
-					 cfa > walk->range.high,
-				     0)) {
-			if (slot - sp > cfa - 8 - sp || !cross(walk, cfa)) {
-				walk->end = UNWIND_END_BOUNDS;
-				return;
-			}
+		if (unlikely(cfa > high)) {
+			if (!cross(walk, cfa))
+				break;
+			high = walk->range.high;
 		}
+		if (unlikely(slot < sp || cfa < slot))
+			break;
 		saved = *(const uint64_t *)slot;
 		pc = *(const uint64_t *)(cfa - 8);
 		bp = rule_n(rule) == 1 ? bp : saved;
 		sp = cfa;
-		if (__builtin_expect(pc == 0, 0)) {
+		if (unlikely(pc == 0)) {
+			walk->count = n;
 			walk->end = UNWIND_END_OUTERMOST;
 			return;
 		}
-		if (__builtin_expect(!walk_take(walk, pc), 0))
-			return;
 	}
+	walk->count = n;
+	walk->end = UNWIND_END_BOUNDS;
 }

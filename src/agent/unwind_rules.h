@@ -9,6 +9,17 @@
 #include "agent/unwind.h"
 #include "agent/unwind_stack.h"
 
+#define unlikely(condition_) __builtin_expect(!!(condition_), 0)
+
+/* Keeps the compiler from choosing the base by a conditional move: a branch
+ * can be predicted, and the next frame need not wait for the rule's bit. */
+static inline uint64_t
+opaque(uint64_t value)
+{
+	__asm__("" : "+r"(value));
+	return value;
+}
+
 /* One walk: what unwind_walk was asked, and how far it is. */
 struct walk {
 	struct unwind_state state; /* of the frame taken last */
@@ -50,6 +61,13 @@ walk_take(struct walk *walk, uint64_t pc)
  * return address afterwards. False: the walk has ended.
  */
 bool walk_special(struct walk *, uint64_t rule);
+
+/* Which unwinder: enum wire_unwinder, 0 before unwind_init. Written once. */
+extern int walk_kind;
+
+/* Compares a walk with libunwind's and counts. */
+void walk_check(const uint64_t *pcs, size_t count, size_t max, bool stopped,
+		enum unwind_end end);
 
 /* Walks from `first` by rows alone, with all registers that can be known. */
 void walk_by_rows(struct walk *);

@@ -5,7 +5,7 @@
  * not at all. The table is a cache: a word may be overwritten at any time.
  *
  * Bits of a word, low to high; "pc a..b" are bits of the return address, all
- * but those that follow from the place of the word (index_of):
+ * but those that follow from the place of the word (rule_index):
  *
  *	 0..15  k: the caller's frame (CFA) is at base + k; or enum rule_kind
  *	16      base is bp, else sp
@@ -50,15 +50,13 @@ extern struct rule_table rule_table;
 
 /*
  * The place of a pc: 64 KiB of code share one page of the table, so that a
- * small program touches few. Which place and which bits are kept in the word
- * together are one-to-one with the pc.
+ * small program touches few. The bits that make the place are not kept in the
+ * word, all others are. Three operations: they are on the critical path.
  */
 static inline uint64_t
 rule_index(uint64_t pc)
 {
-	uint64_t mixed = pc ^ pc >> 10;
-
-	return (mixed >> 7 & 0x3ffull << 9) | (mixed & 0x1ff);
+	return (pc >> 7 & 0x3ffull << 9) | (pc & 0x1ff);
 }
 
 static inline uint64_t
