@@ -1,24 +1,342 @@
-/* viewer.c - the viewer's two doors: show a process, choose a process. */
+/* viewer.c - the viewer without its terminal: data in, keys in, cells out. */
 #include "config.h"
 
-#include "viewer/viewer.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
-int
-viewer_run(struct source *source, const struct viewer_options *options,
-	   struct viewer_host *host, struct err *err)
+#include "base/mem.h"
+#include "viewer/action.h"
+#include "viewer/view.h"
+
+#define DELAY_DEFAULT_S 0.5
+#define MESSAGE_NS	(5 * UINT64_C(1000000000))
+#define RATE_NS		(2 * UINT64_C(1000000000))
+
+void
+viewer_message(struct viewer *viewer, enum role role, const char *format, ...)
 {
-	(void)source;
-	(void)options;
-	(void)host;
-	err_set(err, "the screen is not built in; use heaptop top -b");
-	return 1;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(viewer->message, sizeof(viewer->message), format, arguments);
+	va_end(arguments);
+	viewer->message_role = role;
+	viewer->message_end_ns = viewer->now_ns + MESSAGE_NS;
 }
 
-int
-viewer_pick(const struct viewer_options *options, char **path, struct err *err)
+void
+viewer_init(struct viewer *viewer, struct feed feed,
+	    const struct viewer_options *options, struct viewer_host *host)
 {
-	(void)options;
-	*path = NULL;
-	err_set(err, "the screen is not built in; name a process");
-	return 1;
+	*viewer = (struct viewer){.options = options, .host = host};
+	viewer->ascii = options->ascii;
+	viewer->delay_s =
+	    options->delay_s > 0 ? options->delay_s : DELAY_DEFAULT_S;
+	viewer->engine = engine_new();
+	viewer->query = (struct query){
+	    .group_by = options->group_by,
+	    .inclusive = options->inclusive,
+	    .mine = options->mine,
+	    .sort = options->sort_set ? options->sort : COLUMN_SIZE,
+	    .ascending = options->ascending,
+	};
+	viewer->sort_chosen = options->sort_set;
+	if (options->filter)
+		snprintf(viewer->filter, sizeof(viewer->filter), "%s",
+			 options->filter);
+	viewer->lists[VIEW_TRACE].scrolls = true;
+	viewer->lists[VIEW_OUTPUT].scrolls = true;
+	viewer->lists[VIEW_HELP].scrolls = true;
+	viewer->lists[VIEW_LOSSES].scrolls = true;
+	viewer->views[0] = VIEW_SITES;
+	viewer->depth = 1;
+	viewer_set_feed(viewer, feed);
+}
+
+static void
+marks_fini(struct viewer *viewer)
+{
+	mark_fini(&viewer->mark);
+	for (int i = 0; i < 2; i++)
+		mark_fini(&viewer->rates[i]);
+	viewer->mark = (struct mark){0};
+	viewer->rates[0] = viewer->rates[1] = (struct mark){0};
+	viewer->query.mark = viewer->query.rate = NULL;
+	viewer->marked = false;
+}
+
+/* Names of what is shown from now on are looked up in the background. */
+static void
+resolve_start(struct viewer *viewer)
+{
+	if (!viewer->feed.context || !viewer->feed.resolves)
+		return;
+	viewer->resolve = resolve_new(&viewer->snapshot->process, true);
+	resolve_names(viewer->resolve, viewer->snapshot->names);
+}
+
+static void
+resolve_stop(struct viewer *viewer)
+{
+	if (!viewer->resolve)
+		return;
+	names_set_resolver(viewer->snapshot->names, NULL);
+	resolve_free(viewer->resolve);
+	viewer->resolve = NULL;
+}
+
+void
+viewer_fini(struct viewer *viewer)
+{
+	resolve_stop(viewer);
+	if (viewer->picked)
+		source_close(viewer->picked);
+	marks_fini(viewer);
+	trace_fini(&viewer->trace);
+	engine_free(viewer->engine);
+	process_list_free(viewer->processes, viewer->process_count);
+	canvas_fini(&viewer->canvas);
+}
+
+void
+viewer_set_feed(struct viewer *viewer, struct feed feed)
+{
+	resolve_stop(viewer);
+	marks_fini(viewer);
+	trace_fini(&viewer->trace);
+	viewer->feed = feed;
+	viewer->snapshot = feed.context ? feed.snapshot(feed.context) : NULL;
+	resolve_start(viewer);
+	viewer->rows = NULL;
+	viewer->ended = false;
+	viewer->pinned = false;
+	viewer->paused = false;
+	viewer->problem[0] = '\0';
+	viewer->lists[VIEW_SITES].cursor = viewer->lists[VIEW_SITES].top = 0;
+}
+
+/* Rates count from 2 to 4 seconds back. */
+static void
+rates_step(struct viewer *viewer)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	struct mark *rates = viewer->rates;
+
+	if (rates[1].tick && snapshot->mono_ns - rates[1].mono_ns < RATE_NS)
+		return;
+	if (rates[1].tick) {
+		mark_fini(&rates[0]);
+		rates[0] = rates[1];
+		viewer->rate_cpu_ns[0] = viewer->rate_cpu_ns[1];
+	} else {
+		mark_take(&rates[0], snapshot, "");
+		viewer->rate_cpu_ns[0] = snapshot->agent_cpu_ns;
+	}
+	mark_take(&rates[1], snapshot, "");
+	viewer->rate_cpu_ns[1] = snapshot->agent_cpu_ns;
+	viewer->query.rate = &rates[0];
+}
+
+static void
+host_poll(struct viewer *viewer)
+{
+	struct viewer_host *host = viewer->host;
+	struct source *source;
+
+	if (host->exited && !viewer->child_ended &&
+	    host->exited(host->context, &viewer->child_status)) {
+		viewer->child_ended = true;
+		viewer->child_end_ns = viewer->now_ns;
+	}
+	if (!host->source || (viewer->feed.context && !viewer->ended))
+		return;
+	source = host->source(host->context);
+	if (source && source != viewer->feed.context)
+		viewer_set_feed(viewer, feed_source(source));
+}
+
+unsigned
+viewer_refresh(struct viewer *viewer)
+{
+	struct err err;
+	int result;
+
+	if (viewer->host)
+		host_poll(viewer);
+	if (viewer_view(viewer) == VIEW_PROCESSES)
+		views[VIEW_PROCESSES].open(viewer);
+	if (!viewer->feed.context || viewer->ended || viewer->paused)
+		return STALE_DRAW;
+	result = viewer->feed.refresh(viewer->feed.context, &err);
+	if (result < 0) {
+		snprintf(viewer->problem, sizeof(viewer->problem), "%.255s",
+			 err.text);
+		viewer->ended = true;
+		return STALE_DRAW;
+	}
+	viewer->ended = !viewer->feed.is_live(viewer->feed.context);
+	viewer->snapshot = viewer->feed.snapshot(viewer->feed.context);
+	if (!viewer->snapshot->tick || (!result && viewer->rows))
+		return STALE_DRAW;
+	if (!viewer->mark.tick) {
+		mark_take(&viewer->mark, viewer->snapshot, "");
+		viewer->query.mark = &viewer->mark;
+	}
+	rates_step(viewer);
+	return STALE_ROWS | STALE_DRAW;
+}
+
+/* Puts the cursor back on the row it was on. */
+static void
+selection_restore(struct viewer *viewer)
+{
+	struct list *list = &viewer->lists[VIEW_SITES];
+
+	if (!viewer->pinned) {
+		list->cursor = list->top = 0;
+		return;
+	}
+	for (size_t i = 0; i < viewer->rows->count; i++)
+		if (viewer->rows->rows[i].identity == viewer->identity) {
+			list->cursor = i;
+			break;
+		}
+}
+
+bool
+viewer_update(struct viewer *viewer, unsigned stale)
+{
+	if ((stale & STALE_ROWS) && viewer->snapshot &&
+	    viewer->snapshot->tick) {
+		viewer->query.filter = *viewer->filter ? viewer->filter : NULL;
+		viewer->rows = engine_run(viewer->engine, viewer->snapshot,
+					  &viewer->query);
+		selection_restore(viewer);
+		if (viewer_view(viewer) == VIEW_TRACE)
+			trace_update(viewer);
+	}
+	if ((stale & STALE_TRACE) && viewer->trace.count)
+		trace_build(viewer);
+	if (viewer->message[0] && viewer->now_ns > viewer->message_end_ns) {
+		viewer->message[0] = '\0';
+		stale |= STALE_DRAW;
+	}
+	return stale != 0;
+}
+
+const struct row *
+viewer_row(const struct viewer *viewer)
+{
+	size_t cursor = viewer->lists[VIEW_SITES].cursor;
+
+	if (!viewer->rows || cursor >= viewer->rows->count)
+		return NULL;
+	return &viewer->rows->rows[cursor];
+}
+
+void
+viewer_pin(struct viewer *viewer)
+{
+	const struct row *row = viewer_row(viewer);
+
+	viewer->pinned = row && viewer->lists[VIEW_SITES].cursor > 0;
+	viewer->identity = row ? row->identity : 0;
+}
+
+void
+viewer_push(struct viewer *viewer, enum view_id view)
+{
+	size_t i = 0;
+
+	/* A view that is open below comes up again instead of twice. */
+	while (i < viewer->depth && viewer->views[i] != view)
+		i++;
+	if (i < viewer->depth) {
+		viewer->depth = i + 1;
+	} else if (viewer->depth < VIEW_DEPTH_MAX) {
+		viewer->views[viewer->depth++] = view;
+		viewer->lists[view].top = viewer->lists[view].cursor = 0;
+	}
+	if (views[view].open)
+		views[view].open(viewer);
+}
+
+static unsigned
+click(struct viewer *viewer, const struct event *event)
+{
+	const struct zone *zone = viewer->zones + viewer->zone_count;
+	struct list *list = viewer_list(viewer);
+	uint32_t key[COMMAND_KEYS_MAX];
+	bool again;
+
+	/* The last one that was drawn lies on top. */
+	do {
+		if (zone == viewer->zones)
+			return 0;
+		zone--;
+	} while (zone->y != event->y || event->x < zone->begin ||
+		 event->x >= zone->end);
+	switch (zone->kind) {
+	case ZONE_MENU:
+		viewer->menu.cursor = zone->value;
+		return menu_key(viewer, INPUT_ENTER);
+	case ZONE_COMMAND:
+		command_keys(&commands[zone->value], key);
+		return commands[zone->value].run(
+		    viewer, commands[zone->value].id, key[0]);
+	case ZONE_COLUMN:
+		viewer->query.ascending =
+		    viewer->query.sort == (enum column)zone->value &&
+		    !viewer->query.ascending;
+		viewer->query.sort = (enum column)zone->value;
+		viewer->sort_chosen = true;
+		return STALE_ROWS | STALE_DRAW;
+	case ZONE_LINE:
+		again = list->cursor == zone->value;
+		list->cursor = zone->value;
+		if (viewer_view(viewer) == VIEW_SITES)
+			viewer_pin(viewer);
+		if (again) {
+			const struct command *command =
+			    command_find(viewer_view(viewer), INPUT_ENTER);
+
+			if (command)
+				return command->run(viewer, command->id,
+						    INPUT_ENTER);
+		}
+		return STALE_DRAW;
+	}
+	return 0;
+}
+
+static unsigned
+wheel(struct viewer *viewer, enum command_id direction)
+{
+	for (int i = 0; i < 3; i++)
+		do_move(viewer, direction, 0);
+	return STALE_DRAW;
+}
+
+unsigned
+viewer_event(struct viewer *viewer, const struct event *event)
+{
+	const struct command *command;
+
+	if (event->key == INPUT_RESIZE) {
+		canvas_resize(&viewer->canvas, event->y, event->x);
+		return STALE_DRAW | STALE_TERMINAL;
+	}
+	if (event->key == INPUT_CLICK)
+		return click(viewer, event);
+	if (viewer->menu.title)
+		return menu_key(viewer, event->key);
+	if (viewer->prompt.open)
+		return prompt_key(viewer, event->key);
+	if (event->key == INPUT_WHEEL_UP)
+		return wheel(viewer, COMMAND_UP);
+	if (event->key == INPUT_WHEEL_DOWN)
+		return wheel(viewer, COMMAND_DOWN);
+	command = command_find(viewer_view(viewer), event->key);
+	return command ? command->run(viewer, command->id, event->key) : 0;
 }

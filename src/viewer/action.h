@@ -1,0 +1,26 @@
+/*
+ * action.h - the handlers of keys.def. Each returns what became stale.
+ */
+#ifndef HEAPTOP_VIEWER_ACTION_H
+#define HEAPTOP_VIEWER_ACTION_H
+
+#include "viewer/command.h"
+
+typedef unsigned action(struct viewer *, enum command_id, uint32_t key);
+
+/* action_move.c: where one looks */
+action do_move, do_open, do_choose, do_biggest, do_stack, do_paths, do_view,
+    do_close;
+/* action_query.c: what is asked */
+action do_mark, do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
+    do_group_menu, do_inclusive, do_mine, do_clear;
+/* action_prompt.c: what is typed */
+action do_filter, do_search, do_search_step, do_delay;
+/* action_program.c: the viewer itself */
+action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
+
+/* A key while the prompt or a menu is open. */
+unsigned prompt_key(struct viewer *, uint32_t key);
+unsigned menu_key(struct viewer *, uint32_t key);
+
+#endif

@@ -1,0 +1,139 @@
+/* action_move.c - handlers: where one looks. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "viewer/action.h"
+#include "viewer/view.h"
+
+unsigned
+do_move(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	(void)key;
+	list_move(viewer_list(viewer), command);
+	if (viewer_view(viewer) == VIEW_SITES)
+		viewer_pin(viewer);
+	return STALE_DRAW;
+}
+
+static unsigned
+open_row(struct viewer *viewer, const struct row *row)
+{
+	if (!row) {
+		viewer_message(viewer, ROLE_WARNING, "there is no row");
+		return STALE_DRAW;
+	}
+	trace_open(viewer, row);
+	viewer_push(viewer, VIEW_TRACE);
+	return STALE_TRACE | STALE_DRAW;
+}
+
+unsigned
+do_open(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	(void)command, (void)key;
+	return open_row(viewer, viewer_row(viewer));
+}
+
+unsigned
+do_biggest(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	const struct rows *rows = viewer->rows;
+	size_t biggest = 0;
+
+	(void)command, (void)key;
+	if (!rows || !rows->count)
+		return open_row(viewer, NULL);
+	for (size_t i = 1; i < rows->count; i++)
+		if (rows->rows[i].size > rows->rows[biggest].size)
+			biggest = i;
+	viewer->lists[VIEW_SITES].cursor = biggest;
+	viewer_pin(viewer);
+	return open_row(viewer, &rows->rows[biggest]);
+}
+
+unsigned
+do_stack(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	struct trace *trace = &viewer->trace;
+
+	(void)key;
+	if (trace->count < 2) {
+		viewer_message(viewer, ROLE_DIM, "there is one stack only");
+		return STALE_DRAW;
+	}
+	if (command == COMMAND_STACK_NEXT)
+		trace->shown = (trace->shown + 1) % trace->count;
+	else
+		trace->shown = (trace->shown + trace->count - 1) % trace->count;
+	viewer->lists[VIEW_TRACE].top = 0;
+	return STALE_TRACE | STALE_DRAW;
+}
+
+unsigned
+do_paths(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	(void)command, (void)key;
+	viewer->trace.full_paths = !viewer->trace.full_paths;
+	return STALE_DRAW;
+}
+
+unsigned
+do_view(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	static const enum view_id targets[COMMAND_ID_COUNT] = {
+	    [COMMAND_OUTPUT] = VIEW_OUTPUT,
+	    [COMMAND_LOSSES] = VIEW_LOSSES,
+	    [COMMAND_PROCESSES] = VIEW_PROCESSES,
+	    [COMMAND_HELP] = VIEW_HELP,
+	};
+
+	if (viewer_view(viewer) == targets[command])
+		return do_close(viewer, command, key);
+	viewer_push(viewer, targets[command]);
+	return STALE_DRAW;
+}
+
+unsigned
+do_close(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	if (viewer->depth > 1) {
+		viewer->depth--;
+		return STALE_ROWS | STALE_DRAW;
+	}
+	if (key == 'q')
+		return do_quit(viewer, command, key);
+	return 0;
+}
+
+unsigned
+do_choose(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	size_t cursor = viewer->lists[VIEW_PROCESSES].cursor;
+	const struct process_entry *entry;
+	struct source *source;
+	struct err err;
+
+	(void)command, (void)key;
+	if (cursor >= viewer->process_count)
+		return 0;
+	entry = &viewer->processes[cursor];
+	if (viewer->picking) {
+		viewer->picked_path = mem_string(entry->path);
+		viewer->quit = true;
+		return 0;
+	}
+	source = source_open_segment(entry->path, &err);
+	if (!source) {
+		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
+		return STALE_DRAW;
+	}
+	viewer_set_feed(viewer, feed_source(source));
+	if (viewer->picked)
+		source_close(viewer->picked);
+	viewer->picked = source;
+	viewer->views[0] = VIEW_SITES;
+	viewer->depth = 1;
+	return viewer_refresh(viewer) | STALE_ROWS | STALE_TERMINAL;
+}

@@ -1,0 +1,28 @@
+/*
+ * feed.h - what the viewer shows comes through here: a source, or in tests a
+ * snapshot made by hand.
+ */
+#ifndef HEAPTOP_VIEWER_FEED_H
+#define HEAPTOP_VIEWER_FEED_H
+
+#include "base/err.h"
+#include "model/snapshot.h"
+#include "viewer/viewer.h"
+
+struct feed {
+	void *context; /* NULL: nothing to show yet */
+	const struct snapshot *(*snapshot)(void *context);
+	int (*refresh)(void *context, struct err *); /* as source_refresh */
+	void (*watch)(void *context);
+	bool (*is_live)(const void *context);
+	bool resolves; /* native frames are looked up in files */
+};
+
+/* A feed of source, which may be NULL. */
+struct feed feed_source(struct source *);
+
+/* viewer_run on any feed. With feed.context NULL as viewer_run with NULL. */
+int viewer_run_feed(struct feed, const struct viewer_options *,
+		    struct viewer_host *, struct err *);
+
+#endif

@@ -1,0 +1,158 @@
+/* trace.c - the stacks behind a row, and the lines of one of them. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "symbol/symbol.h"
+#include "viewer/place.h"
+#include "viewer/view.h"
+
+static void
+line_fini(struct trace_line *line)
+{
+	free(line->function);
+	free(line->file);
+	free(line->module);
+	free(line->text);
+}
+
+static void
+lines_free(struct trace *trace)
+{
+	for (size_t i = 0; i < trace->line_count; i++)
+		line_fini(&trace->lines[i]);
+	trace->line_count = 0;
+}
+
+void
+trace_fini(struct trace *trace)
+{
+	bool full_paths = trace->full_paths;
+
+	lines_free(trace);
+	line_fini(&trace->title);
+	free(trace->lines);
+	*trace = (struct trace){.full_paths = full_paths};
+}
+
+static void
+sites_find(struct viewer *viewer, const struct row *row)
+{
+	struct trace *trace = &viewer->trace;
+
+	trace->all =
+	    engine_sites(viewer->engine, row, trace->sites, TRACE_STACKS_MAX);
+	trace->count =
+	    trace->all < TRACE_STACKS_MAX ? trace->all : TRACE_STACKS_MAX;
+}
+
+void
+trace_open(struct viewer *viewer, const struct row *row)
+{
+	struct trace *trace = &viewer->trace;
+	struct place place;
+
+	trace->identity = row->identity;
+	trace->shown = 0;
+	row_place(viewer, row, &place);
+	line_fini(&trace->title);
+	trace->title = (struct trace_line){
+	    .function = mem_string(place.function),
+	    .file = mem_string(place.file),
+	    .module = mem_string(place.module),
+	    .line = place.line,
+	};
+	sites_find(viewer, row);
+}
+
+void
+trace_update(struct viewer *viewer)
+{
+	const struct rows *rows = viewer->rows;
+	struct trace *trace = &viewer->trace;
+	uint32_t site = trace->count ? trace->sites[trace->shown] : 0;
+	size_t i = 0;
+
+	while (i < rows->count && rows->rows[i].identity != trace->identity)
+		i++;
+	if (i == rows->count)
+		return; /* freed or filtered: what was found stays */
+	sites_find(viewer, &rows->rows[i]);
+	trace->shown = 0;
+	for (i = 0; i < trace->count; i++)
+		if (trace->sites[i] == site)
+			trace->shown = i;
+	if (trace->count && trace->sites[trace->shown] != site)
+		trace_build(viewer);
+}
+
+static struct trace_line *
+line_add(struct trace *trace)
+{
+	struct trace_line *line;
+
+	trace->lines = mem_room(trace->lines, &trace->line_room,
+				trace->line_count, sizeof(*trace->lines));
+	line = &trace->lines[trace->line_count++];
+	memset(line, 0, sizeof(*line));
+	return line;
+}
+
+static void
+location_add(struct viewer *viewer, const struct frame *frame,
+	     const struct location *location)
+{
+	const struct names *names = viewer->snapshot->names;
+	struct trace *trace = &viewer->trace;
+	struct trace_line *line = line_add(trace);
+	const char *root =
+	    viewer->resolve ? resolve_root(viewer->resolve) : NULL;
+	const char *file = names_text(names, location->file);
+	const char *text;
+
+	line->kind = frame->kind;
+	line->inlined = location->flags & LOCATION_INLINED;
+	line->own = !(location->flags & (LOCATION_FOREIGN | LOCATION_GLUE));
+	line->function = mem_string(names_text(names, location->function));
+	line->file = mem_string(file);
+	line->line = location->line;
+	line->module = mem_string(
+	    frame->module
+		? names_text(names, names_module(names, frame->module)->path)
+		: "");
+	if (!*file || !location->line)
+		return;
+	text = source_text_line(root, file, location->line);
+	if (!text || !*text)
+		return;
+	line = line_add(trace);
+	line->source = true;
+	line->text = mem_string(text);
+}
+
+void
+trace_build(struct viewer *viewer)
+{
+	struct trace *trace = &viewer->trace;
+	struct names *names = viewer->snapshot->names;
+	uint32_t site = trace->sites[trace->shown];
+	uint32_t stack;
+
+	lines_free(trace);
+	if (!site || site > viewer->snapshot->site_count)
+		return;
+	stack = viewer->snapshot->sites[site - 1].stack;
+	while (stack) {
+		const struct stack *step = names_stack(names, stack);
+		size_t count;
+		const struct location *locations =
+		    names_locations(names, step->frame, &count);
+		const struct frame *frame = names_frame(names, step->frame);
+
+		for (size_t i = 0; i < count; i++)
+			location_add(viewer, frame, &locations[i]);
+		stack = step->parent;
+	}
+}

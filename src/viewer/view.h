@@ -1,0 +1,57 @@
+/*
+ * view.h - the views: one table entry each, one file each (view_*.c).
+ */
+#ifndef HEAPTOP_VIEWER_VIEW_H
+#define HEAPTOP_VIEWER_VIEW_H
+
+#include "viewer/state.h"
+
+struct view {
+	const char *title; /* in the line above it; NULL: no such line */
+	/* Draws into box; sets the view's list with list_fit. */
+	void (*draw)(struct viewer *, struct box);
+	/* Text of a line for searches; false past the end. NULL: none. */
+	bool (*text)(struct viewer *, size_t line, char *out, size_t size);
+	/* Called when it is opened. May be NULL. */
+	void (*open)(struct viewer *);
+};
+extern const struct view views[VIEW_COUNT];
+
+void view_sites_draw(struct viewer *, struct box);
+bool view_sites_text(struct viewer *, size_t, char *, size_t);
+void view_trace_draw(struct viewer *, struct box);
+bool view_trace_text(struct viewer *, size_t, char *, size_t);
+void view_output_draw(struct viewer *, struct box);
+bool view_output_text(struct viewer *, size_t, char *, size_t);
+void view_output_open(struct viewer *);
+void view_help_draw(struct viewer *, struct box);
+void view_losses_draw(struct viewer *, struct box);
+void view_processes_draw(struct viewer *, struct box);
+bool view_processes_text(struct viewer *, size_t, char *, size_t);
+void view_processes_open(struct viewer *);
+
+/* view_frame.c: what is around every view. Return the rows used. */
+int header_draw(struct viewer *, int height);
+void status_draw(struct viewer *, int y);
+void bar_draw(struct viewer *, int y);
+void menu_draw(struct viewer *, struct box);
+
+/* trace.c: the stacks behind a row. */
+void trace_open(struct viewer *, const struct row *);
+/* Looks the sites up again; keeps the stack that is shown. */
+void trace_update(struct viewer *);
+/* Makes the lines of the stack that is shown. */
+void trace_build(struct viewer *);
+void trace_fini(struct trace *);
+
+/* view_sites.c: the columns that are shown, in order; returns how many. */
+size_t sites_columns(const struct viewer *, int width,
+		     enum column out[COLUMN_MAX]);
+/* What a row is called. */
+struct place;
+void row_place(const struct viewer *, const struct row *, struct place *);
+
+void zone_add(struct viewer *, int y, int begin, int end, int kind,
+	      size_t value);
+
+#endif

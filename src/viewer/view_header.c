@@ -1,0 +1,323 @@
+/* view_header.c - the process at a glance, in the room there is. */
+#include "config.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "viewer/format.h"
+#include "viewer/view.h"
+
+#define GRID_WIDTH 76 /* of the full header without its gaps */
+
+/* Growth of all live bytes since the mark, not of the filtered ones. */
+static void
+growth(const struct viewer *viewer, int64_t *bytes, int64_t *count)
+{
+	const struct mark *mark = &viewer->mark;
+	uint64_t live_bytes = 0;
+	uint64_t live_count = 0;
+
+	for (size_t i = 0; i < mark->count; i++) {
+		live_bytes += mark->live[2 * i];
+		live_count += mark->live[2 * i + 1];
+	}
+	*bytes = (int64_t)(viewer->snapshot->live_bytes - live_bytes);
+	*count = (int64_t)(viewer->snapshot->live_count - live_count);
+}
+
+/* Live bytes a second since the older rate mark. */
+static double
+rate(const struct viewer *viewer)
+{
+	const struct mark *from = &viewer->rates[0];
+	uint64_t ns = viewer->snapshot->mono_ns - from->mono_ns;
+	double live = 0;
+
+	if (!from->tick || !ns)
+		return 0;
+	for (size_t i = 0; i < from->count; i++)
+		live += (double)from->live[2 * i];
+	return ((double)viewer->snapshot->live_bytes - live) / (double)ns * 1e9;
+}
+
+static double
+agent_share(const struct viewer *viewer)
+{
+	uint64_t ns = viewer->snapshot->mono_ns - viewer->rates[0].mono_ns;
+
+	if (!viewer->rates[0].tick || !ns)
+		return 0;
+	return (double)(viewer->snapshot->agent_cpu_ns -
+			viewer->rate_cpu_ns[0]) /
+	       (double)ns;
+}
+
+static enum role
+growth_role(double growth)
+{
+	return growth > 0 ? ROLE_GROW : growth < 0 ? ROLE_SHRINK : ROLE_DIM;
+}
+
+/* "exited 0 after 0:42", "killed by SIGKILL after 0:42", "running" */
+static enum role
+state_text(const struct viewer *viewer, char *out, size_t size)
+{
+	const struct process *process =
+	    viewer->snapshot ? &viewer->snapshot->process : NULL;
+	int status = viewer->child_status;
+	char after[FORMAT_MAX];
+
+	if (viewer->child_ended) {
+		format_duration(after, viewer->child_end_ns - viewer->start_ns);
+		if (WIFSIGNALED(status))
+			snprintf(out, size, "killed by SIG%s after %s",
+				 sigabbrev_np(WTERMSIG(status))
+				     ? sigabbrev_np(WTERMSIG(status))
+				     : "?",
+				 after);
+		else
+			snprintf(out, size, "exited %d after %s",
+				 WEXITSTATUS(status), after);
+		return ROLE_WARNING;
+	}
+	snprintf(out, size, "%s",
+		 process && process->state ? process->state : "waiting");
+	return process && process->alive ? ROLE_VALUE : ROLE_WARNING;
+}
+
+/* Draws text so that it ends before `end`, after a separating dot. Returns
+ * the new end, or the old one when it would cross `begin`. */
+static int
+title_piece(struct canvas *canvas, int begin, int end, enum role role,
+	    const char *text, bool first)
+{
+	int width = canvas_width(canvas, text);
+
+	if (end - width - (first ? 0 : 3) < begin)
+		return end;
+	if (!first) {
+		canvas_glyph(canvas, 0, end - 2, ROLE_DIM, GLYPH_DOT);
+		end -= 3;
+	}
+	canvas_text(canvas, 0, end - width, width, role, text);
+	return end - width;
+}
+
+static void
+title_draw(struct viewer *viewer)
+{
+	struct canvas *canvas = &viewer->canvas;
+	const struct process *process =
+	    viewer->snapshot ? &viewer->snapshot->process : NULL;
+	char text[64];
+	char age[FORMAT_MAX];
+	enum role role = state_text(viewer, text, sizeof(text));
+	int begin = canvas->width / 3;
+	int end = canvas->width - 1;
+	int right = title_piece(canvas, begin, end, role, text, true);
+
+	if (process && process->pid) {
+		snprintf(text, sizeof(text), "pid %u", process->pid);
+		right = title_piece(canvas, begin, right, ROLE_VALUE, text,
+				    right == end);
+	}
+	if (process && process->python) {
+		snprintf(text, sizeof(text), "python %u.%u.%u",
+			 process->python >> 24, process->python >> 16 & 255,
+			 process->python >> 8 & 255);
+		right = title_piece(canvas, begin, right, ROLE_VALUE, text,
+				    right == end);
+	}
+	if (process && process->start_ns &&
+	    viewer->snapshot->time_ns > process->start_ns) {
+		snprintf(text, sizeof(text), "up %s",
+			 format_duration(age, viewer->snapshot->time_ns -
+						  process->start_ns));
+		right = title_piece(canvas, begin, right, ROLE_VALUE, text,
+				    right == end);
+	}
+	canvas_text(canvas, 0, 1, right - 3, ROLE_TITLE,
+		    process && process->command && *process->command
+			? process->command
+			: "heaptop");
+}
+
+/* A label and its value, right-aligned in `width` cells from x. */
+static void
+field(struct canvas *canvas, int y, int x, int label, int width, enum role role,
+      const char *name, const char *value)
+{
+	canvas_text(canvas, y, x, label, ROLE_LABEL, name);
+	canvas_right(canvas, y, x + label, width, role, value);
+}
+
+static void
+blocks(struct canvas *canvas, int y, int x, enum role role, const char *count)
+{
+	canvas_format(canvas, y, x, 15, role, "%8s", count);
+	canvas_text(canvas, y, x + 8, 7, ROLE_LABEL, " blocks");
+}
+
+static void
+mark_text(const struct viewer *viewer, char *out, size_t size)
+{
+	char age[FORMAT_MAX];
+
+	format_duration(age, viewer->snapshot->mono_ns - viewer->mark.mono_ns);
+	snprintf(out, size, "%s, %s ago", viewer->marked ? "mark" : "start",
+		 age);
+}
+
+static void
+losses_field(struct viewer *viewer, int y, int x, int width)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	struct canvas *canvas = &viewer->canvas;
+	uint64_t sum = 0;
+	char count[FORMAT_MAX];
+	int used;
+
+	canvas_text(canvas, y, x, 7, ROLE_LABEL, "Lost");
+	for (size_t i = 0; i < snapshot->loss_count; i++)
+		sum += snapshot->losses[i].count;
+	if (!snapshot->loss_count) {
+		canvas_text(canvas, y, x + 7, width - 7, ROLE_DIM, "nothing");
+		return;
+	}
+	used = canvas_format(canvas, y, x + 7, width - 7, ROLE_WARNING,
+			     "%s of %zu kind%s", format_count(count, sum),
+			     snapshot->loss_count,
+			     snapshot->loss_count == 1 ? "" : "s");
+	canvas_text(canvas, y, x + 7 + used, width - 7 - used, ROLE_DIM,
+		    ", see l");
+	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_LOSSES);
+}
+
+static void
+mode_text(const struct snapshot *snapshot, char *out, size_t size)
+{
+	const struct process *process = &snapshot->process;
+	char interval[FORMAT_MAX];
+
+	if (process->sample_bytes > 1)
+		snprintf(out, size, "1 in %s",
+			 format_size(interval, process->sample_bytes, false));
+	else
+		snprintf(out, size, "%s", process->mode ? process->mode : "");
+}
+
+static void
+full_draw(struct viewer *viewer)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	const struct process *process = &snapshot->process;
+	struct canvas *canvas = &viewer->canvas;
+	int gap = (canvas->width - GRID_WIDTH) / 3;
+	int a = 1;
+	int b = a + 35 + (gap < 0 ? 0 : gap > 8 ? 8 : gap);
+	int c = b + 19 + (gap < 0 ? 0 : gap > 8 ? 8 : gap);
+	int rest = canvas->width - c - 1;
+	char text[64];
+	char size[FORMAT_MAX];
+	int64_t bytes;
+	int64_t count;
+
+	growth(viewer, &bytes, &count);
+	field(canvas, 1, a, 7, 11, ROLE_TITLE, "Live",
+	      format_size(text, snapshot->live_bytes, false));
+	blocks(canvas, 1, a + 18, ROLE_VALUE,
+	       format_count(text, snapshot->live_count));
+	field(canvas, 2, a, 7, 11, growth_role((double)bytes), "Growth",
+	      format_size_diff(text, bytes, false));
+	blocks(canvas, 2, a + 18, growth_role((double)count),
+	       format_count_diff(text, count));
+	mark_text(viewer, text, sizeof(text));
+	canvas_text(canvas, 3, a, 7, ROLE_LABEL, "Since");
+	canvas_text(canvas, 3, a + 8, 24,
+		    viewer->marked ? ROLE_ACCENT : ROLE_VALUE, text);
+
+	field(canvas, 1, b, 6, 11, ROLE_VALUE, "RSS",
+	      process->rss_bytes ? format_size(text, process->rss_bytes, false)
+				 : "-");
+	field(canvas, 2, b, 6, 11, ROLE_VALUE, "Peak",
+	      process->peak_rss_bytes
+		  ? format_size(text, process->peak_rss_bytes, false)
+		  : "-");
+	field(canvas, 3, b, 6, 11, growth_role(rate(viewer)), "Rate",
+	      format_rate(text, rate(viewer), false));
+
+	mode_text(snapshot, text, sizeof(text));
+	canvas_text(canvas, 1, c, 7, ROLE_LABEL, "Mode");
+	canvas_text(canvas, 1, c + 7, rest - 7, ROLE_VALUE, text);
+	losses_field(viewer, 2, c, rest);
+	canvas_text(canvas, 3, c, 7, ROLE_LABEL, "Agent");
+	canvas_format(canvas, 3, c + 7, rest - 7, ROLE_VALUE, "%s%% %s",
+		      format_percent(text, agent_share(viewer)),
+		      format_size(size, snapshot->agent_bytes, false));
+}
+
+/* Draws " text" at *x if all of it fits. */
+static void
+word(struct canvas *canvas, int y, int *x, enum role role, const char *text)
+{
+	int width = canvas_width(canvas, text);
+
+	if (*x + width >= canvas->width)
+		return;
+	*x += canvas_text(canvas, y, *x, width, role, text) + 1;
+}
+
+static void
+short_draw(struct viewer *viewer, int y)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	struct canvas *canvas = &viewer->canvas;
+	char text[FORMAT_MAX];
+	int64_t bytes;
+	int64_t count;
+	int x = canvas->width >= 30;
+
+	growth(viewer, &bytes, &count);
+	word(canvas, y, &x, ROLE_TITLE,
+	     format_size(text, snapshot->live_bytes, true));
+	word(canvas, y, &x, growth_role((double)bytes),
+	     format_size_diff(text, bytes, true));
+	word(canvas, y, &x, growth_role(rate(viewer)),
+	     format_rate(text, rate(viewer), true));
+	if (snapshot->process.rss_bytes) {
+		char rss[FORMAT_MAX + 4];
+
+		snprintf(rss, sizeof(rss), "RSS %s",
+			 format_size(text, snapshot->process.rss_bytes, true));
+		word(canvas, y, &x, ROLE_VALUE, rss);
+	}
+	if (snapshot->loss_count)
+		word(canvas, y, &x, ROLE_WARNING, "losses");
+	if (viewer->paused)
+		word(canvas, y, &x, ROLE_WARNING, "PAUSED");
+}
+
+int
+header_draw(struct viewer *viewer, int height)
+{
+	bool ready = viewer->snapshot && viewer->snapshot->tick;
+
+	if (height < 4)
+		return 0;
+	if (height < 8 && ready) {
+		short_draw(viewer, 0);
+		return 1;
+	}
+	title_draw(viewer);
+	if (height < 8)
+		return 1;
+	if (height < 16 || viewer->canvas.width < GRID_WIDTH) {
+		if (ready)
+			short_draw(viewer, 1);
+		return 2;
+	}
+	if (ready)
+		full_draw(viewer);
+	return 4;
+}

@@ -1,0 +1,287 @@
+/* view_sites.c - the list: numbers first, the name last. */
+#include "config.h"
+
+#include <string.h>
+
+#include "viewer/format.h"
+#include "viewer/place.h"
+#include "viewer/view.h"
+
+#define WIDE 110 /* from here on units are written out */
+
+/* Cells with the space before them, written short; and who gives way first
+ * when the name has no room (0 never). */
+static const struct {
+	int width;
+	int yields;
+} fits[COLUMN_MAX] = {
+    [COLUMN_SIZE] = {6, 1},    [COLUMN_SIZE_DIFF] = {7, 2},
+    [COLUMN_COUNT] = {6, 3},   [COLUMN_COUNT_DIFF] = {9, 5},
+    [COLUMN_AVERAGE] = {6, 7}, [COLUMN_RATE] = {9, 4},
+    [COLUMN_PERCENT] = {5, 6}, [COLUMN_PEAK] = {6, 8},
+    [COLUMN_TOTAL] = {6, 9},   [COLUMN_TOTAL_COUNT] = {7, 10},
+    [COLUMN_SITE] = {0, 0},
+};
+
+static int
+column_width(enum column column, int width)
+{
+	return width >= WIDE ? column_infos[column].width + 1
+			     : fits[column].width;
+}
+
+static int
+name_room(int width)
+{
+	return width >= WIDE ? 40 : width >= 72 ? 30 : width >= 36 ? 16 : 8;
+}
+
+size_t
+sites_columns(const struct viewer *viewer, int width,
+	      enum column out[COLUMN_MAX])
+{
+	bool shown[COLUMN_MAX];
+	int room = width - 1 - name_room(width);
+	size_t count = 0;
+
+	for (int i = 0; i < COLUMN_MAX; i++) {
+		shown[i] =
+		    column_infos[i].on || viewer->query.sort == (enum column)i;
+		if (shown[i] && i != COLUMN_SITE)
+			room -= column_width((enum column)i, width);
+	}
+	for (int yields = COLUMN_MAX; yields > 0 && room < 0; yields--)
+		for (int i = 0; i < COLUMN_MAX; i++)
+			if (shown[i] && fits[i].yields == yields &&
+			    viewer->query.sort != (enum column)i) {
+				shown[i] = false;
+				room += column_width((enum column)i, width);
+			}
+	for (int i = 0; i < COLUMN_MAX; i++)
+		if (shown[i])
+			out[count++] = (enum column)i;
+	return count;
+}
+
+static const char *
+site_title(const struct viewer *viewer)
+{
+	static const char *const titles[GROUP_COUNT] = {
+	    [GROUP_FUNCTION] = "FUNCTION", [GROUP_FILENAME] = "FILE",
+	    [GROUP_MODULE] = "MODULE",	   [GROUP_TRACEBACK] = "TRACEBACK",
+	    [GROUP_DOMAIN] = "ALLOCATOR",
+	};
+	const char *title = titles[viewer->query.group_by];
+
+	return title ? title : column_infos[COLUMN_SITE].title;
+}
+
+static void
+head_draw(struct viewer *viewer, int y, int width, const enum column *columns,
+	  size_t count)
+{
+	struct canvas *canvas = &viewer->canvas;
+	int x = 0;
+
+	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
+	for (size_t i = 0; i < count; i++) {
+		enum column column = columns[i];
+		bool sorts = viewer->query.sort == column;
+		enum role role = sorts ? ROLE_SORTED : ROLE_HEAD;
+		const char *arrow =
+		    glyph_text(viewer->query.ascending ? GLYPH_ASCENDING
+						       : GLYPH_DESCENDING,
+			       canvas->ascii);
+		const char *title = column == COLUMN_SITE
+					? site_title(viewer)
+					: column_infos[column].title;
+		char text[64];
+		int cells = column_width(column, width);
+
+		snprintf(text, sizeof(text), "%s%s", title, sorts ? arrow : "");
+		if (column == COLUMN_SITE) {
+			cells = canvas->width - x;
+			canvas_text(canvas, y, x + 2, cells - 2, role, text);
+		} else if (canvas_width(canvas, text) <= cells) {
+			canvas_right(canvas, y, x, cells, role, text);
+		} else {
+			canvas_right(canvas, y, x, cells, role, title);
+		}
+		zone_add(viewer, y, x, x + cells, ZONE_COLUMN, column);
+		x += cells;
+	}
+}
+
+void
+row_place(const struct viewer *viewer, const struct row *row,
+	  struct place *place)
+{
+	const struct names *names = viewer->snapshot->names;
+
+	place->file = names_text(names, row->file);
+	place->function = names_text(names, row->function);
+	place->module = names_text(names, row->module);
+	place->line = row->line;
+	switch (viewer->query.group_by) {
+	case GROUP_FILENAME:
+		place->function = "";
+		place->line = 0;
+		break;
+	case GROUP_MODULE:
+		place->function = "";
+		place->line = 0;
+		if (row->module)
+			place->file = "";
+		break;
+	case GROUP_DOMAIN:
+		place->file = place->module = "";
+		place->function = row->domain < DOMAIN_COUNT
+				      ? domain_names[row->domain]
+				      : "mixed";
+		break;
+	default:
+		break;
+	}
+}
+
+static enum role
+signed_role(double value)
+{
+	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
+}
+
+/* The text of a number in out; returns its role. */
+static enum role
+number_text(const struct viewer *viewer, const struct row *row,
+	    enum column column, bool compact, char out[FORMAT_MAX])
+{
+	uint64_t live = viewer->snapshot->live_bytes;
+	double share = live ? (double)row->size / (double)live : 0;
+
+	switch (column) {
+	case COLUMN_SIZE:
+		format_size(out, row->size, compact);
+		return row->size ? ROLE_TEXT : ROLE_DIM;
+	case COLUMN_SIZE_DIFF:
+		format_size_diff(out, row->size_diff, compact);
+		return signed_role((double)row->size_diff);
+	case COLUMN_COUNT:
+		format_count(out, row->count);
+		return row->count ? ROLE_TEXT : ROLE_DIM;
+	case COLUMN_COUNT_DIFF:
+		format_count_diff(out, row->count_diff);
+		return signed_role((double)row->count_diff);
+	case COLUMN_AVERAGE:
+		if (row->count)
+			format_size(out, row->size / row->count, compact);
+		else
+			snprintf(out, FORMAT_MAX, "-");
+		return ROLE_DIM;
+	case COLUMN_RATE:
+		format_rate(out, row->rate_size, compact);
+		return signed_role(out[0] == '0' ? 0 : row->rate_size);
+	case COLUMN_PERCENT:
+		format_percent(out, share);
+		return share < 0.0005 ? ROLE_DIM : ROLE_TEXT;
+	case COLUMN_PEAK:
+		format_size(out, row->peak_size, compact);
+		return ROLE_TEXT;
+	case COLUMN_TOTAL:
+		format_size(out, row->total_size, compact);
+		return ROLE_TEXT;
+	case COLUMN_TOTAL_COUNT:
+		format_count(out, row->total_count);
+		return ROLE_TEXT;
+	case COLUMN_SITE:
+	case COLUMN_MAX:
+		break;
+	}
+	out[0] = '\0';
+	return ROLE_TEXT;
+}
+
+static void
+row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
+	 size_t count, const struct row *row)
+{
+	struct canvas *canvas = &viewer->canvas;
+	struct place place;
+	char text[FORMAT_MAX];
+	int x = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int cells = column_width(columns[i], width);
+		enum role role;
+
+		if (columns[i] == COLUMN_SITE)
+			break;
+		role = number_text(viewer, row, columns[i], width < WIDE, text);
+		canvas_right(canvas, y, x, cells, role, text);
+		x += cells;
+	}
+	row_place(viewer, row, &place);
+	place_draw(canvas, y, x + 2, canvas->width - x - 3, ROLE_TEXT, &place);
+	canvas_paint_match(canvas, y, x + 2, canvas->width - x - 3, ROLE_MATCH,
+			   viewer->search);
+}
+
+static void
+empty_draw(struct viewer *viewer, struct box box)
+{
+	const char *text = "nothing has been allocated yet";
+	struct canvas *canvas = &viewer->canvas;
+	int width;
+
+	if (!viewer->rows)
+		text = viewer->host && viewer->host->waiting
+			   ? viewer->host->waiting
+			   : "waiting for the program's first totals";
+	else if (*viewer->filter)
+		text = "no row passes the filter; Esc clears it";
+	if (viewer->child_ended && !viewer->rows)
+		text = "the program ended before it published any totals";
+	width = canvas_width(canvas, text);
+	canvas_text(canvas, box.y + box.height / 2,
+		    width < box.width ? (box.width - width) / 2 : 0, box.width,
+		    ROLE_DIM, text);
+}
+
+void
+view_sites_draw(struct viewer *viewer, struct box box)
+{
+	const struct rows *rows = viewer->rows;
+	struct list *list = &viewer->lists[VIEW_SITES];
+	enum column columns[COLUMN_MAX];
+	size_t count = sites_columns(viewer, box.width, columns);
+	size_t page = box.height > 1 ? (size_t)box.height - 1 : 0;
+
+	list_fit(list, rows ? rows->count : 0, page);
+	head_draw(viewer, box.y, box.width, columns, count);
+	if (!list->count) {
+		empty_draw(viewer, box);
+		return;
+	}
+	for (size_t i = 0; i < page && list->top + i < list->count; i++) {
+		size_t line = list->top + i;
+		int y = box.y + 1 + (int)i;
+
+		row_draw(viewer, y, box.width, columns, count,
+			 &rows->rows[line]);
+		if (line == list->cursor)
+			canvas_paint(&viewer->canvas, y, 0, box.width,
+				     ROLE_SELECTED);
+		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+	}
+}
+
+bool
+view_sites_text(struct viewer *viewer, size_t line, char *out, size_t size)
+{
+	struct place place;
+
+	if (!viewer->rows || line >= viewer->rows->count)
+		return false;
+	row_place(viewer, &viewer->rows->rows[line], &place);
+	place_text(out, size, &place);
+	return true;
+}

@@ -1,0 +1,245 @@
+/* view_trace.c - the way to an allocation, innermost call first. */
+#include "config.h"
+
+#include <string.h>
+
+#include "viewer/format.h"
+#include "viewer/place.h"
+#include "viewer/view.h"
+
+#define RANKS_MAX 5
+
+static const struct site *
+site_of(const struct viewer *viewer, size_t index)
+{
+	uint32_t id = viewer->trace.sites[index];
+
+	return id && id <= viewer->snapshot->site_count
+		   ? &viewer->snapshot->sites[id - 1]
+		   : NULL;
+}
+
+static uint64_t
+live_at_mark(const struct viewer *viewer, uint32_t id, int what)
+{
+	const struct mark *mark = &viewer->mark;
+
+	return id <= mark->count ? mark->live[2 * (id - 1) + (size_t)what] : 0;
+}
+
+/* The innermost frame at which `stack` leaves the way of `other`, seen from
+ * outside: what tells two stacks of one row apart. */
+static uint32_t
+frame_apart(const struct names *names, uint32_t stack, uint32_t other)
+{
+	uint32_t apart = stack ? names_stack(names, stack)->frame : 0;
+
+	while (stack && other && stack != other) {
+		const struct stack *a = names_stack(names, stack);
+		const struct stack *b = names_stack(names, other);
+
+		if (a->depth >= b->depth) {
+			apart = a->frame;
+			stack = a->parent;
+		}
+		if (b->depth >= a->depth)
+			other = b->parent;
+	}
+	return apart;
+}
+
+static void
+apart_draw(struct viewer *viewer, int y, int x, size_t index)
+{
+	struct names *names = viewer->snapshot->names;
+	const struct site *site = site_of(viewer, index);
+	const struct site *other = site_of(viewer, index ? 0 : 1);
+	struct canvas *canvas = &viewer->canvas;
+	const struct location *locations;
+	struct place place;
+	uint32_t frame;
+	size_t count;
+
+	if (!site || !other)
+		return;
+	frame = frame_apart(names, site->stack, other->stack);
+	if (!frame)
+		return;
+	locations = names_locations(names, frame, &count);
+	place.file = names_text(names, locations[count - 1].file);
+	place.function = names_text(names, locations[count - 1].function);
+	place.line = locations[count - 1].line;
+	place.module = "";
+	x += canvas_text(canvas, y, x, canvas->width - x, ROLE_DIM, "via ");
+	place_draw(canvas, y, x, canvas->width - x - 1, ROLE_TEXT, &place);
+}
+
+static void
+rank_draw(struct viewer *viewer, int y, size_t index, uint64_t sum, bool named)
+{
+	const struct site *site = site_of(viewer, index);
+	uint32_t id = viewer->trace.sites[index];
+	struct canvas *canvas = &viewer->canvas;
+	enum role role = index == viewer->trace.shown ? ROLE_ACCENT : ROLE_TEXT;
+	char text[FORMAT_MAX];
+	uint64_t live;
+	int64_t diff;
+	int x = 1;
+
+	if (!site)
+		return;
+	live = site_live_bytes(site);
+	diff = (int64_t)(live - live_at_mark(viewer, id, 0));
+	if (index == viewer->trace.shown)
+		canvas_glyph(canvas, y, x, role, GLYPH_POINTER);
+	canvas_format(canvas, y, x + 2, 10, role, "%3zu", index + 1);
+	format_percent(text, sum ? (double)live / (double)sum : 0);
+	canvas_right(canvas, y, x + 5, 6, role, text);
+	canvas_text(canvas, y, x + 11, 1, role, "%");
+	canvas_right(canvas, y, x + 12, 10, role,
+		     format_size(text, live, false));
+	canvas_right(canvas, y, x + 22, 11,
+		     diff > 0	? ROLE_GROW
+		     : diff < 0 ? ROLE_SHRINK
+				: ROLE_DIM,
+		     format_size_diff(text, diff, false));
+	canvas_right(canvas, y, x + 33, 7, role,
+		     format_count(text, site_live_count(site)));
+	x += 41;
+	if (named)
+		apart_draw(viewer, y, x, index);
+	else
+		canvas_format(
+		    canvas, y, x, canvas->width - x, ROLE_DIM, "blocks from %s",
+		    site->domain < DOMAIN_COUNT ? domain_names[site->domain]
+						: "?");
+}
+
+/* The stacks of the row, ranked. Returns the lines used. */
+static int
+ranks_draw(struct viewer *viewer, struct box box)
+{
+	const struct trace *trace = &viewer->trace;
+	size_t lines = box.height >= 20 ? RANKS_MAX : box.height >= 12 ? 3 : 1;
+	uint64_t sum = 0;
+	size_t top;
+
+	if (lines > trace->count)
+		lines = trace->count;
+	for (size_t i = 0; i < trace->count; i++)
+		if (site_of(viewer, i))
+			sum += site_live_bytes(site_of(viewer, i));
+	top = trace->shown < lines ? 0 : trace->shown - lines + 1;
+	for (size_t i = 0; i < lines; i++)
+		rank_draw(viewer, box.y + (int)i, top + i, sum,
+			  trace->count > 1);
+	if (trace->count > lines && box.height >= 12) {
+		canvas_format(&viewer->canvas, box.y + (int)lines, 1, box.width,
+			      ROLE_DIM, "   stack %zu of %zu", trace->shown + 1,
+			      trace->all);
+		lines++;
+	}
+	return (int)lines;
+}
+
+static int
+function_width(const struct viewer *viewer, int width)
+{
+	const struct trace *trace = &viewer->trace;
+	int most = 8;
+
+	for (size_t i = 0; i < trace->line_count; i++) {
+		int cells;
+
+		if (trace->lines[i].source)
+			continue;
+		cells = canvas_width(&viewer->canvas, trace->lines[i].function);
+		most = cells > most ? cells : most;
+	}
+	return most < width * 2 / 5 ? most : width * 2 / 5;
+}
+
+static void
+frame_draw(struct viewer *viewer, int y, int functions,
+	   const struct trace_line *line)
+{
+	struct canvas *canvas = &viewer->canvas;
+	struct place place = {line->file, "", line->module, line->line};
+	bool native = line->kind == FRAME_NATIVE;
+	int x = 1;
+
+	if (canvas->width >= 30) {
+		canvas_text(canvas, y, x, 3, native ? ROLE_NATIVE : ROLE_DIM,
+			    native ? "nat" : "py");
+		x += 4;
+	}
+	if (line->inlined)
+		canvas_glyph(canvas, y, x, ROLE_DIM, GLYPH_INLINED);
+	x += 2;
+	canvas_text(canvas, y, x, functions,
+		    line->own ? ROLE_TITLE : ROLE_FUNCTION,
+		    *line->function ? line->function : "?");
+	x += functions + 2;
+	if (viewer->trace.full_paths)
+		canvas_format(canvas, y, x, canvas->width - x, ROLE_TEXT,
+			      "%s:%u", *line->file ? line->file : line->module,
+			      line->line);
+	else
+		place_draw_file(canvas, y, x, canvas->width - x - 1,
+				line->own ? ROLE_TEXT : ROLE_DIM, &place);
+}
+
+void
+view_trace_draw(struct viewer *viewer, struct box box)
+{
+	struct trace *trace = &viewer->trace;
+	struct canvas *canvas = &viewer->canvas;
+	struct list *list = &viewer->lists[VIEW_TRACE];
+	int functions = function_width(viewer, box.width);
+	int used = 0;
+
+	if (trace->count && box.height >= 4) {
+		used = ranks_draw(viewer, box);
+		if (box.height >= 12)
+			used++;
+	}
+	box.y += used;
+	box.height -= used;
+	list_fit(list, trace->line_count,
+		 box.height > 0 ? (size_t)box.height : 0);
+	if (!trace->line_count)
+		canvas_text(canvas, box.y, 2, box.width, ROLE_DIM,
+			    "no stack was recorded for these blocks");
+	for (size_t i = 0; i < list->page && list->top + i < list->count; i++) {
+		const struct trace_line *line = &trace->lines[list->top + i];
+		int y = box.y + (int)i;
+		int x = box.width >= 30 ? 9 : 5;
+
+		if (line->source)
+			canvas_text(canvas, y, x, box.width - x - 1,
+				    ROLE_SOURCE, line->text);
+		else
+			frame_draw(viewer, y, functions, line);
+		canvas_paint_match(canvas, y, 0, box.width, ROLE_MATCH,
+				   viewer->search);
+	}
+}
+
+bool
+view_trace_text(struct viewer *viewer, size_t line, char *out, size_t size)
+{
+	const struct trace *trace = &viewer->trace;
+	struct place place;
+
+	if (line >= trace->line_count)
+		return false;
+	if (trace->lines[line].source) {
+		snprintf(out, size, "%s", trace->lines[line].text);
+		return true;
+	}
+	place =
+	    (struct place){trace->lines[line].file, trace->lines[line].function,
+			   trace->lines[line].module, trace->lines[line].line};
+	place_text(out, size, &place);
+	return true;
+}
