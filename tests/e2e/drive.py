@@ -132,6 +132,11 @@ def segments():
     return found
 
 
+def profiled_pid():
+    """The pid of the one process that is profiled, once it is."""
+    return next(iter(wait_for("a segment", segments)))
+
+
 class Program:
     """A program, alone or under heaptop, that is spoken to through pipes."""
 
@@ -188,17 +193,6 @@ class Program:
         status = self.process.wait(seconds)
         self.reader.join(seconds)
         return status, self.lines, self.error_text()
-
-
-def the_process(name):
-    """The pid of the profiled process that runs a program of this name."""
-    def find():
-        for pid in segments():
-            with contextlib.suppress(OSError):
-                if name in Path(f"/proc/{pid}/cmdline").read_text():
-                    return pid
-        return None
-    return wait_for(f"a segment of {name}", find)
 
 
 def both_ways(*command, **options):

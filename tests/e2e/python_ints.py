@@ -10,7 +10,7 @@ import re
 import sys
 
 from drive import (ALL, EXAMPLES, PYTHON, Program, Tap, describe, must,
-                   report, segments, wait_for, workplace)
+                   profiled_pid, report, workplace)
 
 COUNT = 1 << 20  # traced: tracemalloc needs minutes for all of them
 FULL = 1 << 24
@@ -52,7 +52,7 @@ def check_against_tracemalloc(tap):
         truth = program.line(r"^truth (\d+) (\d+) (\d+)$")
         line, size, count = map(int, truth.groups())
         tap.equal(line, line_of("tolist()"), "tracemalloc names the line")
-        pid = next_pid()
+        pid = profiled_pid()
         entries = [entry for entry in tolist_entries(pid, line)
                    if entry["domain"] in TRACED]
         tap.equal(sum(entry["count"] for entry in entries), count,
@@ -61,14 +61,10 @@ def check_against_tracemalloc(tap):
                   "as many bytes as tracemalloc counts")
 
 
-def next_pid():
-    return next(iter(wait_for("a segment", segments)))
-
-
 def check_biggest(tap):
     with Program(PYTHON, PROGRAM, FULL) as program:
         program.line(rf"^{FULL} numbers kept$")
-        pid = next_pid()
+        pid = profiled_pid()
         entry = report(pid)["entries"][0]
         tap.ok(entry["file"].endswith("numpy_ints.py")
                and entry["line"] == line_of("tolist()")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from drive import (EXAMPLES, HEAPTOP, Program, Tap, heaptop, must,
-                   report, segments, wait_for, workplace)
+                   profiled_pid, report, segments, wait_for, workplace)
 
 MAJOR_OFFSET = 8
 BODY_OFFSET = 5 * 4096
@@ -266,7 +266,8 @@ def check_directory(tap, scratch):
 def check_post_mortem(tap, scratch, leak):
     with Program(leak, "50000") as program:
         program.line("served")
-        pid, path = next(iter(segments().items()))
+        pid = profiled_pid()
+        path = segments()[pid]
         alive = report(pid)
         wait_for("it to be published",
                  lambda: report(path)["total"] == alive["total"])
@@ -277,6 +278,7 @@ def check_post_mortem(tap, scratch, leak):
                   "killed: its segment still has the totals")
     with Program(leak, "50000") as program:
         program.line("served")
+        profiled_pid()
         must("clean")
         left = segments()
         tap.ok(pid not in left and len(left) == 1,
@@ -301,7 +303,8 @@ def main():
                        check=True)
         with Program(leak, "50000") as program:
             tap.part("start", program.line, "served")
-            pid, path = next(iter(segments().items()), (0, ""))
+            pid = profiled_pid()
+            path = segments()[pid]
             for check, what in ((check_foreign, path),
                                 (check_segments, path),
                                 (check_snapshots, pid),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from drive import (PATIENCE, Program, Tap, both_ways, describe,
-                   frames_in, heaptop, must, report, segments, wait_for,
+                   frames_in, heaptop, must, profiled_pid, report, wait_for,
                    workplace)
 
 MIB = 1 << 20
@@ -46,7 +46,7 @@ def check_sqlite(tap, scratch):
     with Program("sqlite3", "-batch", ":memory:") as program:
         program.say(SQL + ".print done\n")
         program.line("^done$")
-        pid = wait_for("a segment", lambda: next(iter(segments()), None))
+        pid = profiled_pid()
         found = report(pid, "--group-by", "traceback", "--top", "1")
         entry = found["entries"][0]
         tap.ok(found["total"]["size"] > 10 * MIB,
@@ -101,7 +101,7 @@ def redis_session(scratch, name, bare):
         size = subprocess.run([*client, "LLEN", "mylist"], text=True,
                               capture_output=True).stdout
         if not bare:
-            pid = next(iter(segments()))
+            pid = profiled_pid()
             found = report(pid, "--group-by", "traceback", "--top", "5")
         subprocess.run([*client, "SHUTDOWN", "NOSAVE"], capture_output=True)
         status, _, errors = server.end()
@@ -268,7 +268,7 @@ def check_cplusplus(tap, scratch):
     same(tap, "C++", both_ways(program))
     with Program(program) as running:
         running.line("^100 caught$")
-        pid = next(iter(segments()))
+        pid = profiled_pid()
         found = report(pid, "--group-by", "traceback", "--top", "1")
         entry = found["entries"][0]
         names = [frame["function"] for frame in entry["traceback"]]

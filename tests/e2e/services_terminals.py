@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 
-from drive import (EXAMPLES, HEAPTOP, Tap, heaptop, must, report,
-                   segments, wait_for, workplace)
+from drive import (EXAMPLES, HEAPTOP, Tap, heaptop, must, profiled_pid,
+                   report, segments, wait_for, workplace)
 
 MESSAGES = 50000
 LOST = MESSAGES // 10
@@ -106,7 +106,7 @@ def look(tap, terminals, program):
                    MESSAGES)
     terminals.await_text("one", f"{MESSAGES} messages served")
     tap.ok(True, "a program runs in one terminal")
-    pid = wait_for("its segment", lambda: next(iter(segments()), None))
+    pid = profiled_pid()
     check_totals(tap, pid, "from another process")
     totals = report(pid)
 
