@@ -136,8 +136,15 @@ status_draw(struct viewer *viewer, int y)
 		x = status_piece(canvas, y, 1, ROLE_TITLE, view->title);
 	else
 		x = status_query(viewer, y);
-	if (viewer_view(viewer) == VIEW_TRACE)
-		x = status_piece(canvas, y, x, ROLE_VALUE, viewer->trace.title);
+	if (viewer_view(viewer) == VIEW_TRACE && viewer->trace.title.file) {
+		const struct trace_line *title = &viewer->trace.title;
+		struct place place = {title->file, title->function,
+				      title->module, title->line};
+
+		x = status_piece(canvas, y, x, ROLE_DIM, "");
+		x += place_draw(canvas, y, x, canvas->width - x - 18, ROLE_TEXT,
+				&place);
+	}
 	status_right(viewer, y, x);
 }
 
