@@ -17,12 +17,6 @@ struct sort_entry {
 };
 
 static uint64_t
-from_signed(int64_t value)
-{
-	return (uint64_t)value ^ UINT64_C(1) << 63;
-}
-
-static uint64_t
 from_double(double value)
 {
 	uint64_t bits;
@@ -47,7 +41,7 @@ sort_value(const struct row *row, enum column column)
 		return from_double(
 		    row->count ? (double)row->size / (double)row->count : 0);
 	case COLUMN_RATE:
-		return from_signed((int64_t)row->rate_size);
+		return from_double(row->rate_size);
 	case COLUMN_PEAK:
 		return row->peak_size;
 	case COLUMN_TOTAL:

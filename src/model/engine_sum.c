@@ -13,6 +13,13 @@ magnitude(int64_t value)
 	return value < 0 ? -(uint64_t)value : (uint64_t)value;
 }
 
+/* Sums of a hostile source may wrap; they must not be undefined. */
+static void
+add(int64_t *to, int64_t value)
+{
+	*to = (int64_t)((uint64_t)*to + (uint64_t)value);
+}
+
 /* Live bytes and blocks now, less those of a mark. */
 static void
 since(const struct mark *mark, size_t index, const struct site *site,
@@ -21,8 +28,8 @@ since(const struct mark *mark, size_t index, const struct site *site,
 	*size = (int64_t)site_live_bytes(site);
 	*count = (int64_t)site_live_count(site);
 	if (mark && index < mark->count) {
-		*size -= (int64_t)mark->live[2 * index];
-		*count -= (int64_t)mark->live[2 * index + 1];
+		add(size, (int64_t)-mark->live[2 * index]);
+		add(count, (int64_t)-mark->live[2 * index + 1]);
 	}
 }
 
@@ -62,13 +69,13 @@ sum_add(struct sum *to, const struct sum *from)
 	}
 	to->size += from->size;
 	to->count += from->count;
-	to->size_diff += from->size_diff;
-	to->count_diff += from->count_diff;
+	add(&to->size_diff, from->size_diff);
+	add(&to->count_diff, from->count_diff);
 	to->total_size += from->total_size;
 	to->total_count += from->total_count;
 	to->peak_size += from->peak_size;
-	to->rate_size += from->rate_size;
-	to->rate_count += from->rate_count;
+	add(&to->rate_size, from->rate_size);
+	add(&to->rate_count, from->rate_count);
 	if (from->best_value > to->best_value ||
 	    (from->best_value == to->best_value &&
 	     from->best_site < to->best_site)) {
@@ -89,8 +96,8 @@ row_charge(struct row *row, const struct sum *sum)
 	row->site_count += sum->site_count;
 	row->size += sum->size;
 	row->count += sum->count;
-	row->size_diff += sum->size_diff;
-	row->count_diff += sum->count_diff;
+	add(&row->size_diff, sum->size_diff);
+	add(&row->count_diff, sum->count_diff);
 	row->total_size += sum->total_size;
 	row->total_count += sum->total_count;
 	row->peak_size += sum->peak_size;

@@ -1,16 +1,572 @@
-/* replay.c - a saved snapshot as a source. */
+/*
+ * replay.c - a saved snapshot as a source (export/snapshot.c writes it).
+ *
+ * Read in one pass: strings, modules, frames, stacks and sites refer only to
+ * what stands before them, and a file that does not is refused. Keys that are
+ * not known are skipped.
+ */
 #include "config.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include "base/json.h"
+#include "base/mem.h"
 #include "source/inner.h"
+
+#define IDS_MAX	  (1u << 27) /* of each kind */
+#define BYTES_MAX (UINT64_C(16) << 30)
+#define BAD_ID	  "it refers to what it does not hold"
+
+struct replay {
+	struct json json;
+	gzFile zip;
+	uint64_t bytes;
+	struct source *source;
+	uint32_t *strings; /* file's id - 1 -> id in names */
+	size_t string_count;
+	size_t string_room;
+	uint32_t domains[DOMAIN_COUNT]; /* file's index -> enum domain */
+	size_t domain_count;
+	uint64_t version;
+	bool format;
+	char *texts[2 * LOSS_MAX + 3]; /* owned; what the snapshot points to */
+	size_t text_count;
+};
+
+static ssize_t
+read_zip(void *context, char *out, size_t size)
+{
+	struct replay *replay = context;
+	int got = gzread(replay->zip, out, (unsigned)size);
+	int code = Z_OK;
+
+	if (got == 0) {
+		/* A compressed file that was cut ends without complaint. */
+		gzerror(replay->zip, &code);
+		return code == Z_OK ? 0 : -1;
+	}
+	replay->bytes += got > 0 ? (uint64_t)got : 0;
+	return replay->bytes > BYTES_MAX ? -1 : got;
+}
+
+static bool
+read_u32(struct json *json, uint32_t *value)
+{
+	uint64_t wide;
+
+	if (!json_u64(json, &wide))
+		return false;
+	if (wide > UINT32_MAX)
+		return json_fail(json, "it has a number that is too large");
+	*value = (uint32_t)wide;
+	return true;
+}
+
+/* An id of 0 to count. */
+static bool
+read_id(struct json *json, size_t count, uint32_t *id)
+{
+	if (!read_u32(json, id))
+		return false;
+	return *id <= count || json_fail(json, BAD_ID);
+}
+
+/* The next number of an array. */
+static bool
+next_u64(struct json *json, uint64_t *value)
+{
+	if (json_more(json))
+		return json_u64(json, value);
+	return json_fail(json, "it has an entry that is too short");
+}
+
+static bool
+next_id(struct json *json, size_t count, uint32_t *id)
+{
+	if (json_more(json))
+		return read_id(json, count, id);
+	return json_fail(json, "it has an entry that is too short");
+}
+
+/* Leaves an array, whatever else a later version put there. */
+static void
+leave(struct json *json)
+{
+	while (json_more(json))
+		json_skip(json);
+}
+
+static bool
+next_string(struct replay *replay, uint32_t *id)
+{
+	uint32_t wire;
+
+	if (!next_id(&replay->json, replay->string_count, &wire))
+		return false;
+	*id = wire ? replay->strings[wire - 1] : 0;
+	return true;
+}
+
+static void
+read_strings(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '[');
+	while (json_more(json) && json_string(json)) {
+		if (replay->string_count == IDS_MAX) {
+			json_fail(json, "it has too many strings");
+			return;
+		}
+		replay->strings =
+		    mem_room(replay->strings, &replay->string_room,
+			     replay->string_count, sizeof(uint32_t));
+		replay->strings[replay->string_count++] = names_string(
+		    replay->source->names, json->text, json->text_size);
+	}
+}
+
+static void
+read_build_id(struct json *json, struct module *module)
+{
+	const char *text;
+
+	if (!json_more(json) || !json_string(json))
+		return;
+	text = json->text;
+	for (; isxdigit((unsigned char)text[0]) &&
+	       isxdigit((unsigned char)text[1]) &&
+	       module->build_id_size < sizeof(module->build_id);
+	     text += 2) {
+		char digits[3] = {text[0], text[1], '\0'};
+
+		module->build_id[module->build_id_size++] =
+		    (uint8_t)strtoul(digits, NULL, 16);
+	}
+	if (*text)
+		json_fail(json, "it has a build id that is none");
+}
+
+static void
+read_modules(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		struct module module = {0};
+
+		json_enter(json, '[');
+		next_string(replay, &module.path);
+		next_u64(json, &module.start);
+		next_u64(json, &module.end);
+		next_u64(json, &module.bias);
+		read_build_id(json, &module);
+		leave(json);
+		if (!json->problem)
+			names_add_module(replay->source->names, &module);
+	}
+}
+
+static void
+read_location(struct replay *replay, struct location *location)
+{
+	struct json *json = &replay->json;
+	uint32_t inlined = 0;
+
+	*location = (struct location){0};
+	json_enter(json, '[');
+	next_string(replay, &location->function);
+	next_string(replay, &location->file);
+	next_id(json, UINT32_MAX, &location->line);
+	next_id(json, 1, &inlined);
+	location->flags = inlined ? LOCATION_INLINED : 0;
+	leave(json);
+}
+
+static void
+read_frames(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct names *names = replay->source->names;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		struct location locations[NAMES_LOCATIONS_MAX];
+		uint32_t python = 0, module = 0;
+		uint64_t offset = 0;
+		size_t count = 0;
+
+		json_enter(json, '[');
+		next_id(json, 1, &python);
+		next_id(json, names_modules(names), &module);
+		next_u64(json, &offset);
+		while (json_more(json)) {
+			if (count == NAMES_LOCATIONS_MAX) {
+				json_skip(json);
+				continue;
+			}
+			read_location(replay, &locations[count]);
+			count++;
+		}
+		if (!count)
+			json_fail(json, "it has a frame without a location");
+		if (!json->problem)
+			names_add_frame(names,
+					python ? FRAME_PYTHON : FRAME_NATIVE,
+					module, offset, locations, count);
+	}
+}
+
+static void
+read_stacks(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct names *names = replay->source->names;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		uint32_t parent, frame;
+
+		json_enter(json, '[');
+		next_id(json, names_stacks(names), &parent);
+		next_id(json, names_frames(names), &frame);
+		leave(json);
+		if (!json->problem && !frame)
+			json_fail(json, BAD_ID);
+		if (!json->problem)
+			names_add_stack(names, parent, frame);
+	}
+}
+
+static void
+read_domains(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '[');
+	while (json_more(json) && json_string(json)) {
+		uint32_t domain = 0;
+
+		while (domain < DOMAIN_COUNT &&
+		       strcmp(domain_names[domain], json->text) != 0)
+			domain++;
+		if (domain == DOMAIN_COUNT ||
+		    replay->domain_count == DOMAIN_COUNT) {
+			json_fail(json, "it has an allocator that this "
+					"heaptop does not know");
+			return;
+		}
+		replay->domains[replay->domain_count++] = domain;
+	}
+}
+
+static bool
+read_site(struct replay *replay, struct site *site)
+{
+	struct json *json = &replay->json;
+	uint32_t domain = 0;
+
+	json_enter(json, '[');
+	next_id(json, names_stacks(replay->source->names), &site->stack);
+	next_id(json, UINT16_MAX, &domain);
+	next_u64(json, &site->alloc_bytes);
+	next_u64(json, &site->alloc_count);
+	next_u64(json, &site->free_bytes);
+	next_u64(json, &site->free_count);
+	next_u64(json, &site->peak_bytes);
+	leave(json);
+	if (json->problem)
+		return false;
+	if (domain >= replay->domain_count)
+		return json_fail(json, BAD_ID);
+	site->domain = (uint16_t)replay->domains[domain];
+	return (site->free_bytes <= site->alloc_bytes &&
+		site->free_count <= site->alloc_count) ||
+	       json_fail(json, "more was freed than allocated in it");
+}
+
+static void
+read_sites(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct snapshot *snapshot = &replay->source->snapshot;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		struct site site = {0};
+
+		if (!read_site(replay, &site))
+			return;
+		if (snapshot->site_count == IDS_MAX) {
+			json_fail(json, "it has too many sites");
+			return;
+		}
+		snapshot_room(snapshot, snapshot->site_count + 1);
+		snapshot->sites[snapshot->site_count - 1] = site;
+	}
+}
+
+/* Keeps the string just read for the life of the source. */
+static char *
+keep_text(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	char *text;
+
+	if (replay->text_count ==
+	    sizeof(replay->texts) / sizeof(replay->texts[0])) {
+		json_fail(json, "it says something twice");
+		return NULL;
+	}
+	text = mem_string(json->text);
+	replay->texts[replay->text_count++] = text;
+	return text;
+}
+
+static void
+read_losses(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct snapshot *snapshot = &replay->source->snapshot;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		struct loss loss = {"", "", 0};
+
+		json_enter(json, '{');
+		while (json_key(json)) {
+			if (!strcmp(json->text, "count"))
+				json_u64(json, &loss.count);
+			else if (!strcmp(json->text, "name") &&
+				 json_string(json))
+				loss.name = keep_text(replay);
+			else if (!strcmp(json->text, "text") &&
+				 json_string(json))
+				loss.text = keep_text(replay);
+			else
+				json_skip(json);
+		}
+		if (json->problem)
+			return;
+		if (snapshot->loss_count == LOSS_MAX) {
+			json_fail(json, "it has too many losses");
+			return;
+		}
+		snapshot->losses[snapshot->loss_count++] = loss;
+	}
+}
+
+/* The keys of "process", by type. */
+static bool
+read_process_number(struct replay *replay, const char *key)
+{
+	struct process *process = &replay->source->snapshot.process;
+	const struct {
+		const char *key;
+		uint64_t *wide;
+		uint32_t *narrow;
+	} numbers[] = {
+	    {"pid", NULL, &process->pid},
+	    {"parent_pid", NULL, &process->parent_pid},
+	    {"python", NULL, &process->python},
+	    {"start_ns", &process->start_ns, NULL},
+	    {"run_id", &process->run_id, NULL},
+	    {"sample_bytes", &process->sample_bytes, NULL},
+	    {"rss_bytes", &process->rss_bytes, NULL},
+	    {"peak_rss_bytes", &process->peak_rss_bytes, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (strcmp(numbers[i].key, key) != 0)
+			continue;
+		if (numbers[i].wide)
+			json_u64(&replay->json, numbers[i].wide);
+		else
+			read_u32(&replay->json, numbers[i].narrow);
+		return true;
+	}
+	return false;
+}
+
+static bool
+read_process_text(struct replay *replay, const char *key)
+{
+	struct process *process = &replay->source->snapshot.process;
+	const struct {
+		const char *key;
+		const char **text;
+	} texts[] = {
+	    {"state", &process->state},
+	    {"mode", &process->mode},
+	    {"unwinder", &process->unwinder},
+	};
+
+	if (!strcmp(key, "command") || !strcmp(key, "exe")) {
+		char **text = key[0] == 'c' ? &process->command : &process->exe;
+
+		if (json_string(&replay->json)) {
+			free(*text);
+			*text = mem_string(replay->json.text);
+		}
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(texts[i].key, key) != 0)
+			continue;
+		if (json_string(&replay->json))
+			*texts[i].text = keep_text(replay);
+		return true;
+	}
+	return false;
+}
+
+static void
+read_process(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '{');
+	while (json_key(json)) {
+		if (!strcmp(json->text, "alive")) {
+			json_bool(json,
+				  &replay->source->snapshot.process.alive);
+			continue;
+		}
+		if (read_process_number(replay, json->text) ||
+		    read_process_text(replay, json->text))
+			continue;
+		json_skip(json);
+	}
+}
+
+static void
+read_format(struct replay *replay)
+{
+	if (json_string(&replay->json))
+		replay->format = !strcmp(replay->json.text, "heaptop-snapshot");
+	if (!replay->format)
+		json_fail(&replay->json, "it is the JSON of something else");
+}
+
+static void
+read_version(struct replay *replay)
+{
+	if (json_u64(&replay->json, &replay->version) && replay->version != 1)
+		json_fail(&replay->json, "it was written by a newer heaptop");
+}
+
+static const struct {
+	const char *key;
+	void (*read)(struct replay *);
+} parts[] = {
+    {"version", read_version}, {"process", read_process},
+    {"losses", read_losses},   {"domains", read_domains},
+    {"strings", read_strings}, {"modules", read_modules},
+    {"frames", read_frames},   {"stacks", read_stacks},
+    {"sites", read_sites},
+};
+
+static void
+read_part(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct snapshot *snapshot = &replay->source->snapshot;
+	const struct {
+		const char *key;
+		uint64_t *value;
+	} numbers[] = {
+	    {"tick", &snapshot->tick},
+	    {"time_ns", &snapshot->time_ns},
+	    {"mono_ns", &snapshot->mono_ns},
+	    {"agent_cpu_ns", &snapshot->agent_cpu_ns},
+	    {"agent_bytes", &snapshot->agent_bytes},
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!strcmp(parts[i].key, json->text)) {
+			parts[i].read(replay);
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (!strcmp(numbers[i].key, json->text)) {
+			json_u64(json, numbers[i].value);
+			return;
+		}
+	}
+	json_skip(json);
+}
+
+static bool
+read_all(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '{');
+	if (!json_key(json) || strcmp(json->text, "format") != 0)
+		return json_fail(json, "it is the JSON of something else");
+	read_format(replay);
+	while (json_key(json))
+		read_part(replay);
+	if (!json->problem && !replay->version)
+		json_fail(json, "it does not say its version");
+	return json_end(json);
+}
+
+static void
+replay_close(struct source *source)
+{
+	struct replay *replay = source->state;
+
+	for (size_t i = 0; i < replay->text_count; i++)
+		free(replay->texts[i]);
+	free(replay->strings);
+	json_fini(&replay->json);
+	free(replay);
+}
+
+static const struct source_kind replay_kind = {.close = replay_close};
 
 struct source *
 replay_open(int fd, const char *path, struct err *err)
 {
-	close(fd);
-	source_fail(err, path,
-		    "saved snapshots cannot be read yet; give a "
-		    "PID or a segment");
+	struct source *source = source_make(&replay_kind, path);
+	struct replay *replay = mem_alloc(sizeof(*replay));
+	struct process *process = &source->snapshot.process;
+
+	source->state = replay;
+	replay->source = source;
+	json_init(&replay->json, read_zip, replay);
+	process->command = mem_string("");
+	process->exe = mem_string("");
+	process->state = process->mode = process->unwinder = "unknown";
+	process->sample_bytes = 1;
+	replay->zip = gzdopen(fd, "r");
+	if (!replay->zip) {
+		close(fd);
+		source_fail(err, path, "%s; try again", strerror(errno));
+		goto close_source;
+	}
+	gzbuffer(replay->zip, 65536);
+	if (!read_all(replay)) {
+		gzclose_r(replay->zip);
+		source_fail(err, path,
+			    "%s (line %" PRIu64 "); save the snapshot again",
+			    replay->json.problem, replay->json.line);
+		goto close_source;
+	}
+	gzclose_r(replay->zip);
+	replay->zip = NULL;
+	snapshot_sum(&source->snapshot);
+	return source;
+close_source:
+	source_close(source);
 	return NULL;
 }
