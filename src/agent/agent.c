@@ -24,6 +24,7 @@
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/modules.h"
+#include "agent/nodes.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/safe.h"
@@ -75,6 +76,7 @@ forked(void)
 	if (!agent_on)
 		return;
 	thread_tls.guard = GUARD_FOREVER;
+	nodes_forked();
 	sites_forked();
 	modules_forked();
 	maps_forked();
@@ -108,8 +110,14 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	thread_tls.guard = guard;
 }
 
-static void __attribute__((destructor)) agent_end(void)
+void
+agent_exit(void)
 {
 	if (agent_on)
 		ticker_stop();
+}
+
+static void __attribute__((destructor)) agent_end(void)
+{
+	agent_exit();
 }

@@ -11,6 +11,9 @@
  * good when something that must not fail has failed. */
 extern bool agent_on;
 
+/* The process ends: publishes the final totals. */
+void agent_exit(void);
+
 /* What the environment asked for; see agent.c. Constant after set-up. */
 struct agent_config {
 	const char *directory; /* HEAPTOP_DIR, NULL: the default */

@@ -34,7 +34,7 @@ counts_leaf_make(struct counts *counts, uint32_t site)
 }
 
 struct visit {
-	void (*add)(void *, uint32_t, const struct counter *);
+	bool (*add)(void *, uint32_t, const struct counter *);
 	void *context;
 };
 
@@ -52,9 +52,10 @@ leaf_frees(struct leaf *leaf, const struct visit *visit)
 		change.free_count = LOAD(now->free_count) - seen->free_count;
 		if (!change.free_bytes && !change.free_count)
 			continue;
+		if (!visit->add(visit->context, leaf->base + i, &change))
+			continue;
 		seen->free_bytes += change.free_bytes;
 		seen->free_count += change.free_count;
-		visit->add(visit->context, leaf->base + i, &change);
 	}
 }
 
@@ -73,9 +74,12 @@ leaf_allocs(struct leaf *leaf, const struct visit *visit)
 		change.alloc_count = LOAD(now->alloc_count) - seen->alloc_count;
 		if (!change.alloc_bytes && !change.alloc_count)
 			continue;
+		if (!visit->add(visit->context, leaf->base + i, &change)) {
+			leaf->again = true;
+			continue;
+		}
 		seen->alloc_bytes += change.alloc_bytes;
 		seen->alloc_count += change.alloc_count;
-		visit->add(visit->context, leaf->base + i, &change);
 	}
 }
 
@@ -86,7 +90,7 @@ leaves_of(struct thread *thread)
 }
 
 void
-counts_collect(void (*add)(void *, uint32_t, const struct counter *),
+counts_collect(bool (*add)(void *, uint32_t, const struct counter *),
 	       void *context)
 {
 	const struct visit visit = {add, context};

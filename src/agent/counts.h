@@ -94,9 +94,10 @@ counts_free(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 /*
  * Adds to a site's totals what changed since the last call; add is called for
  * each counter that did, first for what was freed and then, when all threads
- * were looked at, for what was allocated.
+ * were looked at, for what was allocated. When add returns false the change
+ * is told again at the next call.
  */
-void counts_collect(void (*add)(void *context, uint32_t site,
+void counts_collect(bool (*add)(void *context, uint32_t site,
 				const struct counter *change),
 		    void *context);
 

@@ -332,7 +332,7 @@ EXPORT void *
 mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
 	void *place = NULL;
-	uint64_t known = 0; /* bytes of blocks that moved */
+	struct taken known = {0, 0};
 	void *block;
 
 	if (flags & MREMAP_FIXED) {
@@ -352,15 +352,30 @@ mremap(void *old, size_t old_size, size_t size, int flags, ...)
 		return MAP_FAILED;
 	}
 	BEGIN();
+	/* First: once it has moved, another thread may map the old place. */
+	if (thread_)
+		known = record_unmapped(thread_, old, pages(old_size));
 	block = real.mremap(old, old_size, size, flags, place);
 	unwind_unmapped();
-	if (thread_ && block != MAP_FAILED)
-		known = record_unmapped(thread_, old, pages(old_size));
-	END_BORN(WIRE_DOMAIN_MMAP, known ? block : NULL, pages(size));
+	if (thread_ && block == MAP_FAILED)
+		record_unmap_failed(thread_, old, known);
+	END_BORN(WIRE_DOMAIN_MMAP,
+		 block != MAP_FAILED && known.site ? block : NULL, pages(size));
 	return block;
 }
 
-/* Not an allocation: rules and module names must not outlive their module. */
+static void
+modules_may_go(void)
+{
+	unwind_modules_changed();
+	modules_changed();
+}
+
+/*
+ * Not an allocation: rules and module names must not outlive their module.
+ * Told before, since another thread may open a module at the same place before
+ * this call returns, and after, since destructors ran meanwhile.
+ */
 EXPORT int
 dlclose(void *handle)
 {
@@ -368,8 +383,22 @@ dlclose(void *handle)
 
 	if (!is_ready() || !real.dlclose)
 		return -1;
+	modules_may_go();
 	result = real.dlclose(handle);
-	unwind_modules_changed();
-	modules_changed();
+	modules_may_go();
 	return result;
+}
+
+/* Many a worker ends like this: its totals are final too. libc's exit does not
+ * come through here; agent.c sees that. */
+EXPORT void __attribute__((noreturn)) _exit(int status)
+{
+	agent_exit();
+	for (;;)
+		safe_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+EXPORT void __attribute__((noreturn)) _Exit(int status)
+{
+	_exit(status);
 }

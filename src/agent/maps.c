@@ -131,7 +131,8 @@ cut(uint64_t at, uint64_t start, uint64_t end)
 }
 
 uint64_t
-maps_remove(uint64_t start, uint64_t size, struct thread *thread,
+maps_remove(uint64_t start, uint64_t size, uint32_t *site,
+	    struct thread *thread,
 	    void (*gone)(struct thread *, uint32_t, uint64_t, bool))
 {
 	uint64_t end = start + size;
@@ -150,6 +151,8 @@ maps_remove(uint64_t start, uint64_t size, struct thread *thread,
 		was = maps.ranges[at];
 		bytes = maps.count < maps.room ? cut(at, start, end)
 					       : cut(at, was.start, was.end);
+		if (site && !total)
+			*site = was.site;
 		total += bytes;
 		gone(thread, was.site, bytes,
 		     bytes == was.end - was.start &&

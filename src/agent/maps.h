@@ -19,10 +19,11 @@ bool maps_add(uint64_t start, uint64_t size, uint32_t site);
  * Takes [start, start + size) away; gone is called for each range that lost
  * bytes: how many, and whether it was its last. A range that is cut in two
  * goes on as two of the same block; only the last part ends it. Returns the
- * bytes that were taken away.
+ * bytes that were taken away, and in *site (or NULL) the site of the first.
  */
 struct thread;
-uint64_t maps_remove(uint64_t start, uint64_t size, struct thread *,
+uint64_t maps_remove(uint64_t start, uint64_t size, uint32_t *site,
+		     struct thread *,
 		     void (*gone)(struct thread *, uint32_t site,
 				  uint64_t bytes, bool last));
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/modules.h"
+#include "agent/nodes.h"
 #include "agent/py/py.h"
 #include "agent/table.h"
 
@@ -29,7 +30,7 @@ static struct {
 	struct table strings; /* two hashes of the text */
 	struct table modules; /* agent's id, 0 */
 	struct table frames;  /* native: offset, module; Python: see below */
-	struct table stacks;  /* parent, frame */
+	struct table words;   /* Python: word, ref */
 } names;
 
 void
@@ -122,7 +123,7 @@ names_string(const char *text)
 		return 0;
 	entry->length = (uint16_t)length;
 	memcpy(entry + 1, text, length);
-	return *place = ++names.string_count;
+	return table_set(&names.strings, place, ++names.string_count);
 }
 
 static uint32_t
@@ -153,7 +154,7 @@ module_name(uint32_t id)
 	entry->path = path;
 	entry->build_id_size = module->build_id_size;
 	memcpy(entry->build_id, module->build_id, sizeof(entry->build_id));
-	return *place = ++names.module_count;
+	return table_set(&names.modules, place, ++names.module_count);
 }
 
 static uint32_t
@@ -176,7 +177,7 @@ native_name(uint64_t pc, uint32_t ref)
 		return 0;
 	entry->module = module;
 	entry->offset = offset;
-	return *place = ++names.frame_count;
+	return table_set(&names.frames, place, ++names.frame_count);
 }
 
 /* By content, so that functions made again and again are the same frame. The
@@ -211,43 +212,44 @@ python_name(uint64_t word, uint32_t ref)
 	entry->function = function;
 	entry->line = name.line;
 	entry->first_line = name.first_line;
-	return *place = ++names.frame_count;
+	return table_set(&names.frames, place, ++names.frame_count);
 }
 
+/* Frames are told apart by word and ref; then by what they are called, since
+ * words of the same line, or of functions made again, mean the same frame. */
 static uint32_t
-stack_name(uint32_t parent, uint32_t frame)
+frame_name(uint64_t word, uint32_t ref)
 {
-	uint32_t *place =
-	    table_place(&names.stacks, (uint64_t)parent << 32 | frame, 0);
-	struct wire_name_stack *entry;
+	uint32_t *place;
+	uint32_t frame;
 
+	if (!(word & PY_WORD_TAG))
+		return native_name(word, ref);
+	place = table_place(&names.words, word, ref);
 	if (!place)
 		return 0;
 	if (*place)
 		return *place;
-	entry = entry_add(WIRE_NAME_STACK, sizeof(*entry));
-	if (!entry)
-		return 0;
-	entry->parent = parent;
-	entry->frame = frame;
-	return *place = ++names.stack_count;
+	frame = python_name(word, ref);
+	/* The place did not move: only other tables grew. */
+	return frame ? table_set(&names.words, place, frame) : 0;
 }
 
 uint32_t
-names_stack(const struct site *site)
+names_stacks(uint32_t last)
 {
-	const uint32_t *refs = site_refs(site);
-	uint32_t stack = 0;
+	while (names.stack_count < last) {
+		const struct node *node = nodes_get(names.stack_count + 1);
+		uint32_t frame = frame_name(node->word, node->ref);
+		struct wire_name_stack *entry;
 
-	for (size_t i = site->depth; i-- > 0;) {
-		uint64_t word = site->words[i];
-		uint32_t frame = word & PY_WORD_TAG
-				     ? python_name(word, refs[i])
-				     : native_name(word, refs[i]);
-
-		stack = frame ? stack_name(stack, frame) : 0;
-		if (!stack)
-			return 0;
+		entry =
+		    frame ? entry_add(WIRE_NAME_STACK, sizeof(*entry)) : NULL;
+		if (!entry)
+			break;
+		entry->parent = node->parent;
+		entry->frame = frame;
+		names.stack_count++;
 	}
-	return stack;
+	return names.stack_count;
 }

@@ -10,13 +10,12 @@
 #include <stdint.h>
 
 #include "agent/segment.h"
-#include "agent/sites.h"
 
 /* Begins the log in a part of the segment that is already mapped. */
 void names_init(struct segment *, void *part, uint64_t offset, uint64_t size);
-/* Writes what a site's stack needs that is not there yet. Returns the stack's
- * id, or 0 when the segment has no room. */
-uint32_t names_stack(const struct site *);
+/* Writes the stacks of nodes (nodes.h) up to this one; a stack's id in the log
+ * is its node's. Returns how far it came: less when the segment is full. */
+uint32_t names_stacks(uint32_t node);
 /* The id of a text, 0: no room. */
 uint32_t names_string(const char *text);
 /* Fills in extents and bytes. */

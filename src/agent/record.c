@@ -10,7 +10,9 @@
 #include "agent/agent.h"
 #include "agent/live.h"
 #include "agent/maps.h"
+#include "agent/nodes.h"
 #include "agent/py/py.h"
+#include "agent/sites.h"
 #include "agent/thread.h"
 
 static uint64_t lost[WIRE_LOST_COUNT];
@@ -143,28 +145,120 @@ capture(struct thread *thread, enum wire_domain domain,
 	return count;
 }
 
-/* The site of the stack that is running now, and its leaf in this thread. */
-static struct memo *
+static uint64_t
+hash_fold(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+/* How many outermost frames are those of the stack before. */
+static size_t
+common(const struct thread *thread, size_t depth)
+{
+	const struct kept *kept = &thread->kept;
+	const uint64_t *word = thread->words + depth;
+	size_t most = depth < kept->count ? depth : kept->count;
+	size_t i = 0;
+
+	while (i < most && *--word == kept->word[i])
+		i++;
+	return i;
+}
+
+/* Whether memo's stack is the kept one: its frames from `from` on are compared
+ * one by one, the rest by its node. Learns the nodes on the way. */
+static bool
+memo_is(const struct memo *memo, struct kept *kept, size_t from, size_t depth)
+{
+	uint32_t node = memo->node;
+
+	if (!node || memo->hash != kept->hash[depth - 1] ||
+	    memo->epoch != kept->epoch)
+		return false;
+	for (size_t i = depth; i-- > from;) {
+		if (!node || nodes_get(node)->word != kept->word[i])
+			return false;
+		kept->node[i] = node;
+		node = nodes_get(node)->parent;
+	}
+	return node == (from ? kept->node[from - 1] : 0);
+}
+
+static bool
+memo_fill(struct memo *memo, struct thread *thread, size_t from, size_t depth,
+	  enum wire_domain domain)
+{
+	struct kept *kept = &thread->kept;
+	uint32_t node = from ? kept->node[from - 1] : 0;
+
+	memo->node = 0;
+	for (size_t i = from; i < depth; i++) {
+		node = nodes_child(node, kept->word[i]);
+		if (!node)
+			return false;
+		kept->node[i] = node;
+	}
+	memo->site = sites_intern(node, domain);
+	if (!memo->site)
+		return false;
+	memo->leaf = counts_leaf(&thread->counts, memo->site);
+	if (!memo->leaf) {
+		record_lost(WIRE_LOST_NO_MEMORY, 1);
+		return false;
+	}
+	memo->hash = kept->hash[depth - 1];
+	memo->epoch = kept->epoch;
+	memo->node = node;
+	return true;
+}
+
+/* Makes the captured stack the kept one, from frame `from` on. */
+static void
+keep(struct thread *thread, size_t from, size_t depth, enum wire_domain domain)
+{
+	struct kept *kept = &thread->kept;
+	uint64_t hash = from ? kept->hash[from - 1] : domain + 1;
+
+	for (size_t i = from; i < depth; i++) {
+		kept->word[i] = thread->words[depth - 1 - i];
+		hash = hash_fold(hash, kept->word[i]);
+		kept->hash[i] = hash;
+	}
+}
+
+/* The site of the stack that is running now, in thread->kept. 0: no room. */
+static uint32_t
 find_site(struct thread *thread, enum wire_domain domain,
 	  const struct unwind_state *state)
 {
+	uint64_t epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	struct kept *kept = &thread->kept;
 	size_t depth = capture(thread, domain, state);
-	uint64_t hash = sites_hash(thread->words, depth, domain);
-	struct memo *memo = &thread->memo[hash % THREAD_MEMO];
+	struct memo *memo;
+	size_t from;
 
-	if (memo->site &&
-	    site_is(memo->site, hash, thread->words, depth, domain))
-		return memo;
-	memo->site = sites_intern(hash, thread->words, depth, domain);
-	if (!memo->site)
-		return NULL;
-	memo->leaf = counts_leaf(&thread->counts, memo->site->id);
-	if (!memo->leaf) {
-		memo->site = NULL;
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
-		return NULL;
+	/* Words may have come to mean other code objects; and hashes differ by
+	 * domain, which seldom changes from one block to the next. */
+	if (kept->epoch != epoch || kept->domain != domain) {
+		kept->count = 0;
+		kept->site = 0;
+		kept->epoch = epoch;
+		kept->domain = domain;
 	}
-	return memo;
+	from = common(thread, depth);
+	if (from == depth && kept->count == depth && kept->site)
+		return kept->site;
+	keep(thread, from, depth, domain);
+	kept->count = 0; /* until all is well */
+	kept->site = 0;
+	memo = &thread->memo[kept->hash[depth - 1] % THREAD_MEMO];
+	if (!memo_is(memo, kept, from, depth) &&
+	    !memo_fill(memo, thread, from, depth, domain))
+		return 0;
+	kept->count = (uint32_t)depth;
+	kept->leaf = memo->leaf;
+	return kept->site = memo->site;
 }
 
 static void
@@ -195,7 +289,7 @@ remember(struct thread *thread, enum wire_domain domain, uint32_t site,
 	enum wire_lost cause = WIRE_LOST_LIVE_FULL;
 
 	if (domain == WIRE_DOMAIN_MMAP) {
-		maps_remove((uint64_t)block, size, thread, map_gone);
+		maps_remove((uint64_t)block, size, NULL, thread, map_gone);
 		if (maps_add((uint64_t)block, size, site))
 			return true;
 		cause = WIRE_LOST_MMAP_FULL;
@@ -214,12 +308,12 @@ void
 record_alloc(struct thread *thread, enum wire_domain domain,
 	     const struct unwind_state *state, void *block, uint64_t size)
 {
-	struct memo *memo;
+	uint32_t site;
 
 	recording_set(true);
-	memo = find_site(thread, domain, state);
-	if (memo && remember(thread, domain, memo->site->id, block, size))
-		counts_alloc(memo->leaf, memo->site->id, size);
+	site = find_site(thread, domain, state);
+	if (site && remember(thread, domain, site, block, size))
+		counts_alloc(thread->kept.leaf, site, size);
 	recording_set(false);
 }
 
@@ -256,13 +350,28 @@ record_put_back(struct thread *thread, void *block, struct taken taken)
 		live_put((uint64_t)block, taken.site, taken.size);
 }
 
-uint64_t
+struct taken
 record_unmapped(struct thread *thread, void *start, uint64_t size)
 {
-	uint64_t bytes;
+	struct taken taken = {0, 0};
 
 	recording_set(true);
-	bytes = maps_remove((uint64_t)start, size, thread, map_gone);
+	taken.size =
+	    maps_remove((uint64_t)start, size, &taken.site, thread, map_gone);
 	recording_set(false);
-	return bytes;
+	return taken;
+}
+
+void
+record_unmap_failed(struct thread *thread, void *start, struct taken taken)
+{
+	struct leaf *leaf;
+
+	if (!taken.site)
+		return;
+	recording_set(true);
+	leaf = counts_leaf(&thread->counts, taken.site);
+	if (leaf && maps_add((uint64_t)start, taken.size, taken.site))
+		counts_alloc(leaf, taken.site, taken.size);
+	recording_set(false);
 }

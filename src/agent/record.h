@@ -53,9 +53,12 @@ void record_freed(struct thread *, struct taken);
 /* ... or puts it back, since the true function failed. */
 void record_put_back(struct thread *, void *block, struct taken);
 
-/* A range of addresses was unmapped, or mapped anew by something that is not
- * a block of the mmap domain. Returns how many bytes of blocks it held. */
-uint64_t record_unmapped(struct thread *, void *start, uint64_t size);
+/* A range of addresses is about to be unmapped, or was mapped anew by something
+ * that is not a block of the mmap domain. Returns the site of a block that was
+ * there and the bytes it lost; site 0: there was none. */
+struct taken record_unmapped(struct thread *, void *start, uint64_t size);
+/* The range was not unmapped after all. */
+void record_unmap_failed(struct thread *, void *start, struct taken);
 
 /* Counts a loss; any context, any thread. */
 void record_lost(enum wire_lost, uint64_t count);

@@ -218,23 +218,18 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 {
 	uint64_t pid = (uint64_t)CALL(getpid, 0, 0, 0, 0);
 	uint64_t started = start_time();
-	long fd = open_file(segment, pid, started);
-	struct stat found;
 	char *start;
 
-	if (safe_failed(fd))
+	segment->fd = open_file(segment, pid, started);
+	if (safe_failed(segment->fd))
 		return false;
 	segment->size = WIRE_BODY_OFFSET + extra;
-	start = map_part(fd, 0, segment->size);
-	if (start)
-		CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH);
-	CALL(close, fd, 0, 0, 0);
+	start = map_part(segment->fd, 0, segment->size);
 	if (!start) {
+		CALL(close, segment->fd, 0, 0, 0);
 		segment_unlink(segment);
 		return false;
 	}
-	segment->device = found.st_dev;
-	segment->inode = found.st_ino;
 	segment->header = (void *)(start + WIRE_HEADER_OFFSET);
 	segment->control = (void *)(start + WIRE_CONTROL_OFFSET);
 	segment->turn = (void *)(start + WIRE_TURN_OFFSET);
@@ -244,36 +239,15 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 	return true;
 }
 
-/* Opens the file again, if it is still the same one. */
-static long
-reopen(const struct segment *segment)
-{
-	long fd = CALL(openat, AT_FDCWD, segment->path,
-		       O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
-	struct stat found;
-
-	if (safe_failed(fd))
-		return fd;
-	if (!safe_failed(CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH)) &&
-	    found.st_dev == segment->device && found.st_ino == segment->inode)
-		return fd;
-	CALL(close, fd, 0, 0, 0);
-	return -ENOENT;
-}
-
 void *
 segment_grow(struct segment *segment, uint64_t bytes, uint64_t *offset)
 {
-	long fd = reopen(segment);
-	void *part;
+	void *part = map_part(segment->fd, segment->size, bytes);
 
-	if (safe_failed(fd))
+	if (!part)
 		return NULL;
 	*offset = segment->size;
-	part = map_part(fd, segment->size, bytes);
-	if (part)
-		segment->size += bytes;
-	CALL(close, fd, 0, 0, 0);
+	segment->size += bytes;
 	return part;
 }
 
@@ -281,14 +255,9 @@ void
 segment_discard(struct segment *segment, void *part, uint64_t offset,
 		uint64_t bytes)
 {
-	long fd = reopen(segment);
-
 	safe_unmap(part, bytes);
-	if (safe_failed(fd))
-		return;
-	CALL(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-	     bytes);
-	CALL(close, fd, 0, 0, 0);
+	CALL(fallocate, segment->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	     offset, bytes);
 }
 
 void

@@ -2,8 +2,9 @@
  * segment.h - the file that viewers map.
  *
  * Space is allocated before it is mapped, so a full file system is an error
- * here and never a fault later. No descriptor stays open. A forked child does
- * not inherit the mappings.
+ * here and never a fault later. The descriptor lives in the ticker's own table,
+ * where the program cannot see, close or replace it. A forked child does not
+ * inherit the mappings.
  *
  * Context: ticker.
  */
@@ -21,8 +22,7 @@ struct segment {
 	struct wire_turn *turn;
 	struct wire_status *status; /* two */
 	uint64_t size;		    /* of the file */
-	uint64_t device;	    /* identity of the file */
-	uint64_t inode;
+	long fd;
 	char path[4096];
 };
 

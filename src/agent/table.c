@@ -60,9 +60,16 @@ table_place(struct table *table, uint64_t key0, uint64_t key1)
 	if (!entry->value) {
 		entry->key[0] = key0;
 		entry->key[1] = key1;
-		table->count++;
 	}
 	return &entry->value;
+}
+
+uint32_t
+table_set(struct table *table, uint32_t *place, uint32_t value)
+{
+	*place = value;
+	table->count++;
+	return value;
 }
 
 void

@@ -22,9 +22,11 @@ struct table {
 	uint64_t count;
 };
 
-/* The place of a key: its value is 0 when it is new, and then the caller sets
- * it to something else before the next call. NULL: no memory. */
+/* The place of a key, good until the next call. Its value is 0 when the key is
+ * new; then table_set may give it one. NULL: no memory. */
 uint32_t *table_place(struct table *, uint64_t key0, uint64_t key1);
+/* Returns value, which is not 0. */
+uint32_t table_set(struct table *, uint32_t *place, uint32_t value);
 /* Gives the memory back; the table is empty again. */
 void table_fini(struct table *);
 

@@ -11,19 +11,39 @@
 #ifndef HEAPTOP_AGENT_THREAD_H
 #define HEAPTOP_AGENT_THREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/counts.h"
-#include "agent/sites.h"
 #include "agent/unwind.h"
 
 #define THREAD_WORDS 1024 /* the deepest stack that is kept */
-#define THREAD_MEMO  256
+#define THREAD_MEMO  512
 
-/* The sites this thread met last, by hash. */
+/* Stacks this thread met, by the hash of all their words. */
 struct memo {
-	struct site *site;
+	uint64_t hash;
+	uint64_t epoch; /* py_code_epoch when it was stored */
+	uint32_t node;	/* 0: empty */
+	uint32_t site;
 	struct leaf *leaf;
+};
+
+/*
+ * The stack captured last, outermost first, so that the next one only has to
+ * deal with the frames that differ.
+ *
+ *	node[i] is the stack of word[0..i], hash[i] the hash of it
+ */
+struct kept {
+	uint32_t count;
+	uint32_t domain; /* of the site */
+	uint32_t site;	 /* 0: the stack has none */
+	struct leaf *leaf;
+	uint64_t epoch;
+	uint64_t word[THREAD_WORDS];
+	uint64_t hash[THREAD_WORDS];
+	uint32_t node[THREAD_WORDS];
 };
 
 struct thread {
@@ -31,8 +51,9 @@ struct thread {
 	struct thread *next;
 	struct unwind_bounds bounds;
 	struct memo memo[THREAD_MEMO];
-	uint64_t words[THREAD_WORDS];
 	struct counts counts;
+	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
+	struct kept kept;
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "agent/ticker.h"
 
 #include <limits.h>
+#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include "agent/ring.h"
 #include "agent/safe.h"
 #include "agent/segment.h"
+#include "agent/sites.h"
 #include "agent/thread.h"
 
 #define WATCHED_NS  UINT64_C(100000000)
@@ -41,6 +43,7 @@
 static struct {
 	bool started;
 	bool forked;
+	long pid;	/* of the process that started the thread */
 	uint32_t stop;	/* futex: 1 the process is at its exit */
 	uint32_t begun; /* 1: set by whoever is first, segment or exit */
 	uint32_t ready; /* the segment exists; control->wake can be used */
@@ -84,7 +87,8 @@ load(uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-/* A site that cannot be named keeps stack 0: counted in the process totals. */
+/* A site whose stack cannot be named keeps stack 0: it is counted in the
+ * process totals only. */
 static bool
 name_site(uint32_t id)
 {
@@ -94,9 +98,10 @@ name_site(uint32_t id)
 	if (!tally_make(id))
 		return false;
 	tally = tally_get(id);
-	tally->domain = site->domain;
-	tally->stack = names_stack(site);
-	if (!tally->stack)
+	tally->domain = (uint8_t)site->domain;
+	if (names_stacks(site->node) >= site->node)
+		tally->stack = site->node;
+	else
 		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	return true;
 }
@@ -135,7 +140,7 @@ dirty_add(uint32_t site)
 	return true;
 }
 
-static void
+static bool
 add_change(void *context, uint32_t site, const struct counter *change)
 {
 	struct wire_totals *totals;
@@ -144,8 +149,11 @@ add_change(void *context, uint32_t site, const struct counter *change)
 	(void)context;
 	/* The site may be newer than this tick's first look. */
 	if (site > ticker.named && !name_sites(sites_count()))
-		return;
+		return false;
 	tally = tally_get(site);
+	if (!tally->dirty && !dirty_add(site))
+		return false;
+	tally->dirty = true;
 	tally->sum.alloc_bytes += change->alloc_bytes;
 	tally->sum.alloc_count += change->alloc_count;
 	tally->sum.free_bytes += change->free_bytes;
@@ -155,10 +163,10 @@ add_change(void *context, uint32_t site, const struct counter *change)
 	totals->alloc_count += change->alloc_count;
 	totals->free_bytes += change->free_bytes;
 	totals->free_count += change->free_count;
-	if (!tally->dirty)
-		tally->dirty = dirty_add(site);
+	return true;
 }
 
+/* Those for which there is no room stay dirty, and are tried again. */
 static void
 write_dirty(uint32_t tick)
 {
@@ -168,7 +176,9 @@ write_dirty(uint32_t tick)
 
 		if (bytes > tally->peak)
 			tally->peak = bytes;
-		if (tally->stack && !ring_site(ticker.dirty[i], tick))
+		tally->dirty =
+		    tally->stack && !ring_site(ticker.dirty[i], tick);
+		if (tally->dirty)
 			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	}
 }
@@ -177,13 +187,16 @@ write_dirty(uint32_t tick)
 static void
 commit_dirty(void)
 {
+	uint64_t left = 0;
+
 	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
 		struct tally *tally = tally_get(ticker.dirty[i]);
 
 		tally->committed = tally->newest;
-		tally->dirty = false;
+		if (tally->dirty)
+			ticker.dirty[left++] = ticker.dirty[i];
 	}
-	ticker.dirty_count = 0;
+	ticker.dirty_count = left;
 }
 
 static void
@@ -309,6 +322,9 @@ thread_main(void *unused)
 {
 	thread_tls.guard = GUARD_FOREVER;
 	safe_syscall(SYS_prctl, PR_SET_NAME, (long)"heaptop", 0, 0, 0, 0);
+	/* A descriptor table of its own, empty: what is opened here can be
+	 * neither seen, closed nor replaced by the program. Linux 5.9. */
+	safe_syscall(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
 	run();
 	__atomic_store_n(&ticker.done, 1, __ATOMIC_RELEASE);
 	futex_wake(&ticker.done);
@@ -316,24 +332,41 @@ thread_main(void *unused)
 }
 
 /* With every signal blocked: the program's handlers are for its own threads. */
-static bool
-thread_start(void)
+static int
+thread_create(pthread_attr_t *attributes)
 {
-	pthread_attr_t attributes;
 	sigset_t all;
 	sigset_t old;
 	pthread_t id;
 	int failed;
 
-	if (pthread_attr_init(&attributes))
-		return false;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(
-	    &attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_EXTRA);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	failed = pthread_create(&id, &attributes, thread_main, NULL);
+	failed = pthread_create(&id, attributes, thread_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return failed;
+}
+
+/* The C library takes thread-local storage out of the stack: a program that
+ * has much of it needs a stack of the usual size. */
+static bool
+thread_start(void)
+{
+	size_t small = (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_EXTRA;
+	pthread_attr_t attributes;
+	size_t usual;
+	int failed;
+
+	if (pthread_attr_init(&attributes))
+		return false;
+	pthread_attr_getstacksize(&attributes, &usual);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, small);
+	failed = thread_create(&attributes);
+	if (failed) {
+		pthread_attr_setstacksize(&attributes, usual);
+		failed = thread_create(&attributes);
+	}
 	pthread_attr_destroy(&attributes);
 	return !failed;
 }
@@ -344,6 +377,7 @@ ticker_start(bool forked)
 	uint64_t guard = thread_tls.guard;
 
 	ticker.forked = forked;
+	ticker.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
 	ticker.started = thread_start();
 	thread_tls.guard = guard;
@@ -357,7 +391,10 @@ ticker_stop(void)
 	uint64_t end = clock_now(CLOCK_MONOTONIC) + STOP_NS;
 	uint64_t now;
 
-	if (!ticker.started)
+	/* A child that was made without telling libc has no ticker, and one
+	 * made by vfork would stop its parent's. */
+	if (!ticker.started ||
+	    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != ticker.pid)
 		return;
 	if (!agent_config.keep &&
 	    !__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))

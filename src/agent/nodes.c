@@ -1,0 +1,190 @@
+/*
+ * nodes.c - the tree of stacks.
+ *
+ * Children are found by open addressing over 64-bit entries (40 bits of hash,
+ * 24 bits of id), half full at most. A writer that must grow the table copies
+ * it to one twice the size and publishes that; readers that still use the old
+ * one miss the newest nodes, find nothing, and take the lock. Old tables stay:
+ * together they are as large as the last.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/nodes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "agent/modules.h"
+#include "agent/py/py.h"
+#include "agent/record.h"
+#include "agent/safe.h"
+
+#define ID_MASK	    ((UINT64_C(1) << NODES_BITS) - 1)
+#define FIRST_SLOTS 4096
+
+struct children {
+	uint64_t mask; /* slots - 1 */
+	uint64_t slots[];
+};
+
+static struct {
+	struct children *children;
+	struct safe_lock lock;
+	uint32_t count;
+} nodes;
+
+struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
+
+static uint64_t
+hash_of(uint32_t parent, uint64_t word)
+{
+	uint64_t hash = (word ^ (uint64_t)parent << 40 ^ parent) *
+			UINT64_C(0x9e3779b97f4a7c15);
+
+	return hash ^ hash >> 29;
+}
+
+/* Whether a Python node still stands for the code object it was made for. */
+static bool
+code_is(struct node *node, uint64_t epoch)
+{
+	if (__atomic_load_n(&node->epoch, __ATOMIC_RELAXED) == epoch)
+		return true;
+	if (py_code_find(node->word) != node->ref)
+		return false;
+	__atomic_store_n(&node->epoch, epoch, __ATOMIC_RELAXED);
+	return true;
+}
+
+static uint32_t
+look_up(const struct children *children, uint32_t parent, uint64_t word)
+{
+	uint64_t hash = hash_of(parent, word);
+	uint64_t epoch = 0;
+
+	if (!children)
+		return 0;
+	if (word & PY_WORD_TAG)
+		epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	for (uint64_t at = hash & children->mask;;
+	     at = (at + 1) & children->mask) {
+		uint64_t entry =
+		    __atomic_load_n(&children->slots[at], __ATOMIC_ACQUIRE);
+		struct node *node;
+
+		if (!entry)
+			return 0;
+		if (entry >> NODES_BITS != hash >> NODES_BITS)
+			continue;
+		node = nodes_get(entry & ID_MASK);
+		if (node->parent == parent && node->word == word &&
+		    (!(word & PY_WORD_TAG) || code_is(node, epoch)))
+			return entry & ID_MASK;
+	}
+}
+
+static void
+children_put(struct children *children, uint64_t hash, uint32_t id)
+{
+	uint64_t at = hash & children->mask;
+
+	while (children->slots[at])
+		at = (at + 1) & children->mask;
+	__atomic_store_n(&children->slots[at],
+			 (hash >> NODES_BITS << NODES_BITS) | id,
+			 __ATOMIC_RELEASE);
+}
+
+static struct children *
+children_grow(const struct children *old)
+{
+	uint64_t count = old ? (old->mask + 1) * 2 : FIRST_SLOTS;
+	struct children *children =
+	    safe_map(sizeof(*children) + count * sizeof(children->slots[0]));
+
+	if (!children)
+		return NULL;
+	children->mask = count - 1;
+	for (uint32_t id = 1; id <= nodes.count; id++) {
+		const struct node *node = nodes_get(id);
+
+		children_put(children, hash_of(node->parent, node->word), id);
+	}
+	__atomic_store_n(&nodes.children, children, __ATOMIC_RELEASE);
+	return children;
+}
+
+static bool
+chunk_room(uint32_t id)
+{
+	struct node **chunk = &nodes_chunks[id >> NODES_CHUNK_BITS];
+
+	if (*chunk)
+		return true;
+	*chunk = safe_map(NODES_CHUNK * sizeof(**chunk));
+	return *chunk != NULL;
+}
+
+/* With the lock. The node becomes visible only when it is whole. */
+static uint32_t
+node_make(uint32_t parent, uint64_t word, uint32_t ref, uint64_t epoch)
+{
+	struct children *children = nodes.children;
+	uint32_t id = nodes.count + 1;
+
+	if (id >= NODES_MAX) {
+		record_lost(WIRE_LOST_SITES_FULL, 1);
+		return 0;
+	}
+	if (chunk_room(id) && (!children || id > children->mask / 2))
+		children = children_grow(children);
+	if (!nodes_chunks[id >> NODES_CHUNK_BITS] || !children) {
+		record_lost(WIRE_LOST_NO_MEMORY, 1);
+		return 0;
+	}
+	*nodes_get(id) = (struct node){
+	    .word = word, .parent = parent, .ref = ref, .epoch = epoch};
+	__atomic_store_n(&nodes.count, id, __ATOMIC_RELEASE);
+	children_put(children, hash_of(parent, word), id);
+	return id;
+}
+
+uint32_t
+nodes_child(uint32_t parent, uint64_t word)
+{
+	struct children *children =
+	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
+	uint32_t id = look_up(children, parent, word);
+	uint64_t epoch;
+	uint32_t ref;
+
+	if (id)
+		return id;
+	/* Outside the lock: naming a code object takes one of its own. */
+	epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	ref = word & PY_WORD_TAG ? py_code_intern(word) : modules_intern(word);
+	safe_lock(&nodes.lock);
+	id = look_up(nodes.children, parent, word);
+	if (!id)
+		id = node_make(parent, word, ref, epoch);
+	safe_unlock(&nodes.lock);
+	return id;
+}
+
+uint32_t
+nodes_count(void)
+{
+	return __atomic_load_n(&nodes.count, __ATOMIC_ACQUIRE);
+}
+
+/* Another thread may have held the lock at the fork. What it was about to do
+ * is either published or lost as a whole; a node that was counted but not yet
+ * among the children is never found, and made again. */
+void
+nodes_forked(void)
+{
+	memset(&nodes.lock, 0, sizeof(nodes.lock));
+}

@@ -1,0 +1,54 @@
+/*
+ * nodes.h - the tree of stacks: a node is a frame and the stack outside it.
+ *
+ * A frame is a word: a return address, or a Python frame (py/py.h) when
+ * PY_WORD_TAG is set. Beside it stands a ref that keeps its meaning when the
+ * address is used again: a module's id (modules.h) or a code object's.
+ *
+ *	a stack = its innermost node; parent(node) < node; 0 is outside of all
+ *
+ * A node is found by its parent and word, which are compared in full, so that
+ * no two stacks are ever mixed up. When a code object was freed since, a Python
+ * node is only found if its word still means the code object of its ref; else
+ * it is a new node. Nodes are never removed. Look-ups take no lock; a new node
+ * takes one that guards memory only.
+ *
+ * Context: hook.
+ */
+#ifndef HEAPTOP_AGENT_NODES_H
+#define HEAPTOP_AGENT_NODES_H
+
+#include <stdint.h>
+
+#define NODES_BITS	 24
+#define NODES_MAX	 (1u << NODES_BITS)
+#define NODES_CHUNK_BITS 12
+#define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
+
+struct node {
+	uint64_t word;
+	uint64_t epoch; /* py_code_epoch when the word was last true */
+	uint32_t parent;
+	uint32_t ref;
+	uint32_t site; /* the first of its sites (sites.h), 0 none */
+	uint32_t pad;
+};
+
+extern struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
+
+static inline struct node *
+nodes_get(uint32_t id)
+{
+	return &nodes_chunks[id >> NODES_CHUNK_BITS][id & (NODES_CHUNK - 1)];
+}
+
+/* The node of a frame below a parent, made if it is new. 0: no room, counted
+ * as a loss. */
+uint32_t nodes_child(uint32_t parent, uint64_t word);
+
+/* How many there are; ids 1..count are complete, parents before children. */
+uint32_t nodes_count(void);
+
+void nodes_forked(void);
+
+#endif
