@@ -1,7 +1,6 @@
 /* cmd_view.c - `heaptop [PID|NAME|FILE]`: the viewer. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,25 +38,6 @@ view_can_open(const struct options *options)
 	       (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
 }
 
-/*
- * What to show. NULL with *many above 1: the user has to choose, as with no
- * operand at all; else NULL with one line.
- */
-static struct source *
-view_source(const char *what, size_t *many, struct err *err)
-{
-	struct source *source;
-	char *path;
-
-	*many = 0;
-	if (!open_is_name(what))
-		return source_open(what, err);
-	path = open_name(what, many, err);
-	source = path ? source_open_segment(path, err) : NULL;
-	free(path);
-	return source;
-}
-
 int
 cmd_view(const struct options *options)
 {
@@ -68,7 +48,8 @@ cmd_view(const struct options *options)
 	int status;
 
 	if (options->operand_count) {
-		source = view_source(options->operands[0], &many, &err);
+		source = open_source(options->operands[0], &many, &err);
+		/* Several with that name: the list lets the user choose. */
 		if (!source && many < 2)
 			return fail(&err);
 	}

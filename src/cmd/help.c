@@ -1,6 +1,7 @@
 /* help.c - the words of --help and --version, from the tables. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,7 +92,10 @@ help_command(const struct subcommand *command)
 	printf("Usage: heaptop%s%s [OPTION]...%s%s\n",
 	       *command->name ? " " : "", command->name,
 	       *command->operands ? " " : "", command->operands);
-	print_wrapped(command->text, 0, 0);
+	putchar(toupper((unsigned char)*command->summary));
+	printf("%s.\n", command->summary + 1);
+	if (*command->text)
+		print_wrapped(command->text, 0, 0);
 	putchar('\n');
 	print_options(options);
 	if (options & (OPTION_BIT(GROUP_BY) | OPTION_BIT(FORMAT)))

@@ -74,7 +74,8 @@ find_named(const struct process_entry *list, size_t count, const char *name,
 	return matches;
 }
 
-char *
+/* The path of the segment with that name. */
+static char *
 open_name(const char *name, size_t *many, struct err *err)
 {
 	const struct process_entry *found = NULL;
@@ -105,11 +106,29 @@ open_name(const char *name, size_t *many, struct err *err)
 	return path;
 }
 
-bool
-open_is_name(const char *what)
+/* A plain word: neither a number nor a path. */
+static bool
+may_be_name(const char *what)
 {
 	return *what && what[strspn(what, "0123456789")] != '\0' &&
-	       !strchr(what, '/') && access(what, F_OK) != 0;
+	       !strchr(what, '/');
+}
+
+struct source *
+open_source(const char *what, size_t *many, struct err *err)
+{
+	struct source *source;
+	char *path;
+
+	*many = 0;
+	if (!may_be_name(what))
+		return source_open(what, err);
+	path = open_name(what, many, err);
+	if (*many == 0 && access(what, F_OK) == 0)
+		return source_open(what, err);
+	source = path ? source_open_segment(path, err) : NULL;
+	free(path);
+	return source;
 }
 
 static bool
@@ -153,17 +172,9 @@ open_refresh(struct opened *opened, struct err *err)
 bool
 open_target(struct opened *opened, const char *what, struct err *err)
 {
-	struct source *source;
-	char *path;
 	size_t many;
+	struct source *source = open_source(what, &many, err);
 
-	if (open_is_name(what)) {
-		path = open_name(what, &many, err);
-		source = path ? source_open_segment(path, err) : NULL;
-		free(path);
-	} else {
-		source = source_open(what, err);
-	}
 	if (!source || !opened_start(opened, source))
 		return false;
 	if (open_refresh(opened, err))

@@ -25,12 +25,10 @@ void open_close(struct opened *);
 bool open_refresh(struct opened *, struct err *);
 
 /*
- * What a NAME stands for: the path of a segment, owned by the caller. NULL
- * with one line when there is no such process, or several; then *many is how
- * many.
+ * What a user named, as above but not asked to publish: the caller closes it.
+ * A NAME goes before a file in the current directory; ./FILE is always a file.
+ * NULL with one line; *many is above 1 when several processes have the name.
  */
-char *open_name(const char *name, size_t *many, struct err *);
-/* Whether it can only be a NAME: no number and no file. */
-bool open_is_name(const char *what);
+struct source *open_source(const char *what, size_t *many, struct err *err);
 
 #endif

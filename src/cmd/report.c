@@ -3,9 +3,11 @@
 
 #include "cmd/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "cmd/columns.h"
 #include "cmd/subcommand.h"
 #include "export/export.h"
@@ -37,6 +39,29 @@ source_line(void *context, const char *file, uint32_t line)
 	return source_text_line(resolve_root(opened->resolve), file, line);
 }
 
+/* "3 of 20 entries, total: size=..., count=..." and what is not in it. */
+static void
+print_totals(const struct snapshot *snapshot, const struct query *query,
+	     const struct rows *rows)
+{
+	const struct row *total = &rows->total;
+	char size[TEXT_SIZE_MAX];
+	size_t i;
+
+	printf("%zu of %zu %s, total: size=%s", rows->count, rows->matched,
+	       rows->matched == 1 ? "entry" : "entries",
+	       text_size(size, total->size));
+	if (query->mark)
+		printf(" (%s)", text_size_diff(size, total->size_diff));
+	printf(", count=%" PRIu64, total->count);
+	if (query->mark)
+		printf(" (%+" PRId64 ")", total->count_diff);
+	putchar('\n');
+	for (i = 0; i < snapshot->loss_count; i++)
+		printf("not in it: %" PRIu64 " %s\n", snapshot->losses[i].count,
+		       snapshot->losses[i].text);
+}
+
 static bool
 print_text(const struct options *options, struct opened *opened,
 	   const struct snapshot *snapshot, const struct query *query,
@@ -44,11 +69,12 @@ print_text(const struct options *options, struct opened *opened,
 {
 	struct export_source source = {.context = opened, .line = source_line};
 
-	if (options->column_count) {
+	if (options->column_count)
 		columns_print(stdout, options, snapshot, query, rows);
-		return true;
-	}
-	return export_text(stdout, snapshot, query, rows, &source, err);
+	else if (!export_text(stdout, snapshot, query, rows, &source, err))
+		return false;
+	print_totals(snapshot, query, rows);
+	return true;
 }
 
 int
