@@ -76,7 +76,8 @@ do_paths(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	(void)command, (void)key;
 	viewer->trace.full_paths = !viewer->trace.full_paths;
-	return STALE_DRAW;
+	viewer->lists[VIEW_TRACE].top = 0;
+	return STALE_TRACE | STALE_DRAW;
 }
 
 unsigned

@@ -53,12 +53,8 @@ do_sort_step(struct viewer *viewer, enum command_id command, uint32_t key)
 unsigned
 do_sort_digit(struct viewer *viewer, enum command_id command, uint32_t key)
 {
-	enum column columns[COLUMN_MAX];
-	size_t count = sites_columns(viewer, viewer->canvas.width, columns);
-	size_t at = key - '1';
-
 	(void)command;
-	return at < count ? sort_by(viewer, columns[at]) : 0;
+	return sort_by(viewer, (enum column)(key - '1'));
 }
 
 static unsigned
@@ -93,6 +89,7 @@ do_sort_menu(struct viewer *viewer, enum command_id command, uint32_t key)
 			 viewer->query.sort == (enum column)i);
 	return STALE_DRAW;
 }
+_Static_assert(COLUMN_MAX >= 9, "each digit has its column");
 _Static_assert(COLUMN_MAX <= MENU_MAX, "every column has its menu entry");
 
 unsigned
@@ -162,7 +159,7 @@ do_mine(struct viewer *viewer, enum command_id command, uint32_t key)
 	viewer->query.mine = !viewer->query.mine;
 	viewer_message(viewer, ROLE_ACCENT,
 		       viewer->query.mine
-			   ? "my code: libraries are charged to their caller"
+			   ? "libraries are charged to their caller"
 			   : "all code");
 	return STALE_ROWS | STALE_DRAW;
 }

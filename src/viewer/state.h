@@ -66,12 +66,13 @@ struct trace_line {
 	enum frame_kind kind;
 	bool inlined;
 	bool own;    /* no library: the user wrote it */
-	bool source; /* `text` of the line above; nothing else is set */
+	bool source; /* `text` is source of the line above; no more is set */
+	bool path;   /* `text` is the whole path of the line above */
 	char *function;
 	char *file;
 	char *module;
 	uint32_t line;
-	char *text; /* source */
+	char *text;
 };
 
 /* The stacks behind one row, and the one that is shown. */

@@ -100,6 +100,39 @@ line_add(struct trace *trace)
 	return line;
 }
 
+/* Bytes of text that make at most `cells` characters. */
+static size_t
+bytes_of(const char *text, size_t cells)
+{
+	size_t bytes = 0;
+
+	while (text[bytes] && cells--)
+		do
+			bytes++;
+		while ((text[bytes] & 0xc0) == 0x80);
+	return bytes;
+}
+
+/* The whole path of the frame that was added last, on lines of its own. */
+static void
+path_add(struct trace *trace, int width)
+{
+	const struct trace_line *of = &trace->lines[trace->line_count - 1];
+	char *text = *of->file ? mem_format("%s:%u", of->file, of->line)
+			       : mem_string(of->module);
+	size_t room = width > 20 ? (size_t)width - 10 : 10;
+
+	for (const char *rest = text; *rest;) {
+		size_t bytes = bytes_of(rest, room);
+		struct trace_line *line = line_add(trace);
+
+		line->path = true;
+		line->text = mem_format("%.*s", (int)bytes, rest);
+		rest += bytes;
+	}
+	free(text);
+}
+
 static void
 location_add(struct viewer *viewer, const struct frame *frame,
 	     const struct location *location)
@@ -122,6 +155,8 @@ location_add(struct viewer *viewer, const struct frame *frame,
 	    frame->module
 		? names_text(names, names_module(names, frame->module)->path)
 		: "");
+	if (trace->full_paths)
+		path_add(trace, viewer->canvas.width);
 	if (!*file || !location->line)
 		return;
 	text = source_text_line(root, file, location->line);

@@ -98,13 +98,15 @@ rank_draw(struct viewer *viewer, int y, size_t index, uint64_t sum, bool named)
 	canvas_text(canvas, y, x + 11, 1, role, "%");
 	canvas_right(canvas, y, x + 12, 10, role,
 		     format_size(text, live, false));
-	canvas_right(canvas, y, x + 22, 11,
-		     diff > 0	? ROLE_GROW
-		     : diff < 0 ? ROLE_SHRINK
-				: ROLE_DIM,
-		     format_size_diff(text, diff, false));
-	canvas_right(canvas, y, x + 33, 7, role,
-		     format_count(text, site_live_count(site)));
+	if (canvas->width > 34)
+		canvas_right(canvas, y, x + 22, 11,
+			     diff > 0	? ROLE_GROW
+			     : diff < 0 ? ROLE_SHRINK
+					: ROLE_DIM,
+			     format_size_diff(text, diff, false));
+	if (canvas->width > 42)
+		canvas_right(canvas, y, x + 33, 7, role,
+			     format_count(text, site_live_count(site)));
 	x += 41;
 	if (named)
 		apart_draw(viewer, y, x, index);
@@ -151,7 +153,7 @@ function_width(const struct viewer *viewer, int width)
 	for (size_t i = 0; i < trace->line_count; i++) {
 		int cells;
 
-		if (trace->lines[i].source)
+		if (!trace->lines[i].function)
 			continue;
 		cells = canvas_width(&viewer->canvas, trace->lines[i].function);
 		most = cells > most ? cells : most;
@@ -180,11 +182,7 @@ frame_draw(struct viewer *viewer, int y, int functions,
 		    line->own ? ROLE_TITLE : ROLE_FUNCTION,
 		    *line->function ? line->function : "?");
 	x += functions + 2;
-	if (viewer->trace.full_paths)
-		canvas_format(canvas, y, x, canvas->width - x, ROLE_TEXT,
-			      "%s:%u", *line->file ? line->file : line->module,
-			      line->line);
-	else
+	if (!viewer->trace.full_paths)
 		place_draw_file(canvas, y, x, canvas->width - x - 1,
 				line->own ? ROLE_TEXT : ROLE_DIM, &place);
 }
@@ -215,9 +213,10 @@ view_trace_draw(struct viewer *viewer, struct box box)
 		int y = box.y + (int)i;
 		int x = box.width >= 30 ? 9 : 5;
 
-		if (line->source)
+		if (line->text)
 			canvas_text(canvas, y, x, box.width - x - 1,
-				    ROLE_SOURCE, line->text);
+				    line->path ? ROLE_TEXT : ROLE_SOURCE,
+				    line->text);
 		else
 			frame_draw(viewer, y, functions, line);
 		canvas_paint_match(canvas, y, 0, box.width, ROLE_MATCH,
@@ -233,7 +232,7 @@ view_trace_text(struct viewer *viewer, size_t line, char *out, size_t size)
 
 	if (line >= trace->line_count)
 		return false;
-	if (trace->lines[line].source) {
+	if (trace->lines[line].text) {
 		snprintf(out, size, "%s", trace->lines[line].text);
 		return true;
 	}

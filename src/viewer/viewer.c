@@ -325,7 +325,7 @@ viewer_event(struct viewer *viewer, const struct event *event)
 
 	if (event->key == INPUT_RESIZE) {
 		canvas_resize(&viewer->canvas, event->y, event->x);
-		return STALE_DRAW | STALE_TERMINAL;
+		return STALE_DRAW | STALE_TRACE | STALE_TERMINAL;
 	}
 	if (event->key == INPUT_CLICK)
 		return click(viewer, event);

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "made.h"
 
-#define MPL "/usr/lib/python3/dist-packages/matplotlib/"
+#define PYTHON "/opt/shop/lib/python3.11/"
+#define MPL    PYTHON "site-packages/matplotlib/"
 
 struct made_frame {
 	const char *file;
@@ -17,8 +18,8 @@ struct made_frame {
 
 /* Outermost first; the stacks below name how many of them they have. */
 static const struct made_frame way[] = {
-    {"/usr/lib/python3.11/threading.py", "_bootstrap", 995},
-    {"/usr/lib/python3/dist-packages/flask/app.py", "wsgi_app", 2525},
+    {PYTHON "threading.py", "_bootstrap", 995},
+    {PYTHON "site-packages/flask/app.py", "wsgi_app", 2525},
     {"/srv/shop/app.py", "monthly_report", 34},
     {"/srv/shop/charts.py", "draw_sales", 17},
     {MPL "pyplot.py", "subplots", 1443},
@@ -59,7 +60,7 @@ static const struct {
      0},
     {{"/srv/shop/통계/집계.py", "계산", 41}, DOMAIN_PYMEM_MEM, 1048576, 64, 0},
     {{"/srv/shop/evil\033[31m\n.py", "f", 1}, DOMAIN_PYMEM_OBJECT, 4096, 2, 0},
-    {{"/usr/lib/python3.11/json/decoder.py", "raw_decode", 353},
+    {{PYTHON "json/decoder.py", "raw_decode", 353},
      DOMAIN_PYMEM_OBJECT,
      3145728,
      40960,

@@ -1,0 +1,125 @@
+/*
+ * test_golden.c - whole screens against files in tests/viewer/golden.
+ *
+ * A screen that differs is printed beside its file. When it is meant:
+ *	HEAPTOP_ACCEPT=1 make check TESTS=tests/viewer/test_golden
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "fixture.h"
+
+static const struct {
+	int width;
+	int height;
+} sizes[] = {{200, 60}, {80, 24}, {40, 10}, {20, 4}, {1, 1}};
+#define SIZES (sizeof(sizes) / sizeof(*sizes))
+
+static char *
+file_read(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = mem_alloc(1 << 18);
+
+	if (file) {
+		text[fread(text, 1, (1 << 18) - 1, file)] = '\0';
+		fclose(file);
+	}
+	return text;
+}
+
+static void
+compare(struct fixture *fixture, const char *name, const char *theme)
+{
+	const char *top = getenv("top_srcdir");
+	char *path =
+	    mem_format("%s/tests/viewer/golden/%s", top ? top : ".", name);
+	struct theme look;
+	struct err err;
+	char *seen = NULL;
+	char *wanted;
+	size_t size;
+	FILE *file = open_memstream(&seen, &size);
+
+	if (theme)
+		assert_true(theme_load(&look, theme, &err));
+	canvas_dump(&fixture->viewer.canvas, file, theme ? &look : NULL);
+	fclose(file);
+	if (getenv("HEAPTOP_ACCEPT")) {
+		file = fopen(path, "w");
+		assert_non_null(file);
+		fputs(seen, file);
+		fclose(file);
+	}
+	wanted = file_read(path);
+	if (strcmp(seen, wanted))
+		fail_msg("%s differs; it shows\n%s\nand should show\n%s\n"
+			 "if it is right: HEAPTOP_ACCEPT=1 make check "
+			 "TESTS=tests/viewer/test_golden",
+			 name, seen, wanted);
+	free(seen);
+	free(wanted);
+	free(path);
+}
+
+static void
+walk(const char *view, const char *keys, bool ascii)
+{
+	struct viewer_options options = {.ascii = ascii};
+	struct fixture fixture;
+	char name[64];
+
+	for (size_t i = 0; i < SIZES; i++) {
+		fixture_open(&fixture, &options, false);
+		fixture_resize(&fixture, sizes[i].width, sizes[i].height);
+		fixture_step(&fixture);
+		fixture_keys(&fixture, "m");
+		for (int step = 0; step < 4; step++)
+			fixture_step(&fixture);
+		fixture.viewer.message[0] = '\0';
+		fixture_keys(&fixture, keys);
+		snprintf(name, sizeof(name), "%s-%dx%d%s.txt", view,
+			 sizes[i].width, sizes[i].height,
+			 ascii ? "-ascii" : "");
+		compare(&fixture, name, NULL);
+		if (!ascii && !strcmp(view, "sites")) {
+			snprintf(name, sizeof(name), "%s-%dx%d-color.txt", view,
+				 sizes[i].width, sizes[i].height);
+			compare(&fixture, name, "dark");
+			snprintf(name, sizeof(name), "%s-%dx%d-mono.txt", view,
+				 sizes[i].width, sizes[i].height);
+			compare(&fixture, name, "mono");
+		}
+		fixture_close(&fixture);
+	}
+}
+
+#define GOLDEN(name_, keys_)                   \
+	static void test_##name_(void **state) \
+	{                                      \
+		(void)state;                   \
+		walk(#name_, keys_, false);    \
+		walk(#name_, keys_, true);     \
+	}
+
+GOLDEN(sites, "Down")
+GOLDEN(trace, "Enter")
+GOLDEN(native, "4 / A g g Enter Enter")
+GOLDEN(help, "?")
+GOLDEN(menu, "F6")
+GOLDEN(mine, "i u")
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_sites),  cmocka_unit_test(test_trace),
+	    cmocka_unit_test(test_native), cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_menu),   cmocka_unit_test(test_mine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
