@@ -427,6 +427,15 @@ run(struct machine *machine, struct cfi_cursor code)
 	return false;
 }
 
+static int64_t
+read_i32(const uint8_t *at)
+{
+	int32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
 /* The FDE that begins last at or before pc; 0: none. */
 static uint64_t
 search(const struct cfi_image *image, uint64_t pc)
@@ -437,10 +446,7 @@ search(const struct cfi_image *image, uint64_t pc)
 	uint8_t count_encoding = cfi_read(&cursor, 1);
 	uint8_t table_encoding = cfi_read(&cursor, 1);
 	int64_t wanted = (int64_t)(pc - image->hdr);
-	const struct {
-		int32_t loc;
-		int32_t fde;
-	} * table;
+	const uint8_t *table;
 	uint64_t low = 0;
 	uint64_t count;
 
@@ -450,19 +456,18 @@ search(const struct cfi_image *image, uint64_t pc)
 	if (frame_encoding != ENC_OMIT)
 		read_format(&cursor, frame_encoding);
 	count = read_format(&cursor, count_encoding);
-	table = (const void *)cursor.at;
-	if (cursor.bad ||
-	    count > (uint64_t)(cursor.end - cursor.at) / sizeof(*table))
+	table = cursor.at; /* of pairs: where code begins, its FDE */
+	if (cursor.bad || count > (uint64_t)(cursor.end - table) / 8)
 		return 0;
 	while (count - low > 0) { /* table[low - 1] <= wanted < table[count] */
 		uint64_t middle = low + (count - low) / 2;
 
-		if (table[middle].loc <= wanted)
+		if (read_i32(table + 8 * middle) <= wanted)
 			low = middle + 1;
 		else
 			count = middle;
 	}
-	return low ? image->hdr + (uint64_t)(int64_t)table[low - 1].fde : 0;
+	return low ? image->hdr + (uint64_t)read_i32(table + 8 * low - 4) : 0;
 }
 
 bool
