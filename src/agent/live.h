@@ -45,8 +45,8 @@ extern struct live live;
 bool live_init(void);
 /* The chunk of an address that has none yet; NULL: no memory. */
 uint64_t *live_chunk_make(uint64_t address);
-/* Bytes of shadow that are in memory. Looks at one chunk anew at each call, so
- * that a tick's cost does not follow the heap. Context: ticker. */
+/* Bytes of shadow that are in memory. Looks at one chunk anew at every tenth
+ * call, so that a tick's cost does not follow the heap. Context: ticker. */
 uint64_t live_measure(void);
 
 static inline uint64_t *

@@ -24,6 +24,8 @@
 
 #define ID_MASK	    ((UINT64_C(1) << NODES_BITS) - 1)
 #define FIRST_SLOTS 4096
+#define CHUNK_BITS  12
+#define CHUNK	    (1u << CHUNK_BITS)
 
 struct children {
 	uint64_t mask; /* slots - 1 */
@@ -34,15 +36,20 @@ static struct {
 	struct children *children;
 	struct safe_lock lock;
 	uint32_t count;
+	struct node *chunks[NODES_MAX / CHUNK];
 } nodes;
 
-struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
+struct node *
+nodes_get(uint32_t id)
+{
+	return &nodes.chunks[id >> CHUNK_BITS][id & (CHUNK - 1)];
+}
 
 static uint64_t
-hash_of(uint32_t parent, uint64_t word)
+hash_of(const struct node *parent, uint64_t word)
 {
-	uint64_t hash = (word ^ (uint64_t)parent << 40 ^ parent) *
-			UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t id = node_id(parent);
+	uint64_t hash = (word ^ id << 40 ^ id) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return hash ^ hash >> 29;
 }
@@ -59,14 +66,15 @@ code_is(struct node *node, uint64_t epoch)
 	return true;
 }
 
-static uint32_t
-look_up(const struct children *children, uint32_t parent, uint64_t word)
+static struct node *
+look_up(const struct children *children, const struct node *parent,
+	uint64_t word)
 {
 	uint64_t hash = hash_of(parent, word);
 	uint64_t epoch = 0;
 
 	if (!children)
-		return 0;
+		return NULL;
 	if (word & PY_WORD_TAG)
 		epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	for (uint64_t at = hash & children->mask;;
@@ -76,13 +84,13 @@ look_up(const struct children *children, uint32_t parent, uint64_t word)
 		struct node *node;
 
 		if (!entry)
-			return 0;
+			return NULL;
 		if (entry >> NODES_BITS != hash >> NODES_BITS)
 			continue;
 		node = nodes_get(entry & ID_MASK);
 		if (node->parent == parent && node->word == word &&
 		    (!(word & PY_WORD_TAG) || code_is(node, epoch)))
-			return entry & ID_MASK;
+			return node;
 	}
 }
 
@@ -120,58 +128,63 @@ children_grow(const struct children *old)
 static bool
 chunk_room(uint32_t id)
 {
-	struct node **chunk = &nodes_chunks[id >> NODES_CHUNK_BITS];
+	struct node **chunk = &nodes.chunks[id >> CHUNK_BITS];
 
-	if (*chunk)
-		return true;
-	*chunk = safe_map(NODES_CHUNK * sizeof(**chunk));
+	if (!*chunk)
+		*chunk = safe_map(CHUNK * sizeof(**chunk));
 	return *chunk != NULL;
 }
 
 /* With the lock. The node becomes visible only when it is whole. */
-static uint32_t
-node_make(uint32_t parent, uint64_t word, uint32_t ref, uint64_t epoch)
+static struct node *
+node_make(const struct node *parent, uint64_t word, uint32_t ref,
+	  uint64_t epoch)
 {
 	struct children *children = nodes.children;
 	uint32_t id = nodes.count + 1;
+	struct node *node;
 
 	if (id >= NODES_MAX) {
 		record_lost(WIRE_LOST_SITES_FULL, 1);
-		return 0;
+		return NULL;
 	}
-	if (chunk_room(id) && (!children || id > children->mask / 2))
+	if (!children || id > children->mask / 2)
 		children = children_grow(children);
-	if (!nodes_chunks[id >> NODES_CHUNK_BITS] || !children) {
+	if (!children || !chunk_room(id)) {
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
-		return 0;
+		return NULL;
 	}
-	*nodes_get(id) = (struct node){
-	    .word = word, .parent = parent, .ref = ref, .epoch = epoch};
+	node = nodes_get(id);
+	node->word = word;
+	node->parent = parent;
+	node->id = id;
+	node->ref = ref;
+	node->epoch = epoch;
 	__atomic_store_n(&nodes.count, id, __ATOMIC_RELEASE);
 	children_put(children, hash_of(parent, word), id);
-	return id;
+	return node;
 }
 
-uint32_t
-nodes_child(uint32_t parent, uint64_t word)
+struct node *
+nodes_child(const struct node *parent, uint64_t word)
 {
 	struct children *children =
 	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
-	uint32_t id = look_up(children, parent, word);
+	struct node *node = look_up(children, parent, word);
 	uint64_t epoch;
 	uint32_t ref;
 
-	if (id)
-		return id;
+	if (node)
+		return node;
 	/* Outside the lock: naming a code object takes one of its own. */
 	epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	ref = word & PY_WORD_TAG ? py_code_intern(word) : modules_intern(word);
 	safe_lock(&nodes.lock);
-	id = look_up(nodes.children, parent, word);
-	if (!id)
-		id = node_make(parent, word, ref, epoch);
+	node = look_up(nodes.children, parent, word);
+	if (!node)
+		node = node_make(parent, word, ref, epoch);
 	safe_unlock(&nodes.lock);
-	return id;
+	return node;
 }
 
 uint32_t

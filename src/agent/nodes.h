@@ -5,7 +5,7 @@
  * PY_WORD_TAG is set. Beside it stands a ref that keeps its meaning when the
  * address is used again: a module's id (modules.h) or a code object's.
  *
- *	a stack = its innermost node; parent(node) < node; 0 is outside of all
+ *	a stack = its innermost node; parent->id < id; NULL is outside of all
  *
  * A node is found by its parent and word, which are compared in full, so that
  * no two stacks are ever mixed up. When a code object was freed since, a Python
@@ -20,34 +20,31 @@
 
 #include <stdint.h>
 
-#define NODES_BITS	 24
-#define NODES_MAX	 (1u << NODES_BITS)
-#define NODES_CHUNK_BITS 12
-#define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
+#define NODES_BITS 24
+#define NODES_MAX  (1u << NODES_BITS)
 
 struct node {
 	uint64_t word;
-	uint64_t epoch; /* py_code_epoch when the word was last true */
-	uint32_t parent;
+	const struct node *parent;
+	uint32_t id; /* from 1 */
 	uint32_t ref;
-	uint32_t site; /* the first of its sites (sites.h), 0 none */
-	uint32_t pad;
+	uint32_t site;	/* the first of its sites (sites.h), 0 none */
+	uint64_t epoch; /* py_code_epoch when the word was last true */
 };
 
-extern struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
-
-static inline struct node *
-nodes_get(uint32_t id)
-{
-	return &nodes_chunks[id >> NODES_CHUNK_BITS][id & (NODES_CHUNK - 1)];
-}
-
-/* The node of a frame below a parent, made if it is new. 0: no room, counted
- * as a loss. */
-uint32_t nodes_child(uint32_t parent, uint64_t word);
+/* The node of a frame below a parent, made if it is new. NULL: no room,
+ * counted as a loss. */
+struct node *nodes_child(const struct node *parent, uint64_t word);
 
 /* How many there are; ids 1..count are complete, parents before children. */
 uint32_t nodes_count(void);
+struct node *nodes_get(uint32_t id);
+
+static inline uint32_t
+node_id(const struct node *node)
+{
+	return node ? node->id : 0;
+}
 
 void nodes_forked(void);
 

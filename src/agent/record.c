@@ -7,6 +7,8 @@
 
 #include "agent/record.h"
 
+#include <string.h>
+
 #include "agent/agent.h"
 #include "agent/live.h"
 #include "agent/maps.h"
@@ -86,23 +88,17 @@ recording_set(bool on)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static size_t
-native_words(struct thread *thread, const struct unwind_state *state)
-{
-	enum unwind_end end = UNWIND_END_OUTERMOST;
-	bool stopped = false;
-	bool cut = false;
-	size_t count;
+/* A stack as it was captured. */
+struct capture {
+	const uint64_t *words; /* innermost first */
+	size_t depth;
+	size_t same; /* so many of the outermost are those of the last trace */
+	bool is_trace; /* a native walk, all of it and nothing else */
+};
 
-	count = unwind_walk(*state, &thread->bounds, py_eval_low, py_eval_high,
-			    thread->words, THREAD_WORDS, &stopped, &end);
-	if (stopped && count < THREAD_WORDS) {
-		count += py_walk(thread->words + count, THREAD_WORDS - count,
-				 false, &cut);
-		if (cut)
-			record_lost(WIRE_LOST_PY_FRAME, 1);
-		return count;
-	}
+static void
+count_end(enum unwind_end end)
+{
 	switch (end) {
 	case UNWIND_END_FULL:
 		record_lost(WIRE_LOST_STACK_CUT, 1);
@@ -116,51 +112,100 @@ native_words(struct thread *thread, const struct unwind_state *state)
 	case UNWIND_END_OUTERMOST:
 		break;
 	}
+}
+
+static size_t
+python_words(struct thread *thread, size_t from, bool gil)
+{
+	bool cut = false;
+	size_t count =
+	    py_walk(thread->words + from, THREAD_WORDS - from, gil, &cut);
+
+	if (cut)
+		record_lost(from + count == THREAD_WORDS ? WIRE_LOST_STACK_CUT
+							 : WIRE_LOST_PY_FRAME,
+			    1);
 	return count;
+}
+
+/* Native frames, and when they lead into the interpreter's loop, the Python
+ * frames it runs instead of those that run it. */
+static void
+capture_native(struct thread *thread, const struct unwind_state *state,
+	       struct capture *capture)
+{
+	const struct unwind_limits limits = {py_eval_low, py_eval_high,
+					     UNWIND_KEPT_FRAMES};
+	struct unwind_trace trace;
+
+	unwind_walk_kept(&thread->unwind, state, &thread->bounds, &limits,
+			 &trace);
+	capture->words = trace.pcs;
+	capture->depth = trace.count;
+	capture->same = trace.same;
+	capture->is_trace = !trace.stopped;
+	if (!trace.stopped) {
+		if (trace.end != UNWIND_END_OUTERMOST)
+			count_end(trace.end);
+		return;
+	}
+	memcpy(thread->words, trace.pcs, trace.count * sizeof(*trace.pcs));
+	capture->words = thread->words;
+	capture->depth += python_words(thread, trace.count, false);
 }
 
 /* A block of a Python allocator needs Python frames only. */
-static size_t
-capture(struct thread *thread, enum wire_domain domain,
-	const struct unwind_state *state)
+static void
+capture_stack(struct thread *thread, enum wire_domain domain,
+	      const struct unwind_state *state, struct capture *capture)
 {
-	bool cut = false;
-	size_t count = 0;
-
 	if (domain >= WIRE_DOMAIN_PYMEM_RAW &&
 	    domain <= WIRE_DOMAIN_PYMEM_OBJECT) {
-		count = py_walk(thread->words, THREAD_WORDS,
-				domain != WIRE_DOMAIN_PYMEM_RAW, &cut);
-		if (cut)
-			record_lost(count == THREAD_WORDS ? WIRE_LOST_STACK_CUT
-							  : WIRE_LOST_PY_FRAME,
-				    1);
+		capture->words = thread->words;
+		capture->is_trace = false;
+		capture->depth =
+		    python_words(thread, 0, domain != WIRE_DOMAIN_PYMEM_RAW);
+		if (capture->depth)
+			return;
 	}
-	if (!count)
-		count = native_words(thread, state);
-	if (!count) {
-		thread->words[0] = state->pc;
-		count = 1;
-	}
-	return count;
+	capture_native(thread, state, capture);
+	if (capture->depth)
+		return;
+	thread->words[0] = state->pc;
+	capture->words = thread->words;
+	capture->is_trace = false;
+	capture->depth = 1;
 }
 
-static uint64_t
-hash_fold(uint64_t hash, uint64_t word)
+/* Sums, so that the multiplications of many frames overlap; order counts since
+ * each place has a multiplier of its own. */
+static inline uint64_t
+word_hash(uint64_t word, size_t place)
 {
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return word * (UINT64_C(0x9e3779b97f4a7c15) +
+		       place * UINT64_C(0xd1b54a32d192ed04));
+}
+
+static inline uint64_t
+hash_end(uint64_t sum, size_t depth, enum wire_domain domain)
+{
+	uint64_t hash = (sum + depth + ((uint64_t)domain << 32)) *
+			UINT64_C(0xd6e8feb86659fd93);
+
 	return hash ^ hash >> 32;
 }
 
 /* How many outermost frames are those of the stack before. */
 static size_t
-common(const struct thread *thread, size_t depth)
+common(const struct kept *kept, const struct capture *capture)
 {
-	const struct kept *kept = &thread->kept;
-	const uint64_t *word = thread->words + depth;
-	size_t most = depth < kept->count ? depth : kept->count;
+	const uint64_t *word = capture->words + capture->depth;
+	size_t most =
+	    capture->depth < kept->count ? capture->depth : kept->count;
 	size_t i = 0;
 
+	if (capture->is_trace && kept->is_trace)
+		return capture->same < most ? capture->same : most;
 	while (i < most && *--word == kept->word[i])
 		i++;
 	return i;
@@ -169,37 +214,39 @@ common(const struct thread *thread, size_t depth)
 /* Whether memo's stack is the kept one: its frames from `from` on are compared
  * one by one, the rest by its node. Learns the nodes on the way. */
 static bool
-memo_is(const struct memo *memo, struct kept *kept, size_t from, size_t depth)
+memo_is(const struct memo *memo, struct kept *kept, uint64_t hash, size_t from,
+	size_t depth)
 {
-	uint32_t node = memo->node;
+	const struct node *node = memo->node;
 
-	if (!node || memo->hash != kept->hash[depth - 1] ||
-	    memo->epoch != kept->epoch)
+	if (!node || memo->hash != hash || memo->epoch != kept->epoch)
 		return false;
 	for (size_t i = depth; i-- > from;) {
-		if (!node || nodes_get(node)->word != kept->word[i])
+		if (!node || node->word != kept->word[i])
 			return false;
 		kept->node[i] = node;
-		node = nodes_get(node)->parent;
+		node = node->parent;
 	}
-	return node == (from ? kept->node[from - 1] : 0);
+	return node == (from ? kept->node[from - 1] : NULL);
 }
 
 static bool
-memo_fill(struct memo *memo, struct thread *thread, size_t from, size_t depth,
-	  enum wire_domain domain)
+memo_fill(struct memo *memo, struct thread *thread, uint64_t hash, size_t from,
+	  size_t depth)
 {
 	struct kept *kept = &thread->kept;
-	uint32_t node = from ? kept->node[from - 1] : 0;
+	struct node *node = NULL;
 
-	memo->node = 0;
+	memo->node = NULL;
 	for (size_t i = from; i < depth; i++) {
-		node = nodes_child(node, kept->word[i]);
+		node = nodes_child(i ? kept->node[i - 1] : NULL, kept->word[i]);
 		if (!node)
 			return false;
 		kept->node[i] = node;
 	}
-	memo->site = sites_intern(node, domain);
+	if (!node)
+		node = nodes_get(kept->node[depth - 1]->id);
+	memo->site = sites_intern(node, kept->domain);
 	if (!memo->site)
 		return false;
 	memo->leaf = counts_leaf(&thread->counts, memo->site);
@@ -207,23 +254,38 @@ memo_fill(struct memo *memo, struct thread *thread, size_t from, size_t depth,
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 		return false;
 	}
-	memo->hash = kept->hash[depth - 1];
+	memo->hash = hash;
 	memo->epoch = kept->epoch;
 	memo->node = node;
 	return true;
 }
 
-/* Makes the captured stack the kept one, from frame `from` on. */
-static void
-keep(struct thread *thread, size_t from, size_t depth, enum wire_domain domain)
+/* The memo of the kept stack; NULL: no room for it. */
+static struct memo *
+memo_find(struct thread *thread, size_t from, size_t depth)
 {
 	struct kept *kept = &thread->kept;
-	uint64_t hash = from ? kept->hash[from - 1] : domain + 1;
+	uint64_t hash = hash_end(kept->hash[depth - 1], depth, kept->domain);
+	struct memo *pair = thread->memo[hash % THREAD_MEMO];
 
-	for (size_t i = from; i < depth; i++) {
-		kept->word[i] = thread->words[depth - 1 - i];
-		hash = hash_fold(hash, kept->word[i]);
-		kept->hash[i] = hash;
+	if (memo_is(&pair[0], kept, hash, from, depth))
+		return &pair[0];
+	if (memo_is(&pair[1], kept, hash, from, depth))
+		return &pair[1];
+	pair[1] = pair[0];
+	return memo_fill(&pair[0], thread, hash, from, depth) ? &pair[0] : NULL;
+}
+
+/* Makes the captured stack the kept one, from frame `from` on. */
+static void
+keep(struct kept *kept, const struct capture *capture, size_t from)
+{
+	uint64_t sum = from ? kept->hash[from - 1] : 0;
+
+	for (size_t i = from; i < capture->depth; i++) {
+		kept->word[i] = capture->words[capture->depth - 1 - i];
+		sum += word_hash(kept->word[i], i);
+		kept->hash[i] = sum;
 	}
 }
 
@@ -232,31 +294,31 @@ static uint32_t
 find_site(struct thread *thread, enum wire_domain domain,
 	  const struct unwind_state *state)
 {
-	uint64_t epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	uint32_t epoch =
+	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	struct kept *kept = &thread->kept;
-	size_t depth = capture(thread, domain, state);
+	struct capture capture;
 	struct memo *memo;
 	size_t from;
 
-	/* Words may have come to mean other code objects; and hashes differ by
-	 * domain, which seldom changes from one block to the next. */
-	if (kept->epoch != epoch || kept->domain != domain) {
+	capture_stack(thread, domain, state, &capture);
+	/* Words may have come to mean other code objects. */
+	if (kept->epoch != epoch) {
 		kept->count = 0;
-		kept->site = 0;
 		kept->epoch = epoch;
-		kept->domain = domain;
 	}
-	from = common(thread, depth);
-	if (from == depth && kept->count == depth && kept->site)
+	from = common(kept, &capture);
+	kept->is_trace = capture.is_trace;
+	if (from == capture.depth && kept->count == from &&
+	    kept->domain == domain)
 		return kept->site;
-	keep(thread, from, depth, domain);
+	keep(kept, &capture, from);
 	kept->count = 0; /* until all is well */
-	kept->site = 0;
-	memo = &thread->memo[kept->hash[depth - 1] % THREAD_MEMO];
-	if (!memo_is(memo, kept, from, depth) &&
-	    !memo_fill(memo, thread, from, depth, domain))
+	kept->domain = domain;
+	memo = memo_find(thread, from, capture.depth);
+	if (!memo)
 		return 0;
-	kept->count = (uint32_t)depth;
+	kept->count = (uint32_t)capture.depth;
 	kept->leaf = memo->leaf;
 	return kept->site = memo->site;
 }

@@ -11,6 +11,7 @@
 
 #include "agent/safe.h"
 
+#define SPARE	   64 /* slots; see ring.h */
 #define CHUNK_BITS 10
 #define CHUNK	   (1u << CHUNK_BITS)
 #define CHUNKS	   (1u << (24 - CHUNK_BITS))
@@ -196,10 +197,10 @@ ring_fit(uint32_t sites)
 	uint64_t slots = ring.now.slots;
 	struct place bigger = {0};
 
-	if ((uint64_t)sites * 4 + 8 <= slots)
-		return true;
-	while ((uint64_t)sites * 8 > slots)
+	while ((uint64_t)sites * 2 + SPARE > slots)
 		slots *= 2;
+	if (slots == ring.now.slots)
+		return true;
 	if (!place_make(&bigger, slots))
 		return false;
 	place_drop(&ring.old);

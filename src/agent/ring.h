@@ -1,11 +1,11 @@
 /*
  * ring.h - the log of site totals (wire.h, "ring").
  *
- *	slots >= 4 * sites
+ *	slots >= 2 * sites + SPARE
  *
  * A slot is kept while it is some site's newest record or was at the last
- * whole tick: two a site at most, so at least half of the slots can always be
- * overwritten.
+ * whole tick: two a site at most, so there is always a slot to overwrite, and
+ * about one is passed over for each that is written.
  *
  * Context: ticker.
  */

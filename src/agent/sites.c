@@ -54,7 +54,7 @@ chunk_room(uint32_t id)
 
 /* With the lock. */
 static uint32_t
-site_make(struct node *node, uint32_t node_id, uint32_t domain)
+site_make(struct node *node, uint32_t domain)
 {
 	uint32_t id = sites.count + 1;
 
@@ -66,16 +66,15 @@ site_make(struct node *node, uint32_t node_id, uint32_t domain)
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 		return 0;
 	}
-	*site_at(id) = (struct site){node_id, node->site, domain};
+	*site_at(id) = (struct site){node->id, node->site, domain};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
 	__atomic_store_n(&node->site, id, __ATOMIC_RELEASE);
 	return id;
 }
 
 uint32_t
-sites_intern(uint32_t node_id, uint32_t domain)
+sites_intern(struct node *node, uint32_t domain)
 {
-	struct node *node = nodes_get(node_id);
 	uint32_t id = look_up(node, domain);
 
 	if (id)
@@ -83,7 +82,7 @@ sites_intern(uint32_t node_id, uint32_t domain)
 	safe_lock(&sites.lock);
 	id = look_up(node, domain);
 	if (!id)
-		id = site_make(node, node_id, domain);
+		id = site_make(node, domain);
 	safe_unlock(&sites.lock);
 	return id;
 }

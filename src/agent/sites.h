@@ -13,14 +13,15 @@
 #define SITES_MAX (1u << 24) /* ids fit the live map's entries */
 
 struct site {
-	uint32_t node;
+	uint32_t node;	 /* its id */
 	uint32_t next;	 /* another site of the same node, 0 none */
 	uint32_t domain; /* enum wire_domain */
 };
 
 /* The site of a node and a domain, made if it is new. 0: no room, counted as
  * a loss. */
-uint32_t sites_intern(uint32_t node, uint32_t domain);
+struct node;
+uint32_t sites_intern(struct node *, uint32_t domain);
 
 /* How many there are; ids 1..count are complete. */
 uint32_t sites_count(void);

@@ -16,16 +16,18 @@
 
 #include "agent/counts.h"
 #include "agent/unwind.h"
+#include "agent/unwind_kept.h"
 
 #define THREAD_WORDS 1024 /* the deepest stack that is kept */
-#define THREAD_MEMO  512
+#define THREAD_MEMO  512  /* pairs */
 
-/* Stacks this thread met, by the hash of all their words. */
+/* Stacks this thread met, by the hash of all their words; in pairs, the newer
+ * first. */
 struct memo {
 	uint64_t hash;
-	uint64_t epoch; /* py_code_epoch when it was stored */
-	uint32_t node;	/* 0: empty */
+	uint32_t epoch; /* of py_code_epoch, when it was stored */
 	uint32_t site;
+	const struct node *node; /* NULL: empty */
 	struct leaf *leaf;
 };
 
@@ -33,27 +35,30 @@ struct memo {
  * The stack captured last, outermost first, so that the next one only has to
  * deal with the frames that differ.
  *
- *	node[i] is the stack of word[0..i], hash[i] the hash of it
+ *	node[i] is the stack of word[0..i]; hash[i] is the sum of the words'
+ *	hashes up to there, each by its place
  */
 struct kept {
 	uint32_t count;
 	uint32_t domain; /* of the site */
 	uint32_t site;	 /* 0: the stack has none */
+	bool is_trace;	 /* its words are those of the last native walk */
 	struct leaf *leaf;
-	uint64_t epoch;
+	uint32_t epoch;
 	uint64_t word[THREAD_WORDS];
 	uint64_t hash[THREAD_WORDS];
-	uint32_t node[THREAD_WORDS];
+	const struct node *node[THREAD_WORDS];
 };
 
 struct thread {
 	uint64_t owner; /* arch_thread_pointer */
 	struct thread *next;
 	struct unwind_bounds bounds;
-	struct memo memo[THREAD_MEMO];
+	struct memo memo[THREAD_MEMO][2];
 	struct counts counts;
-	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
+	struct unwind_kept unwind;
 	struct kept kept;
+	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
 };
 
 /*
