@@ -8,8 +8,7 @@
 
 #define COLUMN_INFO_(id_, word_, title_, width_, on_, help_) \
 	[COLUMN_##id_] = {word_, title_, width_, on_, help_},
-const struct column_info column_infos[COLUMN_MAX] = {
-    COLUMN_LIST(COLUMN_INFO_)};
+const struct column_info column_infos[COLUMN_MAX] = {COLUMN_LIST(COLUMN_INFO_)};
 
 const char *const group_names[] = {
     [GROUP_LINENO] = "lineno",	     [GROUP_FUNCTION] = "function",

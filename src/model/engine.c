@@ -71,16 +71,19 @@ refresh_caches(struct engine *engine)
 	    query->filter && *query->filter ? query->filter : NULL;
 	bool renamed = engine->names_serial != names_serial(names) ||
 		       engine->generation != names_generation(names);
-	bool regrouped = renamed || engine->group_by != query->group_by;
+	bool inclusive = query->inclusive &&
+			 query->group_by != GROUP_TRACEBACK &&
+			 query->group_by != GROUP_DOMAIN;
+	bool regrouped = renamed || engine->group_by != query->group_by ||
+			 engine->mine != query->mine ||
+			 engine->inclusive != inclusive;
 
 	if (renamed)
 		forget_names(engine);
-	if (regrouped)
+	if (regrouped) {
 		slots_forget(engine);
-	if (regrouped || engine->mine != query->mine)
 		charges_forget(engine);
-	if (engine->mine != query->mine)
-		engine->site_known = 0;
+	}
 	if (filter_changed(engine, filter)) {
 		free(engine->filter);
 		engine->filter = filter ? mem_string(filter) : NULL;
@@ -89,9 +92,7 @@ refresh_caches(struct engine *engine)
 	engine->generation = names_generation(names);
 	engine->group_by = query->group_by;
 	engine->mine = query->mine;
-	engine->inclusive = query->inclusive &&
-			    query->group_by != GROUP_TRACEBACK &&
-			    query->group_by != GROUP_DOMAIN;
+	engine->inclusive = inclusive;
 }
 
 static void

@@ -8,11 +8,9 @@
  *   node   a stack id seen as a node of the tree of stacks
  *
  * What is kept between runs, and what ends it:
- *   naming    which place names a stack     names, generation
- *   places    which slot a place belongs to also group
- *   charges   which places of a node charge also inclusive, mine
- *   site_*    the slot of each site         the same
- *   slots     sums are made anew each time, keys stay
+ *   naming, canon  names another, or names_generation
+ *   all the rest   also group_by, inclusive, mine
+ *   slots          keep their keys; sums are made anew each time
  * New stacks and sites only append to all of them.
  */
 #ifndef HEAPTOP_MODEL_ENGINE_H

@@ -27,7 +27,9 @@ slots_forget(struct engine *engine)
 static uint64_t
 key_hash(const struct key *key)
 {
-	return hash_mix(hash_mix(key->kind + 1, key->first), key->second);
+	uint64_t hash = hash_mix(UINT64_C(0x6b65790000000000), key->kind);
+
+	return hash_mix(hash_mix(hash, key->first), key->second);
 }
 
 static uint32_t

@@ -74,8 +74,9 @@ struct resolved {
 
 enum resolve_result { RESOLVE_DONE, RESOLVE_LATER };
 
-#define NAMES_LOCATIONS_MAX 32 /* of one frame; more are cut, outermost first \
-				*/
+#define NAMES_LOCATIONS_MAX                               \
+	32 /* of one frame; more are cut, outermost first \
+	    */
 
 /*
  * Finds the locations of an offset (already moved back into the call) of a
