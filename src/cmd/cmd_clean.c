@@ -17,14 +17,14 @@ cmd_clean(const struct options *options)
 	size_t count, i;
 
 	if (!process_list(&list, &count, &err))
-		return fail(&err);
+		return failed(&err);
 	for (i = 0; i < count; i++) {
 		/* What cannot be read may be of a newer heaptop, and alive. */
 		if (list[i].alive || (*list[i].problem && !options->force))
 			continue;
 		if (unlink(list[i].path) != 0) {
 			err_errno(&err, "cannot remove '%s'", list[i].path);
-			status = fail(&err);
+			status = failed(&err);
 			continue;
 		}
 		text_clean_write(stdout, list[i].path);

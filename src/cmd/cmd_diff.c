@@ -49,10 +49,10 @@ cmd_diff(const struct options *options)
 	int status;
 
 	if (!open_target(&before, options->operands[0], &err))
-		return fail(&err);
+		return failed(&err);
 	if (!open_target(&after, options->operands[1], &err)) {
 		open_close(&before);
-		return fail(&err);
+		return failed(&err);
 	}
 	status = diff(options, &before, &after);
 	open_close(&after);

@@ -29,7 +29,7 @@ cmd_env(const struct options *options)
 
 	(void)options;
 	if (!agent)
-		return fail(&err);
+		return failed(&err);
 	value = preload_value(agent);
 	printf("export LD_PRELOAD=");
 	print_quoted(value);

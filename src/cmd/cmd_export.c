@@ -34,22 +34,22 @@ cmd_export(const struct options *options)
 
 	if (!options->format) {
 		err_set(&err, "no format; name one with --format");
-		return fail_usage(options->command, &err);
+		return failed_usage(options->command, &err);
 	}
 	if (!export_format_parse(options->format, &format, &err))
-		return fail_usage(options->command, &err);
+		return failed_usage(options->command, &err);
 	if (!options->to && isatty(STDOUT_FILENO)) {
 		err_set(&err, "'%s' is not for a terminal; name a file with -o",
 			format->name);
-		return fail_usage(options->command, &err);
+		return failed_usage(options->command, &err);
 	}
 	if (!open_target(&opened, options->operands[0], &err))
-		return fail(&err);
+		return failed(&err);
 	snapshot = source_snapshot(opened.source);
 	good = options->to ? write_file(options->to, format, snapshot, &err)
 			   : format->write(stdout, snapshot, &err);
 	open_close(&opened);
 	if (!good)
-		return options->to ? fail(&err) : STATUS_FAILED;
+		return options->to ? failed(&err) : STATUS_FAILED;
 	return STATUS_DONE;
 }

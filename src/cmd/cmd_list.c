@@ -91,7 +91,7 @@ cmd_list(const struct options *options)
 	size_t count, i;
 
 	if (!process_list(&list, &count, &err))
-		return fail(&err);
+		return failed(&err);
 	if (options->json)
 		putchar('[');
 	else

@@ -14,7 +14,7 @@ cmd_report(const struct options *options)
 	int status;
 
 	if (!open_target(&opened, options->operands[0], &err))
-		return fail(&err);
+		return failed(&err);
 	report_query(options, NULL, &query);
 	engine = engine_new();
 	status = report_print(engine, options, &opened,

@@ -46,7 +46,7 @@ refuse_program(const char *name, int error)
 
 	errno = error;
 	err_errno(&err, "cannot start '%s'", name);
-	fail(&err);
+	failed(&err);
 	return error == ENOENT || error == ENOTDIR ? STATUS_NOT_FOUND
 						   : STATUS_NOT_EXECUTABLE;
 }
@@ -109,7 +109,7 @@ start(struct run *run)
 	int error;
 
 	if (!open_output(run, &setup.output, &err)) {
-		fail(&err);
+		failed(&err);
 		return STATUS_RUN_FAILED;
 	}
 	if (run->capture)
@@ -125,7 +125,7 @@ start(struct run *run)
 		return refuse_program(setup.argv[0], error);
 	errno = error;
 	err_errno(&err, "cannot start a process");
-	fail(&err);
+	failed(&err);
 	return STATUS_RUN_FAILED;
 }
 
@@ -211,7 +211,7 @@ finish(struct run *run)
 		warn(&err);
 	}
 	if (save && !run_segments_save(run, save, &err)) {
-		fail(&err);
+		failed(&err);
 		status = STATUS_RUN_FAILED;
 	}
 	if (run->options->keep)

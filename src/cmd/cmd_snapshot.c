@@ -14,12 +14,12 @@ cmd_snapshot(const struct options *options)
 
 	if (!options->to) {
 		err_set(&err, "no file to write to; name one with -o");
-		return fail_usage(options->command, &err);
+		return failed_usage(options->command, &err);
 	}
 	if (!open_target(&opened, options->operands[0], &err))
-		return fail(&err);
+		return failed(&err);
 	saved =
 	    export_snapshot(options->to, source_snapshot(opened.source), &err);
 	open_close(&opened);
-	return saved ? STATUS_DONE : fail(&err);
+	return saved ? STATUS_DONE : failed(&err);
 }

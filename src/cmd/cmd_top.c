@@ -102,7 +102,7 @@ print_all(const struct options *options, struct opened *opened)
 		/* A process that has ended is shown once more, as it was. */
 		last = !wait_until(opened, next_ns);
 		if (!open_refresh(opened, &err)) {
-			status = fail(&err);
+			status = failed(&err);
 			break;
 		}
 	}
@@ -121,7 +121,7 @@ cmd_top(const struct options *options)
 	if (!options->batch)
 		return cmd_view(options);
 	if (!open_target(&opened, options->operands[0], &err))
-		return fail(&err);
+		return failed(&err);
 	status = print_all(options, &opened);
 	open_close(&opened);
 	return status;

@@ -51,18 +51,18 @@ cmd_view(const struct options *options)
 		source = open_source(options->operands[0], &many, &err);
 		/* Several with that name: the list lets the user choose. */
 		if (!source && many < 2)
-			return fail(&err);
+			return failed(&err);
 	}
 	if (!view_can_open(options)) {
 		if (source)
 			source_close(source);
 		err_set(&err, "the viewer needs a terminal; use heaptop top "
 			      "-b or heaptop report");
-		return fail(&err);
+		return failed(&err);
 	}
 	view_options(options, &viewer);
 	status = viewer_run(source, &viewer, NULL, &err);
 	if (source)
 		source_close(source);
-	return status ? fail(&err) : STATUS_DONE;
+	return status ? failed(&err) : STATUS_DONE;
 }

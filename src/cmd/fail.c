@@ -20,7 +20,7 @@ print_line(const char *text, const char *hint, const char *name)
 }
 
 int
-fail(const struct err *err)
+failed(const struct err *err)
 {
 	fflush(stdout);
 	print_line(err->text, "", "");
@@ -28,7 +28,7 @@ fail(const struct err *err)
 }
 
 int
-fail_usage(const struct subcommand *command, const struct err *err)
+failed_usage(const struct subcommand *command, const struct err *err)
 {
 	fflush(stdout);
 	print_line(err->text, "; see heaptop help",
@@ -39,5 +39,5 @@ fail_usage(const struct subcommand *command, const struct err *err)
 void
 warn(const struct err *err)
 {
-	fail(err);
+	failed(err);
 }

@@ -150,7 +150,7 @@ cmd_help(const struct options *options)
 					: NULL;
 	if (!command) {
 		err_set(&err, "'%s' is no command", options->operands[0]);
-		return fail_usage(NULL, &err);
+		return failed_usage(NULL, &err);
 	}
 	help_command(command);
 	return STATUS_DONE;

@@ -41,7 +41,7 @@ output_finish(int status)
 	if (!ferror(stdout) && fflush(stdout) == 0)
 		return status;
 	err_set(&err, "cannot write the output; is the disk full?");
-	return fail(&err);
+	return failed(&err);
 }
 
 int
@@ -62,7 +62,7 @@ main(int argc, char **argv)
 		command = subcommand_find("");
 	}
 	if (!options_parse(&options, command, argc, argv, &err))
-		return fail_usage(command, &err);
+		return failed_usage(command, &err);
 	if (options.help) {
 		if (*command->name)
 			help_command(command);

@@ -154,6 +154,7 @@ static uint32_t
 frame_import(struct match *match, struct names *from, uint32_t id)
 {
 	const struct frame *frame = names_frame(from, id);
+	const struct location *found;
 	struct location *locations;
 	uint32_t module_id = 0;
 	uint32_t result;
@@ -165,9 +166,9 @@ frame_import(struct match *match, struct names *from, uint32_t id)
 		module.path = string_here(match, from, module.path);
 		module_id = names_add_module(match->to, &module);
 	}
-	locations = mem_array(frame->count, sizeof(*locations));
-	memcpy(locations, names_locations(from, id, &count),
-	       frame->count * sizeof(*locations));
+	found = names_locations(from, id, &count);
+	locations = mem_array(count, sizeof(*locations));
+	memcpy(locations, found, count * sizeof(*locations));
 	for (i = 0; i < count; i++) {
 		locations[i].function =
 		    string_here(match, from, locations[i].function);

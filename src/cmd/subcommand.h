@@ -59,8 +59,8 @@ void help_version(void);
 
 /* Print one line on stderr, escaped, and return STATUS_FAILED, or
  * STATUS_USAGE with a hint where to read on. command may be NULL. */
-int fail(const struct err *);
-int fail_usage(const struct subcommand *, const struct err *);
+int failed(const struct err *);
+int failed_usage(const struct subcommand *, const struct err *);
 /* One line on stderr about something that does not stop us. */
 void warn(const struct err *);
 

@@ -1,0 +1,186 @@
+/* test_option.c - the parser of options and the tables behind it. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/subcommand.h"
+
+/* Parses words separated by spaces. */
+static bool
+parse(struct options *options, const char *line, struct err *err)
+{
+	static char words[256];
+	char *argv[32] = {0};
+	int argc = 0;
+	char *word, *rest;
+
+	snprintf(words, sizeof(words), "%s", line);
+	for (word = strtok_r(words, " ", &rest); word;
+	     word = strtok_r(NULL, " ", &rest))
+		argv[argc++] = word;
+	return options_parse(options, subcommand_find(argv[0]), argc, argv,
+			     err);
+}
+
+static void
+accept(struct options *options, const char *line)
+{
+	struct err err = {""};
+
+	if (!parse(options, line, &err))
+		fail_msg("%s: %s", line, err.text);
+}
+
+static void
+sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t size;
+	} good[] = {
+	    {"0", 0},
+	    {"4096", 4096},
+	    {"512K", 512 << 10},
+	    {"512k", 512 << 10},
+	    {"64KiB", 64 << 10},
+	    {"1.5M", 3 << 19},
+	    {"2GiB", UINT64_C(2) << 30},
+	    {"1T", UINT64_C(1) << 40},
+	    {"10B", 10},
+	    {"3 MiB", 3 << 20},
+	};
+	static const char *const bad[] = {"",	 "x",	 "-1",	"1x",  "K",
+					  "1KK", "1e30", "nan", "inf", "1 "};
+	struct err err;
+	uint64_t size;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_true(size_parse(good[i].text, &size, &err));
+		assert_int_equal(size, good[i].size);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (size_parse(bad[i], &size, &err) && *bad[i] != '1')
+			fail_msg("'%s' was taken", bad[i]);
+}
+
+static void
+query_options(void **state)
+{
+	struct options options;
+
+	(void)state;
+	accept(&options, "report 4711");
+	assert_int_equal(options.top, 10);
+	assert_int_equal(options.group_by, GROUP_LINENO);
+	assert_string_equal(options.operands[0], "4711");
+	accept(&options, "report 1 -t0 --sort=-count-diff -im -g traceback");
+	assert_int_equal(options.top, 0);
+	assert_int_equal(options.sort, COLUMN_COUNT_DIFF);
+	assert_true(options.ascending);
+	assert_true(options.inclusive && options.mine);
+	assert_int_equal(options.group_by, GROUP_TRACEBACK);
+	accept(&options, "report --columns site,size 1");
+	assert_int_equal(options.column_count, 2);
+	assert_int_equal(options.columns[0], COLUMN_SITE);
+	assert_int_equal(options.columns[1], COLUMN_SIZE);
+}
+
+static void
+options_of_the_program(void **state)
+{
+	struct options options;
+
+	(void)state;
+	accept(&options, "run --headless prog --keep -x");
+	assert_true(options.headless);
+	assert_false(options.keep);
+	assert_int_equal(options.operand_count, 3);
+	accept(&options, "run -- --keep");
+	assert_string_equal(options.operands[0], "--keep");
+	accept(&options, "run --sample prog");
+	assert_int_equal(options.sample_bytes, 512 << 10);
+	assert_string_equal(options.operands[0], "prog");
+	accept(&options, "run --sample 1K prog");
+	assert_int_equal(options.sample_bytes, 1024);
+	assert_string_equal(options.operands[0], "prog");
+}
+
+static void
+refusals(void **state)
+{
+	static const char *const lines[] = {
+	    "report",
+	    "report 1 2",
+	    "report --frob 1",
+	    "report --top x 1",
+	    "report --columns , 1",
+	    "report --columns size,,count 1",
+	    "report --headless 1",
+	    "list 1",
+	    "diff 1",
+	    "run",
+	    "run --sample=0 true",
+	    "top -n 0 1",
+	    "top -d x 1",
+	    "snapshot 1 -o",
+	};
+	struct options options;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		*err.text = '\0';
+		if (parse(&options, lines[i], &err))
+			fail_msg("'%s' was taken", lines[i]);
+		assert_true(*err.text != '\0');
+	}
+}
+
+/* Two options of one command must not look the same. */
+static void
+letters_and_words(void **state)
+{
+	size_t command;
+	int a, b;
+
+	(void)state;
+	for (command = 0; command < subcommand_count; command++) {
+		uint64_t mask = subcommands[command].options;
+
+		for (a = 0; a < OPTION_COUNT; a++) {
+			for (b = 0; b < a; b++) {
+				const struct option_info *x = &option_infos[a];
+				const struct option_info *y = &option_infos[b];
+
+				if (!(mask >> a & mask >> b & 1))
+					continue;
+				assert_string_not_equal(x->word, y->word);
+				assert_false(x->letter &&
+					     x->letter == y->letter);
+			}
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(sizes),
+	    cmocka_unit_test(query_options),
+	    cmocka_unit_test(options_of_the_program),
+	    cmocka_unit_test(refusals),
+	    cmocka_unit_test(letters_and_words),
+	};
+
+	return cmocka_run_group_tests_name("option", tests, NULL, NULL);
+}
