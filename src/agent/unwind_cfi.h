@@ -13,6 +13,7 @@
 #include <elf.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "agent/arch/x86_64_unwind.h"
 
@@ -85,10 +86,42 @@ struct cfi_cursor {
 
 /* Starts reading at address, up to the end of its segment. */
 struct cfi_cursor cfi_cursor_at(const struct cfi_image *, uint64_t address);
-/* size: 1, 2, 4 or 8; little-endian. */
-uint64_t cfi_read(struct cfi_cursor *, unsigned size);
-uint64_t cfi_read_uleb(struct cfi_cursor *);
 int64_t cfi_read_sleb(struct cfi_cursor *);
-void cfi_skip(struct cfi_cursor *, uint64_t size);
+uint64_t cfi_read_long_uleb(struct cfi_cursor *);
+
+/* size: 1, 2, 4 or 8; little-endian. Inline, as most of a program is bytes. */
+static inline uint64_t
+cfi_read(struct cfi_cursor *cursor, unsigned size)
+{
+	uint64_t value = 0;
+
+	if (__builtin_expect(size > (uint64_t)(cursor->end - cursor->at), 0)) {
+		cursor->bad = true;
+		cursor->at = cursor->end;
+		return 0;
+	}
+	memcpy(&value, cursor->at, size);
+	cursor->at += size;
+	return value;
+}
+
+static inline uint64_t
+cfi_read_uleb(struct cfi_cursor *cursor)
+{
+	if (cursor->at < cursor->end && *cursor->at < 0x80)
+		return *cursor->at++;
+	return cfi_read_long_uleb(cursor);
+}
+
+static inline void
+cfi_skip(struct cfi_cursor *cursor, uint64_t size)
+{
+	if (size > (uint64_t)(cursor->end - cursor->at)) {
+		cursor->bad = true;
+		cursor->at = cursor->end;
+		return;
+	}
+	cursor->at += size;
+}
 
 #endif

@@ -70,34 +70,8 @@ cfi_cursor_at(const struct cfi_image *image, uint64_t address)
 	};
 }
 
-void
-cfi_skip(struct cfi_cursor *cursor, uint64_t size)
-{
-	if (size > (uint64_t)(cursor->end - cursor->at)) {
-		cursor->bad = true;
-		cursor->at = cursor->end;
-		return;
-	}
-	cursor->at += size;
-}
-
 uint64_t
-cfi_read(struct cfi_cursor *cursor, unsigned size)
-{
-	uint64_t value = 0;
-
-	if (size > (uint64_t)(cursor->end - cursor->at)) {
-		cursor->bad = true;
-		cursor->at = cursor->end;
-		return 0;
-	}
-	memcpy(&value, cursor->at, size);
-	cursor->at += size;
-	return value;
-}
-
-uint64_t
-cfi_read_uleb(struct cfi_cursor *cursor)
+cfi_read_long_uleb(struct cfi_cursor *cursor)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;

@@ -113,30 +113,47 @@ meets(struct attempt *attempt, uint64_t slot, uint64_t pc, uint64_t bp)
 	return false;
 }
 
-static inline uint32_t
-memo_place(uint64_t pc)
+static inline struct unwind_memo *
+memo_at(struct unwind_kept *kept, uint32_t place)
 {
-	return (uint32_t)((pc >> 2 ^ pc >> 11) & (UNWIND_KEPT_MEMO - 1)) *
-	       sizeof(((struct unwind_kept *)0)->memo[0]);
+	return (struct unwind_memo *)((char *)kept->memo + place);
 }
 
 /* The place of a pc in the memo, filled. */
-static __attribute__((noinline)) uint32_t
+static inline uint32_t
 memo_find(struct unwind_kept *kept, uint64_t pc)
 {
-	uint32_t place = memo_place(pc);
-	typeof(&kept->memo[0]) memo = (void *)((char *)kept->memo + place);
-	uint64_t rule;
+	uint32_t place = (uint32_t)((pc >> 2 ^ pc >> 11) % UNWIND_KEPT_MEMO *
+				    sizeof(struct unwind_memo));
+	struct unwind_memo *memo = memo_at(kept, place);
+	uint64_t rule = 0;
 
 	if (memo->pc == pc)
 		return place;
-	rule = rule_find(pc);
+	if (rule_table.words)
+		rule = rule_probe(rule_table.words, pc, kept->generation);
+	if (unlikely(rule == 0))
+		rule = rule_find(pc);
 	memo->pc = pc;
 	memo->rule = (uint32_t)(rule & RULE_BITS);
-	if (rule & RULE_SPECIAL)
+	if (unlikely(rule & RULE_SPECIAL))
 		memo->rule |= MEMO_SPECIAL;
 	memo->next = place;
 	return place;
+}
+
+/* The place of the caller's pc: the one guessed, if it is right. */
+static inline uint32_t
+memo_follow(struct unwind_kept *kept, uint32_t place, uint64_t pc)
+{
+	uint32_t next = memo_at(kept, place)->next;
+
+	if (likely(memo_at(kept, next)->pc == pc))
+		return next;
+	next = memo_find(kept, pc);
+	/* Theirs may be the same place; then it guesses itself. */
+	memo_at(kept, place)->next = next;
+	return next;
 }
 
 /* Goes on over a frame whose rule is special. Frames up to there cannot be
@@ -181,9 +198,7 @@ advance(struct attempt *attempt)
 	size_t n = 0;
 
 	for (;;) {
-		typeof(&kept->memo[0]) memo =
-		    (void *)((char *)kept->memo + place);
-		const uint32_t rule = memo->rule;
+		const uint32_t rule = memo_at(kept, place)->rule;
 		uint64_t cfa, slot;
 
 		if (unlikely(n == max)) {
@@ -237,14 +252,7 @@ advance(struct attempt *attempt)
 			attempt->end_value = pc;
 			return false;
 		}
-		place = memo->next;
-		memo = (void *)((char *)kept->memo + place);
-		if (unlikely(memo->pc != pc)) {
-			place = memo_find(kept, pc);
-			((typeof(memo))((char *)kept->memo +
-					memo_place(kept->fresh_pcs[n - 1])))
-			    ->next = place;
-		}
+		place = memo_follow(kept, place, pc);
 	}
 }
 

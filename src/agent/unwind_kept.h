@@ -22,6 +22,12 @@
 #define UNWIND_KEPT_FRAMES 256
 #define UNWIND_KEPT_MEMO   512
 
+struct unwind_memo {
+	uint64_t pc;
+	uint32_t rule; /* as in unwind_table.h; bit 31: special */
+	uint32_t next; /* of its caller, last time: byte offset in the memo */
+};
+
 /* One per thread, zero at first, touched by it alone; 29 KiB, of which deep
  * frames are touched only when there are some. Frames lie at the ends of the
  * arrays, the outermost last. */
@@ -46,11 +52,7 @@ struct unwind_kept {
 		uint64_t value;	     /* ... and what it was */
 		uint64_t frame;	     /* by the frame with this index */
 	} check[UNWIND_KEPT_FRAMES]; /* outermost first */
-	struct {
-		uint64_t pc;
-		uint32_t rule; /* as in unwind_table.h; bit 31: special */
-		uint32_t next; /* byte offset of the guess in the memo */
-	} memo[UNWIND_KEPT_MEMO];
+	struct unwind_memo memo[UNWIND_KEPT_MEMO];
 	struct {
 		uint64_t slot;
 		uint64_t bp;

@@ -9,6 +9,7 @@
 #include "agent/unwind.h"
 #include "agent/unwind_stack.h"
 
+#define likely(condition_)   __builtin_expect(!!(condition_), 1)
 #define unlikely(condition_) __builtin_expect(!!(condition_), 0)
 
 /* Keeps the compiler from choosing the base by a conditional move: a branch
