@@ -23,25 +23,31 @@
 #include "export/label.h"
 
 static void
+put_text(FILE *file, const char *text)
+{
+	text_json_write(file, text ? text : "");
+}
+
+static void
 put_process(FILE *file, const struct process *process)
 {
 	fprintf(file,
 		"\"process\":{\"pid\":%" PRIu32 ",\"parent_pid\":%" PRIu32
 		",\n\"command\":",
 		process->pid, process->parent_pid);
-	text_json_write(file, process->command);
+	put_text(file, process->command);
 	fputs(",\n\"exe\":", file);
-	text_json_write(file, process->exe);
+	put_text(file, process->exe);
 	fprintf(file,
 		",\n\"python\":%" PRIu32 ",\"start_ns\":%" PRIu64
 		",\"run_id\":%" PRIu64 ",\"alive\":%s,\"state\":",
 		process->python, process->start_ns, process->run_id,
 		process->alive ? "true" : "false");
-	text_json_write(file, process->state);
+	put_text(file, process->state);
 	fputs(",\"mode\":", file);
-	text_json_write(file, process->mode);
+	put_text(file, process->mode);
 	fputs(",\"unwinder\":", file);
-	text_json_write(file, process->unwinder);
+	put_text(file, process->unwinder);
 	fprintf(file,
 		",\"sample_bytes\":%" PRIu64 ",\"rss_bytes\":%" PRIu64
 		",\"peak_rss_bytes\":%" PRIu64 "},\n",
@@ -57,9 +63,9 @@ put_losses(FILE *file, const struct snapshot *snapshot)
 		const struct loss *loss = &snapshot->losses[i];
 
 		fputs(i ? ",\n{\"name\":" : "\n{\"name\":", file);
-		text_json_write(file, loss->name);
+		put_text(file, loss->name);
 		fputs(",\"text\":", file);
-		text_json_write(file, loss->text);
+		put_text(file, loss->text);
 		fprintf(file, ",\"count\":%" PRIu64 "}", loss->count);
 	}
 	fputs("],\n\"domains\":[", file);
