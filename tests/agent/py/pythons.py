@@ -1,0 +1,85 @@
+"""The interpreters of this machine, and a few lines of TAP."""
+import glob
+import os
+import subprocess
+import sys
+
+BUILD = os.path.join(os.environ.get("top_builddir", "."), "tests/agent/py")
+SOURCE = os.environ.get("top_srcdir", ".")
+SHIM = os.path.join(BUILD, "shim.so")
+PROBE = ("import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3] + "
+         "('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else '')); "
+         "print(sysconfig.get_path('include'))")
+
+
+class Python:
+    """command: a list, run with the shim when env says so."""
+
+    def __init__(self, command):
+        self.command = command
+        lines = subprocess.run(command + ["-c", PROBE], check=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               universal_newlines=True).stdout.split("\n")
+        self.version, self.include = lines[:2]
+
+    @property
+    def key(self):
+        return tuple(int(part) for part in
+                     self.version.rstrip("t").split("."))
+
+    def run(self, arguments, **settings):
+        env = {key: value for key, value in os.environ.items()
+               if not key.startswith("PYTHON")}
+        env.update(settings, LD_PRELOAD=SHIM, PYTHONDONTWRITEBYTECODE="1")
+        return subprocess.run(self.command + arguments, env=env, timeout=300,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True, errors="replace")
+
+
+def found():
+    """One of each version, oldest first; HEAPTOP_TEST_PYTHONS adds more, and
+    says how to run them: commands, one a line."""
+    patterns = ["/usr/bin/python3.[0-9]", "/usr/bin/python3.[0-9][0-9]",
+                "/usr/bin/python3.[0-9]*-nogil",
+                "/usr/local/bin/python3.[0-9]*[0-9t]",
+                os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")]
+    commands = [[path] for pattern in patterns
+                for path in sorted(glob.glob(pattern))]
+    commands += [line.split() for line in
+                 os.environ.get("HEAPTOP_TEST_PYTHONS", "").split("\n")
+                 if line.strip()]
+    pythons = {}
+    for command in commands:
+        try:
+            python = Python(command)
+        except (OSError, ValueError, subprocess.CalledProcessError):
+            continue
+        if python.key >= (3, 6):
+            pythons.setdefault(python.version, python)
+    return sorted(pythons.values(), key=lambda python: python.key)
+
+
+class Tap:
+    def __init__(self, plan):
+        self.count = self.failed = 0
+        print("1..%d" % plan, flush=True)
+
+    def point(self, good, what, details=""):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, what))
+        for line in [] if good else details.strip().split("\n")[:30]:
+            print("# " + line)
+        sys.stdout.flush()
+
+    def skip(self, what, why):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, what, why), flush=True)
+
+    def end(self):
+        sys.exit(1 if self.failed else 0)
+
+
+def skip_all(why):
+    print("1..0 # SKIP " + why)
+    sys.exit(0)

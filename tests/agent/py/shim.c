@@ -1,0 +1,377 @@
+/*
+ * shim.c - the Python room alone, as a preloaded library, with a simple
+ * stand-in for record.c below it.
+ *
+ * Every block gets the stack it was born with, interned at once. A script
+ * asks for them, and for the stack it runs on, through ctypes.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/py/py.h"
+#include "agent/py/pyword.h"
+#include "agent/record.h"
+#include "agent/safe.h"
+
+#define EXPORT	__attribute__((visibility("default")))
+#define BUCKETS 65536
+#define BLOCKS	400000
+#define DEPTH	64
+
+struct block {
+	struct block *next; /* in its bucket, or free */
+	uint64_t address;
+	uint64_t size;
+	uint32_t count;
+	uint32_t ids[DEPTH];
+	uint64_t words[DEPTH];
+};
+
+struct shim_totals {
+	uint64_t bytes;
+	uint64_t blocks;
+	uint64_t events[WIRE_DOMAIN_MAX];
+	uint64_t frames;
+	uint64_t lost[WIRE_LOST_MAX];
+};
+
+static struct {
+	struct safe_lock lock;
+	struct block *blocks; /* room for BLOCKS */
+	size_t used;	      /* of them, ever */
+	struct block *unused; /* given back */
+	struct block *buckets[BUCKETS];
+	struct shim_totals totals;
+	unsigned ignored_domain; /* blocks of this ... */
+	uint64_t ignored_size;	 /* ... and that are not counted */
+	bool started;
+} shim;
+
+static __thread int depth;
+
+/* Where the block is or would be linked. */
+static struct block **
+block_link(uint64_t address)
+{
+	struct block **link = &shim.buckets[(address >> 4) % BUCKETS];
+
+	while (*link && (*link)->address != address)
+		link = &(*link)->next;
+	return link;
+}
+
+static struct block *
+block_find(uint64_t address)
+{
+	return *block_link(address);
+}
+
+static struct block *
+block_new(uint64_t address)
+{
+	struct block **bucket = &shim.buckets[(address >> 4) % BUCKETS];
+	struct block *block = shim.unused;
+
+	if (block)
+		shim.unused = block->next;
+	else if (shim.used < BLOCKS)
+		block = &shim.blocks[shim.used++];
+	else
+		__builtin_trap(); /* the script keeps more than fits */
+	block->next = *bucket;
+	block->address = address;
+	*bucket = block;
+	return block;
+}
+
+/* Forgets the block; returns its size, or -1 when it is not known. */
+static int64_t
+block_drop(uint64_t address)
+{
+	struct block **link = block_link(address);
+	struct block *block = *link;
+
+	if (!block)
+		return -1;
+	*link = block->next;
+	block->next = shim.unused;
+	shim.unused = block;
+	shim.totals.bytes -= block->size;
+	shim.totals.blocks--;
+	return (int64_t)block->size;
+}
+
+struct thread *
+record_begin(void *frame)
+{
+	(void)frame;
+	if (!shim.started || depth)
+		return NULL;
+	depth++;
+	return (struct thread *)&depth;
+}
+
+void
+record_end(struct thread *thread)
+{
+	(void)thread;
+	depth--;
+}
+
+void
+record_alloc(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state, void *block, uint64_t size)
+{
+	bool gil = domain != WIRE_DOMAIN_PYMEM_RAW;
+	struct block *fresh;
+	bool cut = false;
+
+	(void)thread;
+	(void)state;
+	if (shim.ignored_size == size && shim.ignored_domain == domain)
+		return;
+	safe_lock(&shim.lock);
+	block_drop((uint64_t)block);
+	fresh = block_new((uint64_t)block);
+	fresh->size = size;
+	fresh->count = (uint32_t)py_walk(fresh->words, DEPTH, gil, &cut);
+	for (uint32_t i = 0; i < fresh->count; i++)
+		fresh->ids[i] = py_code_intern(fresh->words[i]);
+	shim.totals.bytes += size;
+	shim.totals.blocks++;
+	shim.totals.events[domain]++;
+	shim.totals.frames += fresh->count;
+	safe_unlock(&shim.lock);
+}
+
+struct taken
+record_take(struct thread *thread, void *block)
+{
+	struct taken taken;
+	int64_t size;
+
+	(void)thread;
+	safe_lock(&shim.lock);
+	size = block_drop((uint64_t)block);
+	safe_unlock(&shim.lock);
+	taken.site = size >= 0;
+	taken.size = size >= 0 ? (uint64_t)size : 0;
+	return taken;
+}
+
+void
+record_freed(struct thread *thread, struct taken taken)
+{
+	(void)thread;
+	(void)taken;
+}
+
+/* Without its stack. */
+void
+record_put_back(struct thread *thread, void *block, struct taken taken)
+{
+	struct block *again;
+
+	(void)thread;
+	if (!taken.site)
+		return;
+	safe_lock(&shim.lock);
+	again = block_new((uint64_t)block);
+	again->size = taken.size;
+	again->count = 0;
+	shim.totals.bytes += taken.size;
+	shim.totals.blocks++;
+	safe_unlock(&shim.lock);
+}
+
+void
+record_lost(enum wire_lost why, uint64_t count)
+{
+	__atomic_fetch_add(&shim.totals.lost[why], count, __ATOMIC_RELAXED);
+}
+
+/* The two places from which the agent lets the room settle. */
+
+void *__libc_malloc(size_t size);
+
+EXPORT void *
+malloc(size_t size)
+{
+	if (py_settling)
+		py_settle();
+	return __libc_malloc(size);
+}
+
+EXPORT void *
+mmap64(void *start, size_t size, int prot, int flags, int fd, __off64_t offset)
+{
+	if (py_settling)
+		py_settle();
+	return (void *)syscall(SYS_mmap, start, size, prot, flags, fd, offset);
+}
+
+static void
+after_fork(void)
+{
+	shim.lock.word = 0;
+	py_forked();
+}
+
+int pthread_atfork(void (*)(void), void (*)(void), void (*)(void));
+
+__attribute__((constructor)) static void
+shim_start(void)
+{
+	shim.blocks = safe_reserve(BLOCKS * sizeof(*shim.blocks));
+	shim.started = shim.blocks && !getenv("SHIM_LATE");
+	pthread_atfork(NULL, NULL, after_fork);
+	if (shim.started)
+		py_setup();
+}
+
+/* For scripts. */
+
+EXPORT uint32_t shim_setup(void);
+EXPORT uint32_t shim_walk(uint64_t *words, uint32_t max, int gil);
+EXPORT uint32_t shim_intern(uint64_t word);
+EXPORT uint32_t shim_find(uint64_t word);
+EXPORT uint64_t shim_word(uint64_t code, int64_t offset);
+EXPORT int shim_lines(void *code, int (*line_of)(void *, int), int size);
+EXPORT int shim_name(uint32_t id, uint64_t word, char *text, uint32_t size);
+EXPORT int shim_block(uint64_t address, uint32_t i, char *text, uint32_t size);
+EXPORT int64_t shim_size(uint64_t address);
+EXPORT void shim_totals(struct shim_totals *);
+EXPORT void shim_reset(void);
+EXPORT void shim_ignore(uint32_t domain, uint32_t size);
+EXPORT uint64_t shim_epoch(void);
+EXPORT uint64_t shim_held(void);
+EXPORT void shim_eval(uint64_t *range);
+
+uint32_t
+shim_setup(void)
+{
+	shim.started = true;
+	return py_setup() ? py_version() : 0;
+}
+
+uint32_t
+shim_walk(uint64_t *words, uint32_t max, int gil)
+{
+	bool cut = false;
+	uint32_t count = (uint32_t)py_walk(words, max, gil, &cut);
+
+	return cut ? count | 1u << 31 : count;
+}
+
+uint32_t
+shim_intern(uint64_t word)
+{
+	return py_code_intern(word);
+}
+
+uint32_t
+shim_find(uint64_t word)
+{
+	return py_code_find(word);
+}
+
+uint64_t
+shim_word(uint64_t code, int64_t offset)
+{
+	return py_word_pack(code, offset);
+}
+
+/* How many instructions of `size` bytes have another line than line_of says. */
+int
+shim_lines(void *code, int (*line_of)(void *, int), int size)
+{
+	uint32_t id = py_code_intern(py_word_pack((uint64_t)code, 0));
+	int differ = 0;
+
+	for (int at = 0; at < size; at += 2) {
+		struct py_name name;
+		int line = line_of(code, at);
+
+		py_code_name(id, py_word_pack((uint64_t)code, at), &name);
+		differ += name.line != (uint32_t)(line > 0 ? line : 0);
+	}
+	return differ;
+}
+
+int
+shim_name(uint32_t id, uint64_t word, char *text, uint32_t size)
+{
+	struct py_name name;
+
+	py_code_name(id, word, &name);
+	return snprintf(text, size, "%s\n%s\n%u\n%u", name.file, name.function,
+			name.line, name.first_line);
+}
+
+/* Frame i of the block at address; -1 when there is none. */
+int
+shim_block(uint64_t address, uint32_t i, char *text, uint32_t size)
+{
+	struct block *block = block_find(address);
+
+	if (!block || i >= block->count)
+		return -1;
+	return shim_name(block->ids[i], block->words[i], text, size);
+}
+
+/* The size of the live block at address, or -1. */
+int64_t
+shim_size(uint64_t address)
+{
+	struct block *block = block_find(address);
+
+	return block ? (int64_t)block->size : -1;
+}
+
+void
+shim_totals(struct shim_totals *totals)
+{
+	*totals = shim.totals;
+}
+
+void
+shim_reset(void)
+{
+	safe_lock(&shim.lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		while (shim.buckets[i])
+			block_drop(shim.buckets[i]->address);
+	safe_unlock(&shim.lock);
+}
+
+void
+shim_ignore(uint32_t domain, uint32_t size)
+{
+	shim.ignored_domain = domain;
+	shim.ignored_size = size;
+}
+
+uint64_t
+shim_epoch(void)
+{
+	return __atomic_load_n(&py_code_epoch, __ATOMIC_RELAXED);
+}
+
+uint64_t
+shim_held(void)
+{
+	return safe_held();
+}
+
+void
+shim_eval(uint64_t *range)
+{
+	range[0] = py_eval_low;
+	range[1] = py_eval_high;
+}
