@@ -116,12 +116,22 @@ def must(*arguments):
     return result.stdout
 
 
+def load(text):
+    """A report from its JSON, with "" for names that nobody knows."""
+    found = json.loads(text)
+    for entry in found["entries"]:
+        for place in [entry, *entry["traceback"]]:
+            for key in ("file", "function", "module"):
+                place[key] = place.get(key) or ""
+    return found
+
+
 def report(what, *options):
-    return json.loads(must("report", what, "--json", *options))
+    return load(must("report", what, "--json", *options))
 
 
 def diff(old, new, *options):
-    return json.loads(must("diff", old, new, "--json", *options))
+    return load(must("diff", old, new, "--json", *options))
 
 
 def segments():
@@ -209,8 +219,7 @@ def both_ways(*command, **options):
 def frames_in(entry, part):
     """The frames of an entry's traceback whose file or module has this."""
     return [frame for frame in entry["traceback"]
-            if part in (frame.get("file") or "")
-            or part in (frame.get("module") or "")]
+            if part in frame["file"] or part in frame["module"]]
 
 
 def describe(entries, count=8):

@@ -80,7 +80,7 @@ def line_of(text):
 def lost_at(pid, text):
     """Size and count of what is live at the line with this text."""
     for entry in report(pid, "--top", "0")["entries"]:
-        if (entry["file"] or "").endswith("leak.c") \
+        if entry["file"].endswith("leak.c") \
                 and entry["line"] == line_of(text):
             return entry["size"], entry["count"]
     return None
