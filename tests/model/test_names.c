@@ -94,16 +94,15 @@ test_foreign(void **state)
 {
 	static const char *const foreign[] = {
 	    "/usr/lib/python3.11/json/decoder.py",
-	    "/root/.pyenv/versions/3.8.18/lib/python3.8/ast.py",
+	    "/opt/pyenv/versions/3.8.18/lib/python3.8/ast.py",
 	    "/srv/venv/lib/python3.11/site-packages/flask/app.py",
 	    "/usr/lib/python3/dist-packages/matplotlib/figure.py",
 	    "<frozen importlib._bootstrap>",
 	    "<__array_function__ internals>",
 	};
 	static const char *const own[] = {
-	    "/srv/app.py",	  "app.py",
-	    "<string>",		  "<stdin>",
-	    "/home/u/python3.py", "/usr/local/app/main.py"};
+	    "/srv/app.py", "app.py",	      "<string>",
+	    "<stdin>",	   "/srv/python3.py", "/usr/local/app/main.py"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
@@ -114,7 +113,7 @@ test_foreign(void **state)
 			 LOCATION_GLUE | LOCATION_FOREIGN);
 	assert_int_equal(classify_module("/opt/x/heaptop-agent.so"),
 			 LOCATION_GLUE | LOCATION_FOREIGN);
-	assert_int_equal(classify_module("/root/.pyenv/bin/python3.12"),
+	assert_int_equal(classify_module("/opt/pyenv/bin/python3.12"),
 			 LOCATION_FOREIGN);
 	assert_int_equal(classify_module("/usr/lib/libfoo.so"),
 			 LOCATION_FOREIGN);
