@@ -109,6 +109,9 @@ struct viewer {
 	bool marked; /* the user's own, not that of the start */
 	struct mark rates[2];
 	uint64_t rate_cpu_ns[2]; /* the agent's, at rates */
+	uint64_t rate_events[2]; /* totals_events at rates */
+	uint64_t asked_events;	 /* totals_events of `rows` */
+	bool asked_settled;	 /* all rates of `rows` are 0 */
 	bool ended;		 /* the feed will not change any more */
 	bool child_ended;
 	int child_status;

@@ -207,7 +207,8 @@ bar_draw(struct viewer *viewer, int y)
 			if (command->priority != priority ||
 			    !(command->views & 1u << viewer_view(viewer)))
 				continue;
-			if (command->id == COMMAND_QUIT && viewer->depth > 1)
+			if (command->id ==
+			    (viewer->depth > 1 ? COMMAND_QUIT : COMMAND_CLOSE))
 				continue;
 			width = bar_width(canvas, command, name);
 			shown[i] = width - 2 < room;

@@ -309,6 +309,11 @@ header_draw(struct viewer *viewer, int height)
 		short_draw(viewer, 0);
 		return 1;
 	}
+	if (!viewer->feed.context && !viewer->host) {
+		canvas_text(&viewer->canvas, 0, 1, viewer->canvas.width,
+			    ROLE_TITLE, "heaptop");
+		return height < 8 ? 1 : 2;
+	}
 	title_draw(viewer);
 	if (height < 8)
 		return 1;

@@ -8,6 +8,7 @@
 #include "viewer/view.h"
 
 #define RANKS_MAX 5
+#define APART_MAX 1024 /* locations of a stack that are compared */
 
 static const struct site *
 site_of(const struct viewer *viewer, size_t index)
@@ -27,25 +28,53 @@ live_at_mark(const struct viewer *viewer, uint32_t id, int what)
 	return id <= mark->count ? mark->live[2 * (id - 1) + (size_t)what] : 0;
 }
 
-/* The innermost frame at which `stack` leaves the way of `other`, seen from
- * outside: what tells two stacks of one row apart. */
-static uint32_t
-frame_apart(const struct names *names, uint32_t stack, uint32_t other)
+/* The locations of a stack, innermost first; at most max. Returns how many. */
+static size_t
+stack_flatten(struct names *names, uint32_t stack, struct location *out,
+	      size_t max)
 {
-	uint32_t apart = stack ? names_stack(names, stack)->frame : 0;
+	size_t used = 0;
 
-	while (stack && other && stack != other) {
-		const struct stack *a = names_stack(names, stack);
-		const struct stack *b = names_stack(names, other);
+	while (stack && used < max) {
+		const struct stack *step = names_stack(names, stack);
+		size_t count;
+		const struct location *locations =
+		    names_locations(names, step->frame, &count);
 
-		if (a->depth >= b->depth) {
-			apart = a->frame;
-			stack = a->parent;
-		}
-		if (b->depth >= a->depth)
-			other = b->parent;
+		for (size_t i = 0; i < count && used < max; i++)
+			out[used++] = locations[i];
+		stack = step->parent;
 	}
-	return apart;
+	return used;
+}
+
+static bool
+same_location(const struct location *a, const struct location *b)
+{
+	return a->function == b->function && a->file == b->file &&
+	       a->line == b->line;
+}
+
+/*
+ * What tells two stacks of one row apart: the first call, seen from outside,
+ * that `stack` makes and `other` does not. False when there is none.
+ */
+static bool
+stack_apart(struct names *names, uint32_t stack, uint32_t other,
+	    struct location *apart)
+{
+	static struct location mine[APART_MAX];
+	static struct location its[APART_MAX];
+	size_t a = stack_flatten(names, stack, mine, APART_MAX);
+	size_t b = stack_flatten(names, other, its, APART_MAX);
+
+	while (a > 0 && b > 0 && same_location(&mine[a - 1], &its[b - 1])) {
+		a--;
+		b--;
+	}
+	if (a > 0)
+		*apart = mine[a - 1];
+	return a > 0;
 }
 
 static void
@@ -55,20 +84,15 @@ apart_draw(struct viewer *viewer, int y, int x, size_t index)
 	const struct site *site = site_of(viewer, index);
 	const struct site *other = site_of(viewer, index ? 0 : 1);
 	struct canvas *canvas = &viewer->canvas;
-	const struct location *locations;
+	struct location apart;
 	struct place place;
-	uint32_t frame;
-	size_t count;
 
-	if (!site || !other)
+	if (!site || !other ||
+	    !stack_apart(names, site->stack, other->stack, &apart))
 		return;
-	frame = frame_apart(names, site->stack, other->stack);
-	if (!frame)
-		return;
-	locations = names_locations(names, frame, &count);
-	place.file = names_text(names, locations[count - 1].file);
-	place.function = names_text(names, locations[count - 1].function);
-	place.line = locations[count - 1].line;
+	place.file = names_text(names, apart.file);
+	place.function = names_text(names, apart.function);
+	place.line = apart.line;
 	place.module = "";
 	x += canvas_text(canvas, y, x, canvas->width - x, ROLE_DIM, "via ");
 	place_draw(canvas, y, x, canvas->width - x - 1, ROLE_TEXT, &place);

@@ -116,6 +116,15 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	viewer->lists[VIEW_SITES].cursor = viewer->lists[VIEW_SITES].top = 0;
 }
 
+/* Grows with every allocation and free, so the same number means that no site
+ * has changed. */
+static uint64_t
+totals_events(const struct snapshot *snapshot)
+{
+	return snapshot->alloc_bytes + 2 * snapshot->alloc_count -
+	       snapshot->live_count + snapshot->site_count;
+}
+
 /* Rates count from 2 to 4 seconds back. */
 static void
 rates_step(struct viewer *viewer)
@@ -129,12 +138,15 @@ rates_step(struct viewer *viewer)
 		mark_fini(&rates[0]);
 		rates[0] = rates[1];
 		viewer->rate_cpu_ns[0] = viewer->rate_cpu_ns[1];
+		viewer->rate_events[0] = viewer->rate_events[1];
 	} else {
 		mark_take(&rates[0], snapshot, "");
 		viewer->rate_cpu_ns[0] = snapshot->agent_cpu_ns;
+		viewer->rate_events[0] = totals_events(snapshot);
 	}
 	mark_take(&rates[1], snapshot, "");
 	viewer->rate_cpu_ns[1] = snapshot->agent_cpu_ns;
+	viewer->rate_events[1] = totals_events(snapshot);
 	viewer->query.rate = &rates[0];
 }
 
@@ -154,6 +166,21 @@ host_poll(struct viewer *viewer)
 	source = host->source(host->context);
 	if (source && source != viewer->feed.context)
 		viewer_set_feed(viewer, feed_source(source));
+}
+
+/* Whether the rows would be the same again: a program that rests costs
+ * nothing, however many sites it has. */
+static bool
+rows_are_fresh(struct viewer *viewer)
+{
+	uint64_t events = totals_events(viewer->snapshot);
+	bool settled = viewer->rate_events[0] == events;
+	bool fresh = viewer->rows && settled && viewer->asked_settled &&
+		     viewer->asked_events == events;
+
+	viewer->asked_events = events;
+	viewer->asked_settled = settled;
+	return fresh;
 }
 
 unsigned
@@ -184,7 +211,7 @@ viewer_refresh(struct viewer *viewer)
 		viewer->query.mark = &viewer->mark;
 	}
 	rates_step(viewer);
-	return STALE_ROWS | STALE_DRAW;
+	return STALE_DRAW | (rows_are_fresh(viewer) ? 0 : STALE_ROWS);
 }
 
 /* Puts the cursor back on the row it was on. */
