@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,25 +144,38 @@ wait_quietly(struct run *run)
 	child_wait(&run->child, -1);
 }
 
-/* On leaving the screen the program goes on, now with our terminal. */
+/* The screen is gone: the program goes on, now with our terminal. */
 static void
-show(struct run *run)
+go_on(struct run *run)
 {
 	struct err err;
 
-	if (run->capture && !capture_start(run->capture, run->child.pid, &err))
-		warn(&err);
-	if (!run_view(run, &err))
-		warn(&err);
-	if (child_ended(&run->child))
-		return;
 	err_set(&err,
-		"process %d goes on; press Ctrl-C to end it, "
-		"heaptop %d to see it again",
+		"process %d goes on; press Ctrl-C to end it, heaptop %d to see "
+		"it again",
 		(int)run->child.pid, (int)run->child.pid);
 	warn(&err);
 	if (run->capture)
 		capture_pass(run->capture);
+}
+
+static void
+show(struct run *run)
+{
+	struct err err;
+	int status;
+
+	if (run->capture && !capture_start(run->capture, run->child.pid, &err))
+		warn(&err);
+	status = run_view(run, &err);
+	if (status == STATUS_FAILED)
+		warn(&err);
+	if (child_ended(&run->child))
+		return;
+	if (status > STATUS_SIGNAL)
+		kill(run->child.pid, status - STATUS_SIGNAL);
+	else if (!run->stopped)
+		go_on(run);
 	child_wait(&run->child, -1);
 }
 
@@ -205,8 +219,9 @@ finish(struct run *run)
 		return save ? STATUS_RUN_FAILED : 0;
 	if (agent_was_missed(run)) {
 		err_set(&err,
-			"the agent did not come up in '%s'; it may be "
-			"static inside, or clear its environment",
+			"no totals of '%s' have appeared: it clears its "
+			"environment, or starts only programs that take no "
+			"agent",
 			run->options->operands[0]);
 		warn(&err);
 	}

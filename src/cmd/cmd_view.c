@@ -64,5 +64,5 @@ cmd_view(const struct options *options)
 	status = viewer_run(source, &viewer, NULL, &err);
 	if (source)
 		source_close(source);
-	return status ? failed(&err) : STATUS_DONE;
+	return status == STATUS_FAILED ? failed(&err) : status;
 }

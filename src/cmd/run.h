@@ -13,15 +13,17 @@ struct run {
 	const struct options *options;
 	struct child child;
 	uint64_t run_id;
-	char *agent; /* NULL: the program runs without it */
-	bool viewed; /* there is a screen */
-	bool keep;   /* segments outlive a clean exit, until we end */
-	bool seen;   /* a segment of this run has appeared */
+	char *agent;  /* NULL: the program runs without it */
+	bool viewed;  /* there is a screen */
+	bool keep;    /* segments outlive a clean exit, until we end */
+	bool stopped; /* the user has ended the program */
+	bool seen;    /* a segment of this run has appeared */
 	struct capture *capture; /* NULL: output does not come to us */
 };
 
-/* Shows the program until the user leaves or it has ended and is read. */
-bool run_view(struct run *, struct err *);
+/* Shows the program until the user leaves. Returns 0, 1 with one line, or 128
+ * and the number of the signal that ended the screen. */
+int run_view(struct run *, struct err *);
 
 /* Whether a segment of this run is there; remembers it in seen. */
 bool run_segments_seen(struct run *);

@@ -99,7 +99,7 @@ host_source(void *context)
 	return source;
 }
 
-bool
+int
 run_view(struct run *run, struct err *err)
 {
 	struct showing showing = {.run = run};
@@ -124,9 +124,10 @@ run_view(struct run *run, struct err *err)
 	child_signals_release(&run->child);
 	status = viewer_run(NULL, &options, &host, err);
 	child_signals_hold(&run->child);
+	run->stopped = host.left == VIEWER_LEFT_STOPPED;
 	while (showing.count)
 		source_close(showing.sources[--showing.count]);
 	if (showing.log)
 		output_log_free(showing.log);
-	return status == 0;
+	return status;
 }
