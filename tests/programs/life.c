@@ -3,6 +3,7 @@
  *
  *	life WHAT
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -93,27 +94,90 @@ many_threads(void)
 	return 0;
 }
 
-static int
-fork_many(void)
+/* Takes the loader's locks again and again. */
+static void *
+load(void *unused)
 {
-	int failed = 0;
+	(void)unused;
+	for (;;) {
+		void *library = dlopen("libresolv.so.2", RTLD_NOW);
+
+		if (!library)
+			abort();
+		dlclose(library);
+	}
+	return NULL;
+}
+
+static int
+fork_many(int with_loader)
+{
+	pthread_t loader;
 	int status;
 
 	start_threads(4);
+	if (with_loader && pthread_create(&loader, NULL, load, NULL))
+		return 1;
 	for (int i = 0; i < 100; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
 			alarm(20);
 			churn((void *)&no);
-			if (i % 2)
+			/* glibc's own exit may hang after such a fork. */
+			if (i % 2 && !with_loader)
 				exit(0);
 			_exit(0);
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-			failed++;
+			return 1;
 	}
-	return failed != 0;
+	return 0;
+}
+
+__attribute__((noinline)) static void *
+keep_one(void)
+{
+	void *volatile kept = malloc(12345);
+
+	return kept;
+}
+
+static int
+wait_for_end(void)
+{
+	void *kept = keep_one();
+	char byte;
+
+	printf("waits %d\n", (int)getpid());
+	fflush(stdout);
+	while (read(0, &byte, 1) == 1)
+		;
+	free(kept);
+	return 0;
+}
+
+/* A child that borrows its parent's memory must not end its parent's agent. */
+static int
+vfork_and_end(void)
+{
+	static int i; /* no register: the child returns here first */
+	int status;
+	void *block;
+
+	for (i = 0; i < 50; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0)
+			_exit(3);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid ||
+		    WEXITSTATUS(status) != 3)
+			return 1;
+	}
+	block = keep_one();
+	wait_for_end();
+	free(block);
+	return 0;
 }
 
 static int
@@ -147,28 +211,6 @@ exec_self(char *program)
 	start_threads(2);
 	execv("/proc/self/exe", arguments);
 	return 1;
-}
-
-__attribute__((noinline)) static void *
-keep_one(void)
-{
-	void *volatile kept = malloc(12345);
-
-	return kept;
-}
-
-static int
-wait_for_end(void)
-{
-	void *kept = keep_one();
-	char byte;
-
-	printf("waits %d\n", (int)getpid());
-	fflush(stdout);
-	while (read(0, &byte, 1) == 1)
-		;
-	free(kept);
-	return 0;
 }
 
 static volatile sig_atomic_t signals;
@@ -271,9 +313,13 @@ main(int argc, char **argv)
 	if (strcmp(what, "threads") == 0)
 		return many_threads();
 	if (strcmp(what, "fork") == 0)
-		return fork_many();
+		return fork_many(0);
+	if (strcmp(what, "fork-load") == 0)
+		return fork_many(1);
 	if (strcmp(what, "vfork") == 0)
 		return vfork_many(argv[0]);
+	if (strcmp(what, "vfork-end") == 0)
+		return vfork_and_end();
 	if (strcmp(what, "exec") == 0)
 		return exec_self(argv[0]);
 	if (strcmp(what, "wait") == 0)
