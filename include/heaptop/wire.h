@@ -162,7 +162,7 @@ struct wire_status {
 	uint32_t flush_done; /* the last control.flush_wanted that was served */
 	uint64_t file_size;
 	uint64_t ring_offset;
-	uint64_t ring_slots; /* a power of two */
+	uint64_t ring_slots; /* any number, not 0 */
 	uint64_t head;	     /* position of the next record to be written */
 	uint64_t sites;	     /* site ids are 1..sites */
 	uint64_t names_extents;

@@ -61,7 +61,7 @@ live_chunk_make(uint64_t address)
 	if (!__atomic_compare_exchange_n(&live.chunks[index], &expected, fresh,
 					 false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE)) {
-		safe_unmap(fresh, CHUNK_SIZE);
+		safe_unreserve(fresh, CHUNK_SIZE);
 		return expected;
 	}
 	measure_add(fresh);

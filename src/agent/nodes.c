@@ -4,8 +4,8 @@
  * Children are found by open addressing over 64-bit entries (40 bits of hash,
  * 24 bits of id), half full at most. A writer that must grow the table copies
  * it to one twice the size and publishes that; readers that still use the old
- * one miss the newest nodes, find nothing, and take the lock. Old tables stay:
- * together they are as large as the last.
+ * one find nothing, and take the lock. An old table's pages are given back, so
+ * that it reads as empty; its address stays taken.
  *
  * Context: hook.
  */
@@ -56,7 +56,7 @@ hash_of(const struct node *parent, uint64_t word)
 
 /* Whether a Python node still stands for the code object it was made for. */
 static bool
-code_is(struct node *node, uint64_t epoch)
+code_is(struct node *node, uint32_t epoch)
 {
 	if (__atomic_load_n(&node->epoch, __ATOMIC_RELAXED) == epoch)
 		return true;
@@ -71,12 +71,13 @@ look_up(const struct children *children, const struct node *parent,
 	uint64_t word)
 {
 	uint64_t hash = hash_of(parent, word);
-	uint64_t epoch = 0;
+	uint32_t epoch = 0;
 
 	if (!children)
 		return NULL;
 	if (word & PY_WORD_TAG)
-		epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+		epoch =
+		    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	for (uint64_t at = hash & children->mask;;
 	     at = (at + 1) & children->mask) {
 		uint64_t entry =
@@ -107,7 +108,7 @@ children_put(struct children *children, uint64_t hash, uint32_t id)
 }
 
 static struct children *
-children_grow(const struct children *old)
+children_grow(struct children *old)
 {
 	uint64_t count = old ? (old->mask + 1) * 2 : FIRST_SLOTS;
 	struct children *children =
@@ -122,6 +123,9 @@ children_grow(const struct children *old)
 		children_put(children, hash_of(node->parent, node->word), id);
 	}
 	__atomic_store_n(&nodes.children, children, __ATOMIC_RELEASE);
+	if (old)
+		safe_empty(old,
+			   sizeof(*old) + count / 2 * sizeof(old->slots[0]));
 	return children;
 }
 
@@ -138,7 +142,7 @@ chunk_room(uint32_t id)
 /* With the lock. The node becomes visible only when it is whole. */
 static struct node *
 node_make(const struct node *parent, uint64_t word, uint32_t ref,
-	  uint64_t epoch)
+	  uint32_t epoch)
 {
 	struct children *children = nodes.children;
 	uint32_t id = nodes.count + 1;
@@ -171,13 +175,13 @@ nodes_child(const struct node *parent, uint64_t word)
 	struct children *children =
 	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
 	struct node *node = look_up(children, parent, word);
-	uint64_t epoch;
+	uint32_t epoch;
 	uint32_t ref;
 
 	if (node)
 		return node;
 	/* Outside the lock: naming a code object takes one of its own. */
-	epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	epoch = (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	ref = word & PY_WORD_TAG ? py_code_intern(word) : modules_intern(word);
 	safe_lock(&nodes.lock);
 	node = look_up(nodes.children, parent, word);

@@ -29,7 +29,7 @@ struct node {
 	uint32_t id; /* from 1 */
 	uint32_t ref;
 	uint32_t site;	/* the first of its sites (sites.h), 0 none */
-	uint64_t epoch; /* py_code_epoch when the word was last true */
+	uint32_t epoch; /* of py_code_epoch, when the word was last true */
 };
 
 /* The node of a frame below a parent, made if it is new. NULL: no room,

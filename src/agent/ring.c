@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "agent/safe.h"
+#include "agent/sites.h"
 
-#define SPARE	   64 /* slots; see ring.h */
+#define PAGE_SLOTS UINT64_C(64) /* records in a page */
 #define CHUNK_BITS 10
 #define CHUNK	   (1u << CHUNK_BITS)
 #define CHUNKS	   (1u << (24 - CHUNK_BITS))
@@ -87,7 +88,7 @@ next_slot(uint32_t *slot)
 	for (uint64_t tries = 0; tries < ring.now.slots; tries++) {
 		struct wire_record *record;
 
-		*slot = (uint32_t)(ring.head & (ring.now.slots - 1));
+		*slot = (uint32_t)(ring.head % ring.now.slots);
 		record = &ring.now.records[*slot];
 		if (!is_kept(*slot)) {
 			__atomic_store_n(&record->sequence, 0,
@@ -107,7 +108,7 @@ write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
 	record->kind = WIRE_RECORD_SITE;
 	record->domain = tally->domain;
 	record->id = site;
-	record->stack = tally->stack;
+	record->stack = sites_get(site)->node;
 	record->tick = tally->tick;
 	record->alloc_bytes = tally->sum.alloc_bytes;
 	record->alloc_count = tally->sum.alloc_count;
@@ -192,15 +193,15 @@ place_make(struct place *place, uint64_t slots)
 
 /* Every record of a site goes to the new place; positions go on counting. */
 bool
-ring_fit(uint32_t sites)
+ring_fit(uint64_t sites, uint64_t changing)
 {
-	uint64_t slots = ring.now.slots;
+	uint64_t slots = (sites + changing) * 5 / 4;
 	struct place bigger = {0};
 
-	while ((uint64_t)sites * 2 + SPARE > slots)
-		slots *= 2;
-	if (slots == ring.now.slots)
+	if (slots <= ring.now.slots)
 		return true;
+	/* Half as much again, so that growing stays rare; whole pages. */
+	slots = (slots * 3 / 2 + PAGE_SLOTS) & ~(PAGE_SLOTS - 1);
 	if (!place_make(&bigger, slots))
 		return false;
 	place_drop(&ring.old);
@@ -208,7 +209,7 @@ ring_fit(uint32_t sites)
 	ring.now = bigger;
 	for (uint32_t site = 1; site <= ring.sites; site++) {
 		struct tally *tally = tally_get(site);
-		uint32_t slot = (uint32_t)(ring.head & (slots - 1));
+		uint32_t slot = (uint32_t)(ring.head % slots);
 
 		if (!tally->newest)
 			continue;

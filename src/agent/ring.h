@@ -1,11 +1,12 @@
 /*
  * ring.h - the log of site totals (wire.h, "ring").
  *
- *	slots >= 2 * sites + SPARE
+ * A slot is kept while it is some site's newest record, or was at the last
+ * whole tick: one for each site, and one more for a site that changes in this
+ * tick. A quarter more than that, so that about four kept slots are passed over
+ * for one that is written:
  *
- * A slot is kept while it is some site's newest record or was at the last
- * whole tick: two a site at most, so there is always a slot to overwrite, and
- * about one is passed over for each that is written.
+ *	slots >= 5/4 * (sites + sites that change)
  *
  * Context: ticker.
  */
@@ -18,15 +19,15 @@
 #include "agent/counts.h"
 #include "agent/segment.h"
 
-/* What the ticker knows of a site. */
+/* What the ticker knows of a site. Its stack's id is its node's. */
 struct tally {
 	struct counter sum;
 	uint64_t peak;
-	uint32_t stack;	    /* wire id; 0: could not be named, not published */
 	uint32_t tick;	    /* of its newest record */
 	uint32_t newest;    /* slot + 1 of its newest record */
 	uint32_t committed; /* the same at the last whole tick */
 	uint8_t domain;
+	bool named; /* its stack is in the names log: it can be published */
 	bool dirty; /* in the list of this tick */
 };
 
@@ -36,8 +37,9 @@ struct tally *tally_get(uint32_t site);
 bool tally_make(uint32_t site);
 
 void ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots);
-/* Makes it fit for so many sites; between ticks only. False: no room. */
-bool ring_fit(uint32_t sites);
+/* Makes it fit for so many sites, of which so many will change in this tick;
+ * before the first record of a tick. False: no room. */
+bool ring_fit(uint64_t sites, uint64_t changing);
 /* Writes a site's record. False: no slot is free. */
 bool ring_site(uint32_t site, uint32_t tick);
 /* Writes the record that ends a tick. */

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #define ARENA_CHUNK (1u << 20)
+#define PAGE	    4096
 
 static struct {
 	struct arena *arena; /* the chunk small memory is cut from */
@@ -55,10 +56,28 @@ safe_reserve(size_t size)
 	return map(size, MAP_NORESERVE);
 }
 
+/* Only what came from safe_map was counted; see safe_unreserve. */
 void
 safe_unmap(void *start, size_t size)
 {
+	safe_unreserve(start, size);
+	__atomic_fetch_sub(&safe.held, size, __ATOMIC_RELAXED);
+}
+
+void
+safe_unreserve(void *start, size_t size)
+{
 	safe_syscall(SYS_munmap, (long)start, (long)size, 0, 0, 0, 0);
+}
+
+void
+safe_empty(void *start, size_t size)
+{
+	if (size <= PAGE)
+		return;
+	safe_syscall(SYS_madvise, (long)start + PAGE, (long)(size - PAGE),
+		     MADV_DONTNEED, 0, 0, 0);
+	__atomic_fetch_sub(&safe.held, size - PAGE, __ATOMIC_RELAXED);
 }
 
 /* Puts a fresh chunk in the place of `old`; another thread may be first. */
@@ -73,7 +92,6 @@ arena_renew(struct arena *old)
 	if (!__atomic_compare_exchange_n(&safe.arena, &old, fresh, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		safe_unmap(fresh, ARENA_CHUNK);
-		__atomic_fetch_sub(&safe.held, ARENA_CHUNK, __ATOMIC_RELAXED);
 	}
 	return true;
 }

@@ -25,8 +25,12 @@ safe_failed(long result)
  * Counted in safe_held. reserve: address space that is touched sparsely. */
 void *safe_map(size_t size);
 void *safe_reserve(size_t size);
-void safe_unmap(void *start, size_t size);
-/* Bytes mapped by safe_map and the arena so far (not by safe_reserve). */
+void safe_unmap(void *start, size_t size);     /* of safe_map */
+void safe_unreserve(void *start, size_t size); /* of any other */
+/* Gives back the pages of a mapping but its first; they read as zero. For what
+ * others may still be reading. */
+void safe_empty(void *start, size_t size);
+/* Bytes that safe_map and the arena hold (not safe_reserve). */
 uint64_t safe_held(void);
 
 /* Small zeroed memory that is never given back; 16-byte aligned, lock-free.

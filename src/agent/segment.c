@@ -224,6 +224,7 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 	if (safe_failed(segment->fd))
 		return false;
 	segment->size = WIRE_BODY_OFFSET + extra;
+	segment->held = segment->size;
 	start = map_part(segment->fd, 0, segment->size);
 	if (!start) {
 		CALL(close, segment->fd, 0, 0, 0);
@@ -248,6 +249,7 @@ segment_grow(struct segment *segment, uint64_t bytes, uint64_t *offset)
 		return NULL;
 	*offset = segment->size;
 	segment->size += bytes;
+	segment->held += bytes;
 	return part;
 }
 
@@ -255,7 +257,8 @@ void
 segment_discard(struct segment *segment, void *part, uint64_t offset,
 		uint64_t bytes)
 {
-	safe_unmap(part, bytes);
+	safe_unreserve(part, bytes);
+	segment->held -= bytes;
 	CALL(fallocate, segment->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	     offset, bytes);
 }

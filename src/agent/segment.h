@@ -22,6 +22,7 @@ struct segment {
 	struct wire_turn *turn;
 	struct wire_status *status; /* two */
 	uint64_t size;		    /* of the file */
+	uint64_t held;		    /* of these, what was not discarded */
 	long fd;
 	char path[4096];
 };

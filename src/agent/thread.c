@@ -48,7 +48,7 @@ slots_get(void)
 	if (__atomic_compare_exchange_n(&threads.slots, &expected, slots, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return slots;
-	safe_unmap(slots, SLOTS * sizeof(*slots));
+	safe_unreserve(slots, SLOTS * sizeof(*slots));
 	return expected;
 }
 

@@ -87,8 +87,7 @@ load(uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-/* A site whose stack cannot be named keeps stack 0: it is counted in the
- * process totals only. */
+/* A site whose stack cannot be named is counted in the process totals only. */
 static bool
 name_site(uint32_t id)
 {
@@ -99,9 +98,8 @@ name_site(uint32_t id)
 		return false;
 	tally = tally_get(id);
 	tally->domain = (uint8_t)site->domain;
-	if (names_stacks(site->node) >= site->node)
-		tally->stack = site->node;
-	else
+	tally->named = names_stacks(site->node) >= site->node;
+	if (!tally->named)
 		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	return true;
 }
@@ -177,7 +175,7 @@ write_dirty(uint32_t tick)
 		if (bytes > tally->peak)
 			tally->peak = bytes;
 		tally->dirty =
-		    tally->stack && !ring_site(ticker.dirty[i], tick);
+		    tally->named && !ring_site(ticker.dirty[i], tick);
 		if (tally->dirty)
 			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	}
@@ -213,7 +211,7 @@ fill_status(uint32_t state)
 	status->sites = ticker.named;
 	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	status->agent_bytes =
-	    safe_held() + live_measure() + ticker.segment.size;
+	    safe_held() + live_measure() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	status->sample_bytes = 1;
 	status->threads = threads_count();
@@ -232,7 +230,7 @@ tick(uint32_t state)
 
 	name_sites(sites_count());
 	counts_collect(add_change, NULL);
-	ring_fit(ticker.named);
+	ring_fit(ticker.named, ticker.dirty_count);
 	write_dirty(number);
 	if (ticker.dirty_count)
 		ring_tick(number, clock_now(CLOCK_REALTIME));

@@ -159,7 +159,7 @@ status_problem(const struct wire_status *status, uint64_t file_size)
 
 	if (status->file_size > file_size)
 		return "the segment is cut short; start the program again";
-	if (!slots || (slots & (slots - 1)) || slots > SEGMENT_SLOTS_MAX ||
+	if (!slots || slots > SEGMENT_SLOTS_MAX ||
 	    status->ring_offset % sizeof(struct wire_record) ||
 	    !part_fits(status->ring_offset, slots, sizeof(struct wire_record),
 		       file_size))

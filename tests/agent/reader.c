@@ -225,7 +225,7 @@ read_ring(struct reader *reader, const char *start, size_t size)
 	uint64_t count = status->ring_slots;
 	struct wire_record record;
 
-	if (!count || count & (count - 1) || count > size / sizeof(*slots) ||
+	if (!count || count > size / sizeof(*slots) ||
 	    status->ring_offset > size - count * sizeof(*slots))
 		return fault(reader, "the ring does not lie in the file");
 	reader->sites = calloc(status->sites + 1, sizeof(*reader->sites));
@@ -347,20 +347,29 @@ ends_in(const char *text, const char *end)
 }
 
 bool
-reader_stack_has(const struct reader *reader, uint32_t stack,
-		 const char *module, uint64_t low, uint64_t high)
+reader_is_named(const struct reader *reader)
 {
-	for (; stack; stack = reader->stacks[stack].parent) {
-		const struct reader_frame *frame =
-		    &reader->frames[reader->stacks[stack].frame];
+	for (uint64_t i = 1; i <= reader->status.sites; i++) {
+		const struct reader_site *site = &reader->sites[i];
 
-		if (frame->kind != WIRE_NAME_NATIVE || !frame->module ||
-		    frame->offset < low || frame->offset >= high)
-			continue;
-		if (ends_in(
-			reader->strings[reader->modules[frame->module].path],
-			module))
-			return true;
+		if (site->there &&
+		    (!site->stack || site->stack > reader->stack_count))
+			return false;
 	}
-	return false;
+	return true;
+}
+
+bool
+reader_stack_begins(const struct reader *reader, uint32_t stack,
+		    const char *module, uint64_t low, uint64_t high)
+{
+	const struct reader_frame *frame;
+
+	if (!stack || stack > reader->stack_count)
+		return false;
+	frame = &reader->frames[reader->stacks[stack].frame];
+	return frame->kind == WIRE_NAME_NATIVE && frame->module &&
+	       frame->offset >= low && frame->offset < high &&
+	       ends_in(reader->strings[reader->modules[frame->module].path],
+		       module);
 }
