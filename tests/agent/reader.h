@@ -64,9 +64,11 @@ void reader_fini(struct reader *);
 
 /* Every site's totals added up, by domain. */
 struct wire_totals reader_sum(const struct reader *, unsigned domain);
-/* Whether some frame of a stack lies in a range of the file of a module whose
- * path ends in `module`: [low, high), the file's own addresses. */
-bool reader_stack_has(const struct reader *, uint32_t stack, const char *module,
-		      uint64_t low, uint64_t high);
+/* Whether the names hold the stack of every site. */
+bool reader_is_named(const struct reader *);
+/* Whether a stack's innermost frame lies in a range of the file of a module
+ * whose path ends in `module`: [low, high), the file's own addresses. */
+bool reader_stack_begins(const struct reader *, uint32_t stack,
+			 const char *module, uint64_t low, uint64_t high);
 
 #endif
