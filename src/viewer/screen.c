@@ -155,6 +155,26 @@ modes_set(const struct viewer_options *options)
 	mouseinterval(0);
 }
 
+/* What brings the normal screen back without curses. */
+static void
+restore_text(char *out, size_t size)
+{
+	const char *const parts[] = {
+	    "\033[?1006l\033[?1000l", /* the mouse */
+	    exit_attribute_mode,
+	    cursor_normal,
+	    keypad_local,
+	    exit_ca_mode,
+	    "\r\n",
+	};
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (parts[i] && parts[i] != (char *)-1 && used < size)
+			used += (size_t)snprintf(out + used, size - used, "%s",
+						 parts[i]);
+}
+
 struct screen *
 screen_open(const struct viewer_options *options, struct theme *theme,
 	    char *notice, size_t notice_size, struct err *err)
@@ -162,6 +182,7 @@ screen_open(const struct viewer_options *options, struct theme *theme,
 	struct screen *screen = mem_alloc(sizeof(*screen));
 	const char *name = options->theme ? options->theme : "dark";
 	char terminal[128];
+	char restore[256];
 
 	notice[0] = '\0';
 	if (!theme_load(theme, name, err))
@@ -184,7 +205,8 @@ screen_open(const struct viewer_options *options, struct theme *theme,
 	modes_set(options);
 	looks_init(screen, theme);
 	size_read(screen);
-	signals_guard(fileno(screen->input));
+	restore_text(restore, sizeof(restore));
+	signals_guard(fileno(screen->input), restore);
 	return screen;
 
 no_terminal:

@@ -12,9 +12,6 @@
 
 #include "viewer/screen_signal.h"
 
-#include <curses.h>
-#include <term.h>
-
 static const int wishes[] = {SIGINT,  SIGTERM, SIGHUP,
 			     SIGQUIT, SIGTSTP, SIGWINCH};
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
@@ -85,34 +82,15 @@ signals_take(void)
 		sigaction(wishes[i], &action, &signals.wish_actions[i]);
 }
 
-static void
-restore_add(const char *text)
-{
-	size_t size;
-
-	if (!text || text == (char *)-1)
-		return;
-	size = strlen(text);
-	if (signals.restore_size + size > sizeof(signals.restore))
-		return;
-	memcpy(signals.restore + signals.restore_size, text, size);
-	signals.restore_size += size;
-}
-
 void
-signals_guard(int fd)
+signals_guard(int fd, const char *restore)
 {
 	struct sigaction action = {.sa_handler = on_crash,
 				   .sa_flags = (int)SA_RESETHAND};
 
 	signals.fd = fd;
-	signals.restore_size = 0;
-	restore_add("\033[?1006l\033[?1000l");
-	restore_add(exit_attribute_mode);
-	restore_add(cursor_normal);
-	restore_add(keypad_local);
-	restore_add(exit_ca_mode);
-	restore_add("\r\n");
+	signals.restore_size = strnlen(restore, sizeof(signals.restore));
+	memcpy(signals.restore, restore, signals.restore_size);
 	signals.guarded = 1;
 	for (size_t i = 0; i < CRASHES; i++)
 		sigaction(crashes[i], &action, &signals.crash_actions[i]);

@@ -10,8 +10,9 @@
 
 /* Remembers the terminal's modes, too: call it before curses starts. */
 void signals_take(void);
-/* From now on crashes and exit() put the terminal behind fd back. */
-void signals_guard(int fd);
+/* From now on crashes and exit() put the terminal behind fd back, and write
+ * restore to it, which brings the normal screen back. */
+void signals_guard(int fd, const char *restore);
 void signals_give_back(void);
 
 int signals_fd(void);

@@ -30,8 +30,8 @@ struct viewer_options {
 	enum viewer_color color; /* auto obeys NO_COLOR and the terminal */
 	const char *theme;  /* "dark", "light", "mono" or a path; NULL dark */
 	const char *script; /* run this script instead of a terminal */
-	/* How the list starts. `sort` is used only with `sort_set`: the default
-	 * is by growth since the mark, then by live bytes. */
+	/* How the list starts. `sort` is used only with `sort_set`: without,
+	 * it is by live bytes, and by growth once the user has set a mark. */
 	enum group group_by;
 	bool inclusive;
 	bool mine;
@@ -80,8 +80,8 @@ struct viewer_host {
  * Shows source until the user leaves. Resolves native frames by itself, in the
  * background. source may be NULL: with a host, its `source` is asked for one;
  * without, the list of processes to choose from comes first. The caller keeps
- * its source. Returns the exit status, 0 or 1 with err filled: no terminal
- * that can show it, or a script that failed.
+ * its source. Returns the exit status: 0; 1 with err filled: no terminal that
+ * can show it, or a script that failed; 128 + N when signal N ended it.
  */
 int viewer_run(struct source *, const struct viewer_options *,
 	       struct viewer_host *, struct err *);
