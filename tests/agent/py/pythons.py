@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 BUILD = os.path.join(os.environ.get("top_builddir", "."), "tests/agent/py")
-SOURCE = os.environ.get("top_srcdir", ".")
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 SHIM = os.path.join(BUILD, "shim.so")
 PROBE = ("import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3] + "
          "('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else '')); "
