@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from drive import (EXAMPLES, HEAPTOP, Program, Tap, heaptop, must,
@@ -177,8 +178,10 @@ def check_snapshots(tap, scratch, pid):
               "an output that is full is noticed")
 
 
-def on_terminal(arguments, seconds=60, **env):
-    """Runs heaptop on a terminal; returns its status and what it printed."""
+def on_terminal(arguments, leave_at=b"\0", seconds=30, **env):
+    """Runs heaptop on a terminal; returns its status and what it printed. Once
+    it has shown leave_at it is told to quit; if it does not end it is killed.
+    """
     environment = {key: value for key, value in
                    {**os.environ, **env}.items() if value is not None}
     master, slave = pty.openpty()
@@ -186,12 +189,19 @@ def on_terminal(arguments, seconds=60, **env):
                                stdout=slave, stderr=slave, env=environment,
                                start_new_session=True)
     os.close(slave)
+    watchdog = threading.Timer(seconds, os.killpg,
+                               (process.pid, signal.SIGKILL))
+    watchdog.start()
     shown = b""
     with contextlib.suppress(OSError):
         while data := os.read(master, 4096):
             shown += data
+            if leave_at in shown:
+                leave_at = b"\0"
+                os.write(master, b"q")
+    watchdog.cancel()
     os.close(master)
-    return process.wait(seconds), shown.decode(errors="replace")
+    return process.wait(), shown.decode(errors="replace")
 
 
 def check_terminals(tap, scratch, pid):
@@ -199,15 +209,17 @@ def check_terminals(tap, scratch, pid):
     status, shown = on_terminal([pid], TERM="dumb")
     tap.ok(status == 1 and shown.count("\n") == 1 and "dumb" in shown
            and "\x1b" not in shown, "TERM=dumb: one line", status, shown)
-    status, shown = on_terminal([pid], TERM=None)
-    tap.ok(status == 1 and shown.count("\n") == 1 and "TERM" in shown,
-           "no TERM: one line", status, shown)
-    for term in ("dumb", None):
-        status, shown = on_terminal(["run", "--", "sh", "-c",
-                                     "echo it ran; exit 9"], TERM=term)
-        tap.ok(status == 9 and "it ran" in shown,
-               f"TERM={term}: the program under run still runs", status,
+    for term in (None, "no-such-terminal"):
+        status, shown = on_terminal([pid], b"taken for xterm", TERM=term)
+        tap.ok(status == 0 and "xterm-256color" in shown,
+               f"TERM={term}: a notice, and it is taken for another", status,
                shown)
+    status, shown = on_terminal(["run", "--", "sh", "-c",
+                                 "echo it ran; exit 9"], TERM="dumb")
+    logs = [path.read_text() for path in
+            Path(os.environ["XDG_STATE_HOME"]).glob("heaptop/*.log")]
+    tap.ok(status == 9 and logs == ["it ran\n"] and "\x1b" not in shown,
+           "TERM=dumb: the program under run still runs", status, shown, logs)
 
 
 def runs_anyway(tap, what, env, *options):
