@@ -118,7 +118,7 @@ fork_many(int with_loader)
 	start_threads(4);
 	if (with_loader && pthread_create(&loader, NULL, load, NULL))
 		return 1;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 40; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
