@@ -108,6 +108,12 @@ static const char *const foreign_modules[] = {
     "libpython*",
 };
 
+/* What runs before and around main, also where it is linked in. */
+static const char *const foreign_functions[] = {
+    "_start", "__libc_start_*", "__libc_csu_*", "start_thread",
+    "clone",  "clone3",		"_dl_*",	"call_init*",
+};
+
 /* Where the system keeps what it came with, and Python what was installed. */
 static const char *const foreign_paths[] = {
     "/usr/lib/*",
@@ -239,7 +245,8 @@ classify_native(const char *function, const char *file)
 	if (ANY(glue_functions, name, size) ||
 	    ANY(glue_files, file, strlen(file)))
 		flags |= LOCATION_GLUE | LOCATION_FOREIGN;
-	if (file[0] && ANY(foreign_paths, file, strlen(file)))
+	if ((file[0] && ANY(foreign_paths, file, strlen(file))) ||
+	    ANY(foreign_functions, name, size))
 		flags |= LOCATION_FOREIGN;
 	return flags;
 }

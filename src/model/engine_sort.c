@@ -181,8 +181,9 @@ sort_rows(struct engine *engine)
 		select_top(engine, engine->entries, count, top);
 		count = top;
 	}
-	qsort_r(engine->entries, count, sizeof(*engine->entries), compare,
-		engine);
+	if (count)
+		qsort_r(engine->entries, count, sizeof(*engine->entries),
+			compare, engine);
 	if (count > engine->out_room) {
 		engine->out_room = count + count / 2;
 		engine->out = mem_grow(engine->out, engine->out_room,

@@ -34,15 +34,17 @@ now_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The names in lower case; made once. */
+/* The names in lower case. */
 static const char *
 loss_name(size_t cause)
 {
-	static char names[WIRE_LOST_COUNT][24];
+	static char names[WIRE_LOST_COUNT][32];
 	char *name = names[cause];
+	size_t i;
 
-	for (size_t i = 0; !name[0] || name[i - 1]; i++)
+	for (i = 0; loss_names[cause][i]; i++)
 		name[i] = (char)tolower((unsigned char)loss_names[cause][i]);
+	name[i] = '\0';
 	return name;
 }
 

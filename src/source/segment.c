@@ -242,7 +242,18 @@ segment_is_alive(const struct segment *segment)
 		return segment->heartbeat_ns + UINT64_C(5000000000) > now_ns;
 	}
 	return header->pid &&
-	       proc_start_time(header->pid) == header->start_time;
+	       proc_start_time(header->pid) == header->start_time &&
+	       !segment_is_replaced(segment);
+}
+
+bool
+segment_is_replaced(const struct segment *segment)
+{
+	struct stat ours, there;
+
+	return fstat(segment->fd, &ours) == 0 &&
+	       stat(segment->path, &there) == 0 &&
+	       (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev);
 }
 
 static char *
@@ -267,6 +278,8 @@ state_word(const struct segment *segment, bool alive)
 	uint32_t state =
 	    segment->turn ? segment->status.state : WIRE_STATE_STARTING;
 
+	if (!alive && segment_is_replaced(segment))
+		return "execed";
 	switch (state) {
 	case WIRE_STATE_EXITED:
 		return "exited";

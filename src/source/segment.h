@@ -39,8 +39,10 @@ bool segment_read(const struct segment *, uint64_t offset, void *out,
 uint64_t segment_turn(const struct segment *);
 /* Copies the whole status and checks it. False: it makes no sense. */
 bool segment_read_status(struct segment *, struct err *);
-/* Whether the process still runs. */
+/* Whether the process still runs, and what it runs is what made this segment:
+ * after exec there is another file at the same path. */
 bool segment_is_alive(const struct segment *);
+bool segment_is_replaced(const struct segment *);
 /* Fills all but rss from header and status; texts are new. */
 void segment_process(const struct segment *, bool alive, struct process *);
 

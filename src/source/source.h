@@ -44,7 +44,8 @@ int source_refresh(struct source *, struct err *);
 bool source_flush(struct source *, int timeout_ms);
 /* Tells the agent that somebody looks, for the next two seconds: 10 Hz. */
 void source_watch(struct source *);
-/* Whether new snapshots can still come. */
+/* Whether new snapshots can still come. Not after exec: then the process has a
+ * new segment at the same path, and this source keeps its last snapshot. */
 bool source_is_live(const struct source *);
 /* Path of the segment or file. */
 const char *source_path(const struct source *);

@@ -119,6 +119,10 @@ test_foreign(void **state)
 			 LOCATION_FOREIGN);
 	assert_int_equal(classify_module("/srv/app/libcurl.so.4"), 0);
 	assert_int_equal(classify_module("/srv/app/prog"), 0);
+	assert_int_equal(classify_native("_start", ""), LOCATION_FOREIGN);
+	assert_int_equal(classify_native("main", "/srv/main.c"), 0);
+	assert_int_equal(classify_native("start", "/usr/include/x.h"),
+			 LOCATION_FOREIGN);
 }
 
 static void

@@ -88,6 +88,12 @@ test_whole(void **state)
 	assert_int_equal(names_module(snapshot->names, 1)->build_id[19], 0xab);
 	assert_true(source_is_live(source));
 	assert_int_equal(source_refresh(source, &err), 0);
+	writer.next.lost[WIRE_LOST_REENTRANT] = 4;
+	writer_commit(&writer);
+	assert_int_equal(source_refresh(source, &err), 1);
+	assert_int_equal(snapshot->loss_count, 3);
+	assert_string_equal(snapshot->losses[0].name, "reentrant");
+	assert_string_equal(snapshot->losses[1].name, "too_large");
 	writer.next.state = WIRE_STATE_EXITED;
 	writer_commit(&writer);
 	assert_int_equal(source_refresh(source, &err), 1);
