@@ -3,6 +3,10 @@
 
 #include "viewer/feed.h"
 
+#include <string.h>
+
+#include "source/source.h"
+
 static const struct snapshot *
 snapshot(void *context)
 {
@@ -27,8 +31,25 @@ is_live(const void *context)
 	return source_is_live(context);
 }
 
+static struct source *
+again(void *context)
+{
+	struct source *source;
+	struct err ignored;
+
+	if (strcmp(source_snapshot(context)->process.state, "execed") != 0)
+		return NULL;
+	source = source_open_segment(source_path(context), &ignored);
+	if (source && !source_is_live(source)) {
+		source_close(source);
+		return NULL;
+	}
+	return source;
+}
+
 struct feed
 feed_source(struct source *source)
 {
-	return (struct feed){source, snapshot, refresh, watch, is_live, true};
+	return (struct feed){source,  snapshot, refresh, watch,
+			     is_live, true,	again};
 }

@@ -16,6 +16,9 @@ struct feed {
 	void (*watch)(void *context);
 	bool (*is_live)(const void *context);
 	bool resolves; /* native frames are looked up in files */
+	/* Once it is no longer live: what the same process is now, after exec;
+	 * NULL: nothing. The caller owns it. May be NULL: never. */
+	struct source *(*again)(void *context);
 };
 
 /* A feed of source, which may be NULL. */

@@ -168,6 +168,27 @@ host_poll(struct viewer *viewer)
 		viewer_set_feed(viewer, feed_source(source));
 }
 
+/* A process that called exec goes on under the same number. */
+static void
+follow_exec(struct viewer *viewer)
+{
+	const struct feed *feed = &viewer->feed;
+	struct source *source;
+
+	if (!viewer->ended || !feed->again || (viewer->host && !viewer->picked))
+		return;
+	source = feed->again(feed->context);
+	if (!source)
+		return;
+	viewer_set_feed(viewer, feed_source(source));
+	if (viewer->picked)
+		source_close(viewer->picked);
+	viewer->picked = source;
+	viewer_message(viewer, ROLE_ACCENT,
+		       "the process called exec: "
+		       "this is the program it runs now");
+}
+
 /* Whether the rows would be the same again: a program that rests costs
  * nothing, however many sites it has. */
 static bool
@@ -191,6 +212,7 @@ viewer_refresh(struct viewer *viewer)
 
 	if (viewer->host)
 		host_poll(viewer);
+	follow_exec(viewer);
 	if (viewer_view(viewer) == VIEW_PROCESSES)
 		views[VIEW_PROCESSES].open(viewer);
 	if (!viewer->feed.context || viewer->ended || viewer->paused)
