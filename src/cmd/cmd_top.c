@@ -105,6 +105,12 @@ print_all(const struct options *options, struct opened *opened)
 			status = failed(&err);
 			break;
 		}
+		/* It called exec: the next times are of what it is now. */
+		if (last && source_is_live(opened->source)) {
+			mark_fini(&mark);
+			mark_take(&mark, source_snapshot(opened->source), "");
+			last = false;
+		}
 	}
 	mark_fini(&mark);
 	engine_free(engine);

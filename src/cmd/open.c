@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -151,11 +152,38 @@ open_segment(struct opened *opened, const char *path, struct err *err)
 	return source && opened_start(opened, source);
 }
 
+/* After exec the process goes on with another segment at the same path. */
+static void
+open_follow(struct opened *opened)
+{
+	const struct timespec pause = {0, 10000000};
+	struct opened fresh = {0};
+	struct err ignored;
+	int tries = 0;
+
+	if (source_is_live(opened->source) ||
+	    strcmp(source_snapshot(opened->source)->process.state, "execed") !=
+		0)
+		return;
+	/* The new segment is there before it can be read. */
+	while (!open_segment(&fresh, source_path(opened->source), &ignored)) {
+		if (++tries > FOLLOW_TRIES)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	open_close(opened);
+	opened->source = fresh.source;
+	opened->resolve = fresh.resolve;
+}
+
 bool
 open_refresh(struct opened *opened, struct err *err)
 {
 	struct err late;
 
+	if (source_refresh(opened->source, err) < 0)
+		return false;
+	open_follow(opened);
 	if (!source_is_live(opened->source))
 		return true;
 	if (!source_flush(opened->source, FLUSH_MS) &&
