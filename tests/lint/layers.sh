@@ -13,7 +13,7 @@ source	base model wire
 export	base model
 viewer	base model symbol source
 cmd	base model symbol inject source export viewer wire
-gen	base model viewer cmd
+gen	base model viewer cmd export wire
 '
 
 # The one file that may have what is too much for its whole room.
