@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "cmd/subcommand.h"
 
-enum { FLUSH_MS = 1000 };
+enum { FLUSH_MS = 1000, FOLLOW_TRIES = 100 /* a second in all */ };
 
 static const char *
 base_name(const char *path, size_t size)
