@@ -264,6 +264,9 @@ feed_is_live(const void *context)
 struct feed
 made_feed(struct made *made)
 {
-	return (struct feed){made,	 feed_snapshot, feed_refresh,
-			     feed_watch, feed_is_live,	false};
+	return (struct feed){.context = made,
+			     .snapshot = feed_snapshot,
+			     .refresh = feed_refresh,
+			     .watch = feed_watch,
+			     .is_live = feed_is_live};
 }
