@@ -12,9 +12,7 @@ do_mark(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)command, (void)key;
 	if (!viewer->snapshot || !viewer->snapshot->tick)
 		return 0;
-	mark_fini(&viewer->mark);
-	mark_take(&viewer->mark, viewer->snapshot, "");
-	viewer->query.mark = &viewer->mark;
+	viewer_mark(viewer);
 	viewer->marked = true;
 	if (!viewer->sort_chosen) {
 		viewer->query.sort = COLUMN_SIZE_DIFF;

@@ -108,6 +108,9 @@ struct viewer {
 	struct mark mark;
 	bool marked; /* the user's own, not that of the start */
 	struct mark rates[2];
+	uint64_t mark_bytes; /* all that was live at mark */
+	uint64_t mark_count;
+	uint64_t rate_bytes[2];	 /* and at rates */
 	uint64_t rate_cpu_ns[2]; /* the agent's, at rates */
 	uint64_t rate_events[2]; /* totals_events at rates */
 	uint64_t asked_events;	 /* totals_events of `rows` */
@@ -176,6 +179,8 @@ unsigned viewer_event(struct viewer *, const struct event *);
 void viewer_draw(struct viewer *);
 void viewer_message(struct viewer *, enum role, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Growth counts from the snapshot at hand. */
+void viewer_mark(struct viewer *);
 void viewer_push(struct viewer *, enum view_id);
 
 /* list.c */

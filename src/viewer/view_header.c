@@ -14,16 +14,10 @@
 static void
 growth(const struct viewer *viewer, int64_t *bytes, int64_t *count)
 {
-	const struct mark *mark = &viewer->mark;
-	uint64_t live_bytes = 0;
-	uint64_t live_count = 0;
+	const struct snapshot *snapshot = viewer->snapshot;
 
-	for (size_t i = 0; i < mark->count; i++) {
-		live_bytes += mark->live[2 * i];
-		live_count += mark->live[2 * i + 1];
-	}
-	*bytes = (int64_t)(viewer->snapshot->live_bytes - live_bytes);
-	*count = (int64_t)(viewer->snapshot->live_count - live_count);
+	*bytes = (int64_t)(snapshot->live_bytes - viewer->mark_bytes);
+	*count = (int64_t)(snapshot->live_count - viewer->mark_count);
 }
 
 /* Live bytes a second since the older rate mark. */
@@ -32,13 +26,12 @@ rate(const struct viewer *viewer)
 {
 	const struct mark *from = &viewer->rates[0];
 	uint64_t ns = viewer->snapshot->mono_ns - from->mono_ns;
-	double live = 0;
 
 	if (!from->tick || !ns)
 		return 0;
-	for (size_t i = 0; i < from->count; i++)
-		live += (double)from->live[2 * i];
-	return ((double)viewer->snapshot->live_bytes - live) / (double)ns * 1e9;
+	return ((double)viewer->snapshot->live_bytes -
+		(double)viewer->rate_bytes[0]) /
+	       (double)ns * 1e9;
 }
 
 static double

@@ -116,6 +116,16 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	viewer->lists[VIEW_SITES].cursor = viewer->lists[VIEW_SITES].top = 0;
 }
 
+void
+viewer_mark(struct viewer *viewer)
+{
+	mark_fini(&viewer->mark);
+	mark_take(&viewer->mark, viewer->snapshot, "");
+	viewer->mark_bytes = viewer->snapshot->live_bytes;
+	viewer->mark_count = viewer->snapshot->live_count;
+	viewer->query.mark = &viewer->mark;
+}
+
 /* Grows with every allocation and free, so the same number means that no site
  * has changed. */
 static uint64_t
@@ -138,14 +148,17 @@ rates_step(struct viewer *viewer)
 		mark_fini(&rates[0]);
 		rates[0] = rates[1];
 		viewer->rate_cpu_ns[0] = viewer->rate_cpu_ns[1];
+		viewer->rate_bytes[0] = viewer->rate_bytes[1];
 		viewer->rate_events[0] = viewer->rate_events[1];
 	} else {
 		mark_take(&rates[0], snapshot, "");
 		viewer->rate_cpu_ns[0] = snapshot->agent_cpu_ns;
+		viewer->rate_bytes[0] = snapshot->live_bytes;
 		viewer->rate_events[0] = totals_events(snapshot);
 	}
 	mark_take(&rates[1], snapshot, "");
 	viewer->rate_cpu_ns[1] = snapshot->agent_cpu_ns;
+	viewer->rate_bytes[1] = snapshot->live_bytes;
 	viewer->rate_events[1] = totals_events(snapshot);
 	viewer->query.rate = &rates[0];
 }
@@ -228,10 +241,8 @@ viewer_refresh(struct viewer *viewer)
 	viewer->snapshot = viewer->feed.snapshot(viewer->feed.context);
 	if (!viewer->snapshot->tick || (!result && viewer->rows))
 		return STALE_DRAW;
-	if (!viewer->mark.tick) {
-		mark_take(&viewer->mark, viewer->snapshot, "");
-		viewer->query.mark = &viewer->mark;
-	}
+	if (!viewer->mark.tick)
+		viewer_mark(viewer);
 	rates_step(viewer);
 	return STALE_DRAW | (rows_are_fresh(viewer) ? 0 : STALE_ROWS);
 }
