@@ -16,6 +16,7 @@
 #define FRAMES	     UNWIND_KEPT_FRAMES
 #define RULE_BITS    (0xffffull | RULE_BASE_BP | 0x3full << 20)
 #define MEMO_SPECIAL (1u << 31)
+#define WRONG_MAX    4
 
 /* One incremental walk. */
 struct attempt {
@@ -142,17 +143,21 @@ memo_find(struct unwind_kept *kept, uint64_t pc)
 	return place;
 }
 
-/* The place of the caller's pc: the one guessed, if it is right. */
+/* The place of the caller's pc: the one guessed, if it is right. A walk on
+ * which most guesses fail does without: a wrong one costs three frames. */
 static inline uint32_t
-memo_follow(struct unwind_kept *kept, uint32_t place, uint64_t pc)
+memo_follow(struct unwind_kept *kept, uint32_t place, uint64_t pc,
+	    unsigned *wrong)
 {
 	uint32_t next = memo_at(kept, place)->next;
 
+	if (*wrong >= WRONG_MAX)
+		return memo_find(kept, pc);
 	if (likely(memo_at(kept, next)->pc == pc))
 		return next;
 	next = memo_find(kept, pc);
-	/* Theirs may be the same place; then it guesses itself. */
 	memo_at(kept, place)->next = next;
+	++*wrong;
 	return next;
 }
 
@@ -195,6 +200,7 @@ advance(struct attempt *attempt)
 	uint64_t sp = walk->first.sp;
 	uint64_t bp = walk->first.bp;
 	uint32_t place = memo_find(kept, pc);
+	unsigned wrong = 0;
 	size_t n = 0;
 
 	for (;;) {
@@ -252,7 +258,7 @@ advance(struct attempt *attempt)
 			attempt->end_value = pc;
 			return false;
 		}
-		place = memo_follow(kept, place, pc);
+		place = memo_follow(kept, place, pc, &wrong);
 	}
 }
 
