@@ -3,6 +3,7 @@
 Runs under any interpreter from 3.6 on, with the shim preloaded, under any
 PYTHONMALLOC. Exit status 0 when all agree; each difference is printed.
 """
+import _tracemalloc
 import collections
 import ctypes
 import json
@@ -114,27 +115,36 @@ def workloads():
 
 
 TRACE_SIZE = 16  # of tracemalloc's own entry, from 3.9 in the raw domain
+TRACEBACK_SIZE = 24  # one a new traceback of one frame
+TRACEBACKS = 300
+ODD_BLOCKS = 20  # born or freed between the two views
+BLOCKS_MAX = 400000
 
 
-def same_totals():
+def same_blocks():
     """Both look at the same blocks from here on, but the shim, being below,
-    sees tracemalloc's own as well: entries, which are taken out here, and one
-    block for each new traceback, which stop to come after a few turns."""
+    sees tracemalloc's own as well."""
+    sizes = (ctypes.c_uint64 * BLOCKS_MAX)()
     tracemalloc.start()
     tracemalloc.clear_traces()
     SHIM.shim_reset()
     if sys.version_info >= (3, 9):
         SHIM.shim_ignore(RAW, TRACE_SIZE)
-    readings = []
-    kept = []
-    while len(readings) < 12 and (len(readings) < 3 or
-                                  len(set(readings[-3:])) > 1):
-        kept.append(workloads())
-        python = tracemalloc.get_traced_memory()[0]
-        readings.append(totals().bytes - python)
-    if len(set(readings[-3:])) > 1 or not 0 <= readings[-1] < 8192:
-        failures.append("bytes beside tracemalloc's: %r" % (readings,))
+    kept = workloads()
+    count = SHIM.shim_sizes(sizes, BLOCKS_MAX)
+    traces = _tracemalloc._get_traces()
     tracemalloc.stop()
+    ours = collections.Counter(sizes[i] for i in range(count))
+    theirs = collections.Counter(trace[1] for trace in traces)
+    apart = {size: ours[size] - theirs[size] for size in set(ours) | set(theirs)
+             if ours[size] != theirs[size]}
+    if count < 20000 or not kept:
+        failures.append("only %d blocks compared" % count)
+    odd = sum(abs(number) for size, number in apart.items()
+              if size != TRACEBACK_SIZE)
+    if odd > ODD_BLOCKS or not 0 <= apart.get(TRACEBACK_SIZE, 0) <= TRACEBACKS:
+        failures.append("blocks beside tracemalloc's: {size: number} %r"
+                        % (apart,))
 
 
 def leaf(i):
@@ -184,7 +194,7 @@ if __name__ == "__main__":
     domains()
     failed_realloc()
     same_stacks()
-    same_totals()
+    same_blocks()
     lost = list(totals().lost)
     expect("losses", lost, [0] * 64)
     print("%d differences" % len(failures))

@@ -247,6 +247,7 @@ EXPORT int shim_name(uint32_t id, uint64_t word, char *text, uint32_t size);
 EXPORT int shim_block(uint64_t address, uint32_t i, char *text, uint32_t size);
 EXPORT int64_t shim_size(uint64_t address);
 EXPORT void shim_totals(struct shim_totals *);
+EXPORT uint32_t shim_sizes(uint64_t *sizes, uint32_t max);
 EXPORT void shim_reset(void);
 EXPORT void shim_ignore(uint32_t domain, uint32_t size);
 EXPORT uint64_t shim_epoch(void);
@@ -338,6 +339,23 @@ void
 shim_totals(struct shim_totals *totals)
 {
 	*totals = shim.totals;
+}
+
+/* The sizes of all live blocks. */
+uint32_t
+shim_sizes(uint64_t *sizes, uint32_t max)
+{
+	uint32_t count = 0;
+
+	safe_lock(&shim.lock);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct block *block = shim.buckets[i];
+
+		for (; block && count < max; block = block->next)
+			sizes[count++] = block->size;
+	}
+	safe_unlock(&shim.lock);
+	return count;
 }
 
 void
