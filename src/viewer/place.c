@@ -121,20 +121,27 @@ draw_function(struct canvas *canvas, int y, int x, int width,
 	       canvas_text(canvas, y, x + used, width - used, ROLE_DIM, ")");
 }
 
-/* Native code without a line: the function first, then where it lives. */
+/* The function first, then where it lives: native code without a line, rows
+ * that are functions. */
 static int
-draw_native(struct canvas *canvas, int y, int x, int width, enum role role,
-	    const struct place *place)
+draw_function_first(struct canvas *canvas, int y, int x, int width,
+		    enum role role, const struct place *place)
 {
-	const char *name = strrchr(place->module, '/');
+	const char *path = place_path(place);
+	const char *name = strrchr(path, '/');
 	int used = draw_middle(canvas, y, x, width, role, place->function);
 
-	name = name ? name + 1 : place->module;
+	name = name ? name + 1 : path;
 	if (*name && width - used >= canvas_width(canvas, name) + 3) {
 		used += canvas_text(canvas, y, x + used, width - used, ROLE_DIM,
 				    " (");
-		used += canvas_text(canvas, y, x + used, width - used,
-				    ROLE_NATIVE, name);
+		if (*place->file)
+			used +=
+			    place_draw_file(canvas, y, x + used,
+					    width - used - 1, ROLE_TEXT, place);
+		else
+			used += canvas_text(canvas, y, x + used, width - used,
+					    ROLE_NATIVE, name);
 		used += canvas_text(canvas, y, x + used, width - used, ROLE_DIM,
 				    ")");
 	}
@@ -152,8 +159,8 @@ place_draw(struct canvas *canvas, int y, int x, int width, enum role role,
 	int room;
 	int used;
 
-	if (!*place->file && *place->function)
-		return draw_native(canvas, y, x, width, role, place);
+	if (*place->function && (place->function_first || !*place->file))
+		return draw_function_first(canvas, y, x, width, role, place);
 	if (!*place_path(place))
 		return canvas_text(canvas, y, x, width, ROLE_DIM, "(unknown)");
 	name = name ? name + 1 : place_path(place);

@@ -20,8 +20,9 @@
 struct place {
 	const char *file;
 	const char *function;
-	const char *module; /* path; stands where there is no file */
-	uint32_t line;	    /* 0 none */
+	const char *module;  /* path; stands where there is no file */
+	uint32_t line;	     /* 0 none */
+	bool function_first; /* the function is the name, the file a remark */
 };
 
 /* Draws it over at most width cells; returns the cells used. */

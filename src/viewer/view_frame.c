@@ -138,8 +138,10 @@ status_draw(struct viewer *viewer, int y)
 		x = status_query(viewer, y);
 	if (viewer_view(viewer) == VIEW_TRACE && viewer->trace.title.file) {
 		const struct trace_line *title = &viewer->trace.title;
-		struct place place = {title->file, title->function,
-				      title->module, title->line};
+		struct place place = {.file = title->file,
+				      .function = title->function,
+				      .module = title->module,
+				      .line = title->line};
 
 		x = status_piece(canvas, y, x, ROLE_DIM, "");
 		x += place_draw(canvas, y, x, canvas->width - x - 18, ROLE_TEXT,

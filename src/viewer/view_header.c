@@ -97,6 +97,17 @@ title_piece(struct canvas *canvas, int begin, int end, enum role role,
 	return end - width;
 }
 
+/* The command without the folders of its program. */
+static const char *
+command_short(const char *command)
+{
+	size_t word = strcspn(command, " ");
+
+	while (word > 0 && command[word - 1] != '/')
+		word--;
+	return command[word] && command[word] != ' ' ? command + word : command;
+}
+
 static void
 title_draw(struct viewer *viewer)
 {
@@ -132,7 +143,7 @@ title_draw(struct viewer *viewer)
 	}
 	canvas_text(canvas, 0, 1, right - 3, ROLE_TITLE,
 		    process && process->command && *process->command
-			? process->command
+			? command_short(process->command)
 			: "heaptop");
 }
 

@@ -122,6 +122,7 @@ row_place(const struct viewer *viewer, const struct row *row,
 	place->function = names_text(names, row->function);
 	place->module = names_text(names, row->module);
 	place->line = row->line;
+	place->function_first = viewer->query.group_by == GROUP_FUNCTION;
 	switch (viewer->query.group_by) {
 	case GROUP_FILENAME:
 		place->function = "";

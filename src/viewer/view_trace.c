@@ -94,6 +94,7 @@ apart_draw(struct viewer *viewer, int y, int x, size_t index)
 	place.function = names_text(names, apart.function);
 	place.line = apart.line;
 	place.module = "";
+	place.function_first = false;
 	x += canvas_text(canvas, y, x, canvas->width - x, ROLE_DIM, "via ");
 	place_draw(canvas, y, x, canvas->width - x - 1, ROLE_TEXT, &place);
 }
@@ -190,7 +191,10 @@ frame_draw(struct viewer *viewer, int y, int functions,
 	   const struct trace_line *line)
 {
 	struct canvas *canvas = &viewer->canvas;
-	struct place place = {line->file, "", line->module, line->line};
+	struct place place = {.file = line->file,
+			      .function = "",
+			      .module = line->module,
+			      .line = line->line};
 	bool native = line->kind == FRAME_NATIVE;
 	int x = 1;
 
@@ -252,6 +256,7 @@ bool
 view_trace_text(struct viewer *viewer, size_t line, char *out, size_t size)
 {
 	const struct trace *trace = &viewer->trace;
+	const struct trace_line *of;
 	struct place place;
 
 	if (line >= trace->line_count)
@@ -260,9 +265,11 @@ view_trace_text(struct viewer *viewer, size_t line, char *out, size_t size)
 		snprintf(out, size, "%s", trace->lines[line].text);
 		return true;
 	}
-	place =
-	    (struct place){trace->lines[line].file, trace->lines[line].function,
-			   trace->lines[line].module, trace->lines[line].line};
+	of = &trace->lines[line];
+	place = (struct place){.file = of->file,
+			       .function = of->function,
+			       .module = of->module,
+			       .line = of->line};
 	place_text(out, size, &place);
 	return true;
 }

@@ -104,11 +104,19 @@ placed(const struct place *place, int width, bool ascii)
 static void
 test_places(void **state)
 {
-	const struct place place = {"/usr/lib/python3/matplotlib/lines.py",
-				    "__init__", "", 345};
-	const struct place wide = {"/srv/통계/집계함수모음.py", "계산", "", 7};
-	const struct place native = {"", "0x1234", "/usr/lib/libAgg.so", 0};
-	const struct place nothing = {"", "", "", 0};
+	const struct place place = {.file = "/usr/lib/python3/matplotlib/"
+					    "lines.py",
+				    .function = "__init__",
+				    .module = "",
+				    .line = 345};
+	const struct place wide = {.file = "/srv/통계/집계함수모음.py",
+				   .function = "계산",
+				   .module = "",
+				   .line = 7};
+	const struct place native = {
+	    .file = "", .function = "0x1234", .module = "/usr/lib/libAgg.so"};
+	const struct place nothing = {.file = "", .function = "", .module = ""};
+	struct place function = place;
 
 	(void)state;
 	assert_string_equal(
@@ -126,6 +134,10 @@ test_places(void **state)
 	assert_string_equal(placed(&wide, 12, false), "집…모음.py:7");
 	assert_string_equal(placed(&native, 30, false), "0x1234 (libAgg.so)");
 	assert_string_equal(placed(&nothing, 30, false), "(unknown)");
+	function.function_first = true;
+	function.line = 0;
+	assert_string_equal(placed(&function, 34, false),
+			    "__init__ (…/matplotlib/lines.py)");
 	for (int width = 0; width < 60; width++) {
 		placed(&place, width, false);
 		placed(&wide, width, false);
