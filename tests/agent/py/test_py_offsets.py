@@ -141,7 +141,9 @@ def differences(python, row):
             file.write(PROGRAM % "\n".join(checks))
         done = subprocess.run(
             [os.environ.get("CC", "cc"), "-w", "-O1", "-I" + python.include,
-             "-I" + python.include + "/internal", source, "-o", binary],
+             "-I" + python.include + "/internal",
+             "-I" + os.path.dirname(python.include),  # Debian's pyconfig.h
+             source, "-o", binary],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             universal_newlines=True)
         if done.returncode:
