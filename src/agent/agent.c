@@ -1,8 +1,9 @@
 /*
  * agent.c - the agent's life.
  *
- * The loader runs agent_begin before the program's main; hooks called earlier
- * only forward. The environment is the only way to tell the agent anything
+ * Recording begins with the first call of a hook, which a constructor of some
+ * other library may make; the loader runs agent_begin later, but before main.
+ * The environment is the only way to tell the agent anything
  * before it starts:
  *
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
@@ -87,26 +88,40 @@ forked(void)
 	thread_tls.guard = guard;
 }
 
+void
+agent_early(void)
+{
+	static bool begun;
+	uint64_t guard = thread_tls.guard;
+
+	/* A privileged program is not to be looked into. */
+	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL) ||
+	    getauxval(AT_SECURE))
+		return;
+	thread_tls.guard = GUARD_FOREVER;
+	modules_init();
+	unwind_init(WIRE_UNWINDER_RULES);
+	agent_on = live_init();
+	thread_tls.guard = guard;
+}
+
 static void __attribute__((constructor(101))) agent_begin(void)
 {
 	uint64_t guard = thread_tls.guard;
 
-	/* A privileged program is not to be looked into. */
-	if (getauxval(AT_SECURE))
-		return;
 	if (!real_ready)
 		real_init();
+	agent_early();
+	if (!agent_on)
+		return;
 	thread_tls.guard = GUARD_FOREVER;
 	read_config();
-	modules_init();
-	if (live_init()) {
-		if (!unwind_init((int)agent_config.unwinder))
-			agent_config.unwinder = WIRE_UNWINDER_RULES;
-		pthread_atfork(NULL, NULL, forked);
-		agent_on = true;
-		py_setup();
-		ticker_start(false);
-	}
+	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
+	    !unwind_init((int)agent_config.unwinder))
+		agent_config.unwinder = WIRE_UNWINDER_RULES;
+	pthread_atfork(NULL, NULL, forked);
+	py_setup();
+	ticker_start(false);
 	thread_tls.guard = guard;
 }
 

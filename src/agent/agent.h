@@ -11,6 +11,10 @@
  * good when something that must not fail has failed. */
 extern bool agent_on;
 
+/* At the first call of a hook, which may be before any constructor: begins to
+ * record. What needs threads and the environment waits for agent_begin. */
+void agent_early(void);
+
 /* The process ends: publishes the final totals. */
 void agent_exit(void);
 

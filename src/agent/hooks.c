@@ -29,9 +29,15 @@
 
 #define EXPORT __attribute__((visibility("default"), noinline))
 
-/* Newer than this C library's headers. */
-void free_sized(void *block, size_t size);
-void free_aligned_sized(void *block, size_t align, size_t size);
+static __attribute__((noinline)) bool
+get_ready(void)
+{
+	real_init();
+	if (!__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE))
+		return false;
+	agent_early();
+	return true;
+}
 
 /* Whether the true functions are known; looks for them at the first call. */
 static inline bool
@@ -39,8 +45,7 @@ is_ready(void)
 {
 	if (__builtin_expect(__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE), 1))
 		return true;
-	real_init();
-	return __atomic_load_n(&real_ready, __ATOMIC_ACQUIRE);
+	return get_ready();
 }
 
 #define BEGIN() \
@@ -155,7 +160,8 @@ free(void *block)
 	FREE_BODY(block, real.free(block));
 }
 
-/* The C library below may not have C23's; then its free does. */
+#ifdef HAVE_FREE_SIZED
+/* Older C libraries below have only free. */
 EXPORT void
 free_sized(void *block, size_t size)
 {
@@ -170,6 +176,7 @@ free_aligned_sized(void *block, size_t align, size_t size)
 			     ? real.free_aligned_sized(block, align, size)
 			     : real.free(block));
 }
+#endif
 
 EXPORT void *
 memalign(size_t align, size_t size)

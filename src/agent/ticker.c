@@ -228,6 +228,9 @@ tick(uint32_t state)
 	uint32_t flush = load(&ticker.segment.control->flush_wanted);
 	uint32_t number = (uint32_t)++ticker.status.tick;
 
+	/* In a forked child the loader's lock may be held for ever. */
+	if (!ticker.forked && number % 10 == 1)
+		unwind_modules_scan();
 	name_sites(sites_count());
 	counts_collect(add_change, NULL);
 	ring_fit(ticker.named, ticker.dirty_count);

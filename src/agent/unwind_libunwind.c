@@ -8,7 +8,9 @@
 #include "agent/unwind_libunwind.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -42,9 +44,17 @@ libunwind_init(void)
 size_t
 libunwind_walk(uint64_t pc, uint64_t *pcs, size_t max)
 {
-	int count = libunwind.backtrace((void **)pcs, (int)max);
+	int saved_errno = errno;
 	int first = 0;
+	int cancel;
+	int count;
 
+	/* Its memory check reads and writes a pipe: without this, malloc would
+	 * be a place where threads are cancelled. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	count = libunwind.backtrace((void **)pcs, (int)max);
+	pthread_setcancelstate(cancel, NULL);
+	errno = saved_errno;
 	while (first < count && pcs[first] != pc)
 		first++;
 	if (first >= count)

@@ -20,7 +20,7 @@ SITES = [
     ("ledger::by_template<long>", 10, 6000),
     ("ledger::Maker::Maker", 10, 30000),
 ]
-WALKERS = [[]]  # options of run
+WALKERS = [[], ["--unwinder", "libunwind"], ["--unwinder", "check"]]
 FACTS = ["caught 100", "destroyed 1100", "bad_alloc 1",
          "cancelled 20 cleaned 2040", "cancelled 50", "errno 1000"]
 

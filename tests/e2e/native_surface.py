@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What the agent shows to the program it is a guest of: names, needs, TLS."""
+import ctypes
 import re
 import shutil
 import subprocess
@@ -10,12 +11,14 @@ from drive import BUILD, Tap
 
 AGENT = BUILD / "heaptop-agent.so"
 
-# The functions that glibc documents for malloc replacement, C23's, and those
-# that map, unload and end; nothing else but heaptop_*.
+# The functions that glibc documents for malloc replacement, and those that map,
+# unload and end; nothing else but heaptop_*.
 HOOKS = {"malloc", "calloc", "realloc", "free", "memalign", "posix_memalign",
          "aligned_alloc", "valloc", "pvalloc", "malloc_usable_size",
-         "free_sized", "free_aligned_sized", "mmap", "mmap64", "mremap",
-         "munmap", "dlclose", "_exit", "_Exit"}
+         "mmap", "mmap64", "mremap", "munmap", "dlclose", "_exit", "_Exit"}
+# C23's, where the C library has them.
+HOOKS |= {name for name in ("free_sized", "free_aligned_sized")
+          if hasattr(ctypes.CDLL(None), name)}
 # What must not be called from a guest: its host's locks, streams and locale.
 FORBIDDEN = re.compile(
     r"^(Py|_Py|printf|fprintf|snprintf|vsnprintf|f?puts|f?write|f?open|fclose"
