@@ -32,10 +32,10 @@ struct capture {
 	struct winsize size;
 	pthread_t thread;
 	bool started;
-	_Atomic bool pass;
 	_Atomic bool wrote;
 
 	pthread_mutex_t lock; /* for what follows */
+	bool pass;
 	char *pending;
 	size_t pending_size;
 };
@@ -201,7 +201,6 @@ write_all(int fd, const char *bytes, size_t size)
 static void
 pending_add(struct capture *capture, const char *bytes, size_t size)
 {
-	pthread_mutex_lock(&capture->lock);
 	if (capture->pending_size + size > PENDING_MAX) {
 		size_t keep = capture->pending_size / 2;
 
@@ -211,8 +210,22 @@ pending_add(struct capture *capture, const char *bytes, size_t size)
 	}
 	memcpy(capture->pending + capture->pending_size, bytes, size);
 	capture->pending_size += size;
-	pthread_mutex_unlock(&capture->lock);
 	eventfd_add(capture->ready);
+}
+
+/* To the pane, or to our own output once there is no pane. */
+static void
+show(struct capture *capture, const char *bytes, size_t size)
+{
+	bool pass;
+
+	pthread_mutex_lock(&capture->lock);
+	pass = capture->pass;
+	if (!pass)
+		pending_add(capture, bytes, size);
+	pthread_mutex_unlock(&capture->lock);
+	if (pass)
+		write_all(STDOUT_FILENO, bytes, size);
 }
 
 /* Returns false at the end of the terminal. */
@@ -229,10 +242,7 @@ read_some(struct capture *capture)
 	atomic_store(&capture->wrote, true);
 	if (capture->file >= 0)
 		write_all(capture->file, bytes, (size_t)size);
-	if (atomic_load(&capture->pass))
-		write_all(STDOUT_FILENO, bytes, (size_t)size);
-	else
-		pending_add(capture, bytes, (size_t)size);
+	show(capture, bytes, (size_t)size);
 	return true;
 }
 
@@ -301,7 +311,11 @@ capture_take(struct capture *capture, struct output_log *log)
 void
 capture_pass(struct capture *capture)
 {
-	atomic_store(&capture->pass, true);
+	pthread_mutex_lock(&capture->lock);
+	capture->pass = true;
+	write_all(STDOUT_FILENO, capture->pending, capture->pending_size);
+	capture->pending_size = 0;
+	pthread_mutex_unlock(&capture->lock);
 }
 
 static void

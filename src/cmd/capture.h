@@ -36,7 +36,8 @@ void capture_take(struct capture *, struct output_log *);
 /* Gives the program's terminal the size that ours has now. */
 void capture_resize(struct capture *);
 
-/* From now on everything goes to our own standard output as well. */
+/* From now on everything goes to our own standard output, with what has not
+ * been taken yet. */
 void capture_pass(struct capture *);
 
 /* Reads what is left, for at most timeout_ms, and frees. *path is the file,

@@ -144,9 +144,8 @@ wait_quietly(struct run *run)
 	child_wait(&run->child, -1);
 }
 
-/* The screen is gone: the program goes on, now with our terminal. */
 static void
-go_on(struct run *run)
+say_it_goes_on(const struct run *run)
 {
 	struct err err;
 
@@ -155,10 +154,9 @@ go_on(struct run *run)
 		"it again",
 		(int)run->child.pid, (int)run->child.pid);
 	warn(&err);
-	if (run->capture)
-		capture_pass(run->capture);
 }
 
+/* Where the screen ends, or cannot begin, the program has our terminal. */
 static void
 show(struct run *run)
 {
@@ -170,12 +168,12 @@ show(struct run *run)
 	status = run_view(run, &err);
 	if (status == STATUS_FAILED)
 		warn(&err);
-	if (child_ended(&run->child))
-		return;
-	if (status > STATUS_SIGNAL)
+	else if (status > STATUS_SIGNAL && !child_ended(&run->child))
 		kill(run->child.pid, status - STATUS_SIGNAL);
-	else if (!run->stopped)
-		go_on(run);
+	else if (!status && !run->stopped && !child_ended(&run->child))
+		say_it_goes_on(run);
+	if (run->capture && (status || !child_ended(&run->child)))
+		capture_pass(run->capture);
 	child_wait(&run->child, -1);
 }
 
