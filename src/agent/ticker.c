@@ -50,7 +50,8 @@ static struct {
 	uint32_t done;	/* futex: 1 the thread has ended */
 	struct segment segment;
 	struct wire_status status;
-	uint32_t named; /* sites 1..named have a tally */
+	uint32_t named;	      /* sites 1..named have a tally */
+	bool short_of_memory; /* in this tick: some changes are left out */
 	uint32_t *dirty;
 	uint64_t dirty_count;
 	uint64_t dirty_room;
@@ -139,6 +140,13 @@ dirty_add(uint32_t site)
 }
 
 static bool
+short_of_memory(void)
+{
+	ticker.short_of_memory = true;
+	return false;
+}
+
+static bool
 add_change(void *context, uint32_t site, const struct counter *change)
 {
 	struct wire_totals *totals;
@@ -147,10 +155,10 @@ add_change(void *context, uint32_t site, const struct counter *change)
 	(void)context;
 	/* The site may be newer than this tick's first look. */
 	if (site > ticker.named && !name_sites(sites_count()))
-		return false;
+		return short_of_memory();
 	tally = tally_get(site);
 	if (!tally->dirty && !dirty_add(site))
-		return false;
+		return short_of_memory();
 	tally->dirty = true;
 	tally->sum.alloc_bytes += change->alloc_bytes;
 	tally->sum.alloc_count += change->alloc_count;
@@ -231,8 +239,11 @@ tick(uint32_t state)
 	/* In a forked child the loader's lock may be held for ever. */
 	if (!ticker.forked && number % 10 == 1)
 		unwind_modules_scan();
-	name_sites(sites_count());
+	/* What is left out is told again in the next tick; but say so. */
+	ticker.short_of_memory = !name_sites(sites_count());
 	counts_collect(add_change, NULL);
+	if (ticker.short_of_memory)
+		record_lost(WIRE_LOST_NO_MEMORY, 1);
 	ring_fit(ticker.named, ticker.dirty_count);
 	write_dirty(number);
 	if (ticker.dirty_count)
