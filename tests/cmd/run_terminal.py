@@ -57,7 +57,7 @@ class Run:
             data = b""
         if not data:
             # The terminal is closed before heaptop is gone.
-            time.sleep(0.01)
+            select.select([], [], [], 0.01)
         self.seen += data.decode(errors="replace")
 
     def wait_for(self, pattern, since=0):
@@ -111,13 +111,13 @@ def log():
 
 
 HELD = """
-import os, signal, sys, time
+import os, select, signal, sys, time
 keep = [bytearray(1000) for i in range(100)]
 def wait(name):
     end = time.monotonic() + 20
     while not os.path.exists(name):
         assert time.monotonic() < end
-        time.sleep(0.01)
+        select.select([], [], [], 0.01)
 """
 
 
