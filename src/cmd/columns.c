@@ -46,8 +46,7 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 		sprintf(out, "%+" PRId64, row->count_diff);
 		break;
 	case COLUMN_AVERAGE:
-		strcpy(out, text_size(size,
-				      row->count ? row->size / row->count : 0));
+		strcpy(out, text_size(size, row_average(row)));
 		break;
 	case COLUMN_RATE:
 		format_rate(cell, row->rate_size);

@@ -92,9 +92,9 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row)
 		",\"count_diff\":%" PRId64 ",\"total_size\":%" PRIu64
 		",\"total_count\":%" PRIu64 ",\"peak_size\":%" PRIu64
 		",\"sites\":%" PRIu32,
-		row->size, row->count, row->count ? row->size / row->count : 0,
-		row->size_diff, row->count_diff, row->total_size,
-		row->total_count, row->peak_size, row->site_count);
+		row->size, row->count, row_average(row), row->size_diff,
+		row->count_diff, row->total_size, row->total_count,
+		row->peak_size, row->site_count);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }

@@ -21,7 +21,7 @@ put_numbers(FILE *file, const struct row *row, bool deltas)
 		fprintf(file, " (%+" PRId64 ")", row->count_diff);
 	if (row->count)
 		fprintf(file, ", average=%s",
-			text_size(size, row->size / row->count));
+			text_size(size, row_average(row)));
 	putc('\n', file);
 }
 

@@ -66,6 +66,13 @@ struct row {
 	double rate_count;
 };
 
+/* Live bytes a block, rounded as tracemalloc prints it; 0 without blocks. */
+static inline uint64_t
+row_average(const struct row *row)
+{
+	return row->count ? (row->size + row->count / 2) / row->count : 0;
+}
+
 struct rows {
 	struct row *rows;
 	size_t count;

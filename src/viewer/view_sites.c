@@ -174,7 +174,7 @@ number_text(const struct viewer *viewer, const struct row *row,
 		return signed_role((double)row->count_diff);
 	case COLUMN_AVERAGE:
 		if (row->count)
-			format_size(out, row->size / row->count, compact);
+			format_size(out, row_average(row), compact);
 		else
 			snprintf(out, FORMAT_MAX, "-");
 		return ROLE_DIM;
