@@ -4,7 +4,9 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "viewer/action.h"
@@ -162,15 +164,20 @@ test_losses(void **state)
 static void
 test_processes(void **state)
 {
+	char empty[] = "/tmp/heaptop-test-XXXXXX";
 	struct fixture all, *f = opened(&all);
 
 	(void)state;
+	assert_non_null(mkdtemp(empty));
+	setenv("HEAPTOP_DIR", empty, 1);
 	press(f, COMMAND_PROCESSES, 0);
 	assert_int_equal(viewer_view(&f->viewer), VIEW_PROCESSES);
 	assert_shows(f, "No process is being profiled");
 	press(f, COMMAND_CHOOSE, 0); /* nothing there: nothing happens */
 	assert_int_equal(viewer_view(&f->viewer), VIEW_PROCESSES);
 	fixture_close(f);
+	unsetenv("HEAPTOP_DIR");
+	rmdir(empty);
 }
 
 static void
