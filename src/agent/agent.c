@@ -9,7 +9,8 @@
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
  *	HEAPTOP_UNWINDER  rules, libunwind or check
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
- *	HEAPTOP_KEEP	  1: the segment outlives a clean exit
+ *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
+ *			  clean exit; 1: those of all processes
  *
  * Context: setup.
  */
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 
 #include "agent/live.h"
 #include "agent/maps.h"
@@ -60,7 +62,11 @@ read_config(void)
 		agent_config.directory = copy(directory);
 	if (run)
 		agent_config.run_id = strtoull(run, NULL, 16);
-	agent_config.keep = keep && strcmp(keep, "1") == 0;
+	agent_config.keep_all = keep && strcmp(keep, "1") == 0;
+	agent_config.keep =
+	    agent_config.keep_all ||
+	    (keep && strtol(keep, NULL, 10) ==
+			 safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
 	agent_config.unwinder = WIRE_UNWINDER_RULES;
 	if (unwinder && strcmp(unwinder, "libunwind") == 0)
 		agent_config.unwinder = WIRE_UNWINDER_LIBUNWIND;
@@ -83,6 +89,7 @@ forked(void)
 	maps_forked();
 	py_forked();
 	unwind_forked();
+	agent_config.keep = agent_config.keep_all;
 	ticker_forget();
 	ticker_start(true);
 	thread_tls.guard = guard;

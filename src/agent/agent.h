@@ -18,12 +18,14 @@ void agent_early(void);
 /* The process ends: publishes the final totals. */
 void agent_exit(void);
 
-/* What the environment asked for; see agent.c. Constant after set-up. */
+/* What the environment asked for; see agent.c. Constant after set-up
+ * but for keep, in a forked child. */
 struct agent_config {
 	const char *directory; /* HEAPTOP_DIR, NULL: the default */
 	uint64_t run_id;       /* HEAPTOP_RUN */
 	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
-	bool keep; /* HEAPTOP_KEEP: the file outlives a clean exit */
+	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
+	bool keep;	       /* this process's file outlives a clean exit */
 };
 extern struct agent_config agent_config;
 

@@ -198,8 +198,11 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 		setenv("HEAPTOP_UNWINDER", options->unwinder, 1);
 	snprintf(text, sizeof(text), "%016" PRIx64, run_id);
 	setenv("HEAPTOP_RUN", text, 1);
+	/* Only this process's is looked at after its end, and a program that
+	 * forks a lot would fill the directory. */
+	snprintf(text, sizeof(text), "%d", options->keep ? 1 : (int)getpid());
 	if (keep)
-		setenv("HEAPTOP_KEEP", "1", 1);
+		setenv("HEAPTOP_KEEP", text, 1);
 	else
 		unsetenv("HEAPTOP_KEEP");
 	directory_make_absolute();

@@ -6,7 +6,7 @@
  *   HEAPTOP_MODE      exact, or sample:BYTES
  *   HEAPTOP_UNWINDER  rules, libunwind or check
  *   HEAPTOP_RUN       16 hexadecimal digits, the same for all processes
- *   HEAPTOP_KEEP      1: the segment stays after a clean exit
+ *   HEAPTOP_KEEP      the process whose segment stays after a clean exit; 1: all
  *   HEAPTOP_DIR       the directory of segments
  */
 #ifndef HEAPTOP_CMD_PRELOAD_H
