@@ -13,8 +13,12 @@ import threading
 WORDS = 300
 INTERPRETER = ctypes.PyDLL(None)
 DETACHED = ctypes.CDLL(None)
-if "--attach" in sys.argv:
+if "--attach" in getattr(sys, "argv", ()):
     INTERPRETER.shim_setup()
+MODES = ((INTERPRETER, 1), (INTERPRETER, 0), (DETACHED, 0))
+if os.environ.get("SHIM_SUB") and sys.version_info < (3, 12):
+    # Without the GIL, the thread only tells the main interpreter's frames.
+    MODES = MODES[:1]
 words = threading.local()
 failures = []
 checks = 0
@@ -54,7 +58,7 @@ def check(label, *ignored, **also_ignored):
         expected.append((text(code.co_filename), name_of(code),
                          frame.f_lineno or 0, code.co_firstlineno))
         frame = frame.f_back
-    for library, gil in ((INTERPRETER, 1), (INTERPRETER, 0), (DETACHED, 0)):
+    for library, gil in MODES:
         found = [describe(*frame) for frame in walk(library, gil)][2:]
         checks += 1
         if found != expected:
@@ -285,6 +289,25 @@ def forked():
         failures.append("in a forked child")
 
 
+def subinterpreter():
+    """One on the same thread, which runs part of this file."""
+    os.environ["SHIM_SUB"] = "1"
+    script = """import ctypes, sys
+sys.path.insert(0, %r)
+sys.dont_write_bytecode = True
+import py_stacks
+py_stacks.recursion(5)
+py_stacks.comprehensions()
+list(py_stacks.generator())
+for failure in py_stacks.failures:
+    print(failure)
+ctypes.PyDLL(None).shim_note(py_stacks.checks if not py_stacks.failures else 0)
+"""
+    script %= os.path.dirname(os.path.abspath(__file__))
+    if INTERPRETER.shim_subinterpreter(script.encode()) < 10:
+        failures.append("in a subinterpreter")
+
+
 def everything():
     recursion(0)
     recursion(60)
@@ -308,6 +331,7 @@ def everything():
     same_source()
     threads()
     forked()
+    subinterpreter()
 
 
 if __name__ == "__main__":

@@ -111,6 +111,15 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	return moved;
 }
 
+/* The interpreter is gone. From 3.12 on the next one starts from the allocators
+ * that Python was built with. Its last blocks to go are raw ones. */
+static void
+expect_restart(void)
+{
+	hook.settles = 0;
+	py_settling = true;
+}
+
 INLINE void
 hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 {
@@ -131,6 +140,9 @@ hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 		record_freed(thread, taken);
 		record_end(thread);
 	}
+	if (domain == DOMAIN_RAW && !py_settling &&
+	    !py_runtime.is_initialized())
+		expect_restart();
 }
 
 /* HOOKS(name, domain, below, ctx): one set of hooks. Object frees look for

@@ -201,16 +201,6 @@ py_version(void)
 	return __atomic_load_n(&py_runtime.version, __ATOMIC_RELAXED);
 }
 
-/* From 3.12: the GIL is released, or there is no interpreter (any more). The
- * next one will start from the allocators that the program was built with. */
-static const char *
-detached(void)
-{
-	if (!py_runtime.is_initialized())
-		py_settling = true;
-	return py_runtime_is_finalizing() ? NULL : py_runtime.this_thread();
-}
-
 /*
  * From 3.12 current() is the state this thread has attached: right also in
  * subinterpreters. Detached (GIL released), this_thread() still names it.
@@ -229,7 +219,9 @@ py_runtime_thread(bool gil)
 
 	if (py_runtime.attached_current) {
 		state = py_runtime.current();
-		return state ? state : detached();
+		if (state || py_runtime_is_finalizing())
+			return state;
+		return py_runtime.this_thread();
 	}
 	if (py_runtime_is_finalizing()) {
 		state = py_runtime.this_thread();

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static struct {
 	unsigned ignored_domain; /* blocks of this ... */
 	uint64_t ignored_size;	 /* ... and that are not counted */
 	bool started;
+	int note; /* of a script in a subinterpreter */
 } shim;
 
 static __thread int depth;
@@ -250,6 +252,8 @@ EXPORT void shim_totals(struct shim_totals *);
 EXPORT uint32_t shim_sizes(uint64_t *sizes, uint32_t max);
 EXPORT void shim_reset(void);
 EXPORT void shim_ignore(uint32_t domain, uint32_t size);
+EXPORT void shim_note(int note);
+EXPORT int shim_subinterpreter(const char *script);
 EXPORT uint64_t shim_epoch(void);
 EXPORT uint64_t shim_held(void);
 EXPORT void shim_eval(uint64_t *range);
@@ -373,6 +377,39 @@ shim_ignore(uint32_t domain, uint32_t size)
 {
 	shim.ignored_domain = domain;
 	shim.ignored_size = size;
+}
+
+void
+shim_note(int note)
+{
+	shim.note = note;
+}
+
+/* Runs the script in an interpreter of its own, on this thread and with the
+ * same GIL. Returns what it noted. */
+int
+shim_subinterpreter(const char *script)
+{
+	void *(*new_interpreter)(void);
+	void (*end_interpreter)(void *);
+	void *(*swap)(void *);
+	int (*run)(const char *, void *);
+	void *sub, *old;
+
+	*(void **)&new_interpreter = dlsym(RTLD_DEFAULT, "Py_NewInterpreter");
+	*(void **)&end_interpreter = dlsym(RTLD_DEFAULT, "Py_EndInterpreter");
+	*(void **)&swap = dlsym(RTLD_DEFAULT, "PyThreadState_Swap");
+	*(void **)&run = dlsym(RTLD_DEFAULT, "PyRun_SimpleStringFlags");
+	shim.note = 0;
+	old = swap(NULL);
+	swap(old);
+	sub = new_interpreter();
+	if (sub) {
+		run(script, NULL);
+		end_interpreter(sub);
+	}
+	swap(old);
+	return shim.note;
 }
 
 uint64_t
