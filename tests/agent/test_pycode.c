@@ -60,7 +60,7 @@ record_take(struct thread *thread, void *block)
 {
 	(void)thread;
 	(void)block;
-	return (struct taken){0, 0};
+	return (struct taken){0};
 }
 
 void

@@ -92,7 +92,7 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	     void *block, size_t size)
 {
 	struct thread *thread = record_begin(__builtin_frame_address(0));
-	struct taken taken = {0, 0};
+	struct taken taken = {0};
 	void *moved;
 
 	if (block && domain == DOMAIN_OBJ)
@@ -124,7 +124,7 @@ INLINE void
 hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 {
 	struct thread *thread;
-	struct taken taken = {0, 0};
+	struct taken taken = {0};
 
 	if (!block) {
 		below->free(ctx, block);

@@ -155,7 +155,7 @@ record_alloc(struct thread *thread, enum wire_domain domain,
 struct taken
 record_take(struct thread *thread, void *block)
 {
-	struct taken taken;
+	struct taken taken = {0};
 	int64_t size;
 
 	(void)thread;
