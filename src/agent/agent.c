@@ -7,6 +7,7 @@
  * before it starts:
  *
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
+ *	HEAPTOP_MODE	  exact, or sample:BYTES
  *	HEAPTOP_UNWINDER  rules, libunwind or check
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
  *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
@@ -100,12 +101,17 @@ agent_early(void)
 {
 	static bool begun;
 	uint64_t guard = thread_tls.guard;
+	const char *mode;
 
 	/* A privileged program is not to be looked into. */
 	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL) ||
 	    getauxval(AT_SECURE))
 		return;
 	thread_tls.guard = GUARD_FOREVER;
+	/* Fixed with the first block: its free must count what it counted. */
+	mode = getenv("HEAPTOP_MODE");
+	if (mode && strncmp(mode, "sample:", 7) == 0)
+		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
 	agent_on = live_init();

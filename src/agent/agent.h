@@ -23,6 +23,7 @@ void agent_exit(void);
 struct agent_config {
 	const char *directory; /* HEAPTOP_DIR, NULL: the default */
 	uint64_t run_id;       /* HEAPTOP_RUN */
+	uint64_t sample_bytes; /* HEAPTOP_MODE: 1 exact, else the interval */
 	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
 	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
 	bool keep;	       /* this process's file outlives a clean exit */

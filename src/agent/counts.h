@@ -72,12 +72,12 @@ counts_leaf(struct counts *counts, uint32_t site)
 	__atomic_store_n(&(field_), (field_) + (value_), __ATOMIC_RELAXED)
 
 static inline void
-counts_alloc(struct leaf *leaf, uint32_t site, uint64_t size)
+counts_alloc(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 {
 	struct counter *counter = &leaf->counter[site & (COUNTS_LEAF - 1)];
 
 	COUNTS_ADD_(counter->alloc_bytes, size);
-	COUNTS_ADD_(counter->alloc_count, 1);
+	COUNTS_ADD_(counter->alloc_count, count);
 	__atomic_store_n(&leaf->dirty, 1, __ATOMIC_RELEASE);
 }
 

@@ -116,7 +116,7 @@ pool_realloc(void *old, size_t size)
 EXPORT void *
 realloc(void *old, size_t size)
 {
-	struct taken taken = {0, 0};
+	struct taken taken = {0};
 	void *block;
 
 	if (!is_ready() || pool_owns(old))
@@ -339,7 +339,7 @@ EXPORT void *
 mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
 	void *place = NULL;
-	struct taken known = {0, 0};
+	struct taken known = {0};
 	void *block;
 
 	if (flags & MREMAP_FIXED) {

@@ -14,6 +14,7 @@
 #include "agent/maps.h"
 #include "agent/nodes.h"
 #include "agent/py/py.h"
+#include "agent/sample.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
 
@@ -332,12 +333,44 @@ map_gone(struct thread *thread, uint32_t site, uint64_t bytes, bool last)
 		counts_free(leaf, site, bytes, last);
 }
 
+/* Mappings are few and large: they are always counted in full. */
+static struct weight
+weight_of(uint64_t size, uint64_t address)
+{
+	if (agent_config.sample_bytes <= 1)
+		return (struct weight){size, 1};
+	return sample_weight(size, address, agent_config.sample_bytes);
+}
+
+/* Sampled mode: whether no point falls on a block of this size. */
+static inline bool
+is_passed_over(struct thread *thread, uint64_t size)
+{
+	uint64_t interval = agent_config.sample_bytes;
+
+	if (interval <= 1)
+		return false;
+	thread->countdown -= (int64_t)size;
+	if (thread->countdown > 0)
+		return true;
+	if (!thread->random) {
+		thread->random = thread->owner * UINT64_C(0x9e3779b97f4a7c15);
+		thread->random |= 1;
+		thread->countdown += sample_next(&thread->random, interval);
+		if (thread->countdown > 0)
+			return true;
+	}
+	thread->countdown = sample_next(&thread->random, interval);
+	return false;
+}
+
 static void
 forget_block(struct thread *thread, void *block)
 {
-	struct taken old = {0, 0};
+	struct taken old = {0};
 
-	old.site = live_take((uint64_t)block, &old.size);
+	old.address = (uint64_t)block;
+	old.site = live_take(old.address, &old.size);
 	if (!old.site)
 		return;
 	/* Its free was not seen: the address could not be given out else. */
@@ -370,36 +403,46 @@ void
 record_alloc(struct thread *thread, enum wire_domain domain,
 	     const struct unwind_state *state, void *block, uint64_t size)
 {
+	struct weight weight = {size, 1};
 	uint32_t site;
 
+	if (domain != WIRE_DOMAIN_MMAP) {
+		if (is_passed_over(thread, size))
+			return;
+		weight = weight_of(size, (uint64_t)block);
+	}
 	recording_set(true);
 	site = find_site(thread, domain, state);
 	if (site && remember(thread, domain, site, block, size))
-		counts_alloc(thread->kept.leaf, site, size);
+		counts_alloc(thread->kept.leaf, site, weight.bytes,
+			     weight.count);
 	recording_set(false);
 }
 
 struct taken
 record_take(struct thread *thread, void *block)
 {
-	struct taken taken = {0, 0};
+	struct taken taken = {0};
 
 	(void)thread;
+	taken.address = (uint64_t)block;
 	if (block)
-		taken.site = live_take((uint64_t)block, &taken.size);
+		taken.site = live_take(taken.address, &taken.size);
 	return taken;
 }
 
 void
 record_freed(struct thread *thread, struct taken taken)
 {
+	struct weight weight;
 	struct leaf *leaf;
 
 	if (!taken.site)
 		return;
 	leaf = counts_leaf(&thread->counts, taken.site);
+	weight = weight_of(taken.size, taken.address);
 	if (leaf)
-		counts_free(leaf, taken.site, taken.size, 1);
+		counts_free(leaf, taken.site, weight.bytes, weight.count);
 	else
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 }
@@ -415,7 +458,7 @@ record_put_back(struct thread *thread, void *block, struct taken taken)
 struct taken
 record_unmapped(struct thread *thread, void *start, uint64_t size)
 {
-	struct taken taken = {0, 0};
+	struct taken taken = {0};
 
 	recording_set(true);
 	taken.size =
@@ -434,6 +477,6 @@ record_unmap_failed(struct thread *thread, void *start, struct taken taken)
 	recording_set(true);
 	leaf = counts_leaf(&thread->counts, taken.site);
 	if (leaf && maps_add((uint64_t)start, taken.size, taken.site))
-		counts_alloc(leaf, taken.site, taken.size);
+		counts_alloc(leaf, taken.site, taken.size, 1);
 	recording_set(false);
 }

@@ -35,6 +35,7 @@ struct thread;
 struct taken {
 	uint32_t site;
 	uint64_t size;
+	uint64_t address;
 };
 
 /* Begins a hook whose own frame is at `frame`; NULL: forward only. */
@@ -57,7 +58,8 @@ void record_put_back(struct thread *, void *block, struct taken);
  * that is not a block of the mmap domain. Returns the site of a block that was
  * there and the bytes it lost; site 0: there was none. */
 struct taken record_unmapped(struct thread *, void *start, uint64_t size);
-/* The range was not unmapped after all. */
+/* The range was not unmapped after all: it is a new block of the same site, so
+ * the site's totals have one more of each. */
 void record_unmap_failed(struct thread *, void *start, struct taken);
 
 /* Counts a loss; any context, any thread. */

@@ -52,7 +52,7 @@ tally_make(uint32_t site)
 	return true;
 }
 
-void
+bool
 ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots)
 {
 	ring.segment = segment;
@@ -60,6 +60,7 @@ ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots)
 	ring.now.offset = offset;
 	ring.now.slots = slots;
 	ring.now.owners = safe_map(slots * sizeof(*ring.now.owners));
+	return ring.now.owners != NULL;
 }
 
 void

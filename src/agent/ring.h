@@ -36,7 +36,8 @@ struct tally *tally_get(uint32_t site);
 /* Makes it exist. False: no memory. */
 bool tally_make(uint32_t site);
 
-void ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots);
+/* False: no memory. */
+bool ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots);
 /* Makes it fit for so many sites, of which so many will change in this tick;
  * before the first record of a tick. False: no room. */
 bool ring_fit(uint64_t sites, uint64_t changing);

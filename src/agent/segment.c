@@ -203,7 +203,8 @@ fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
 		CALL(newfstatat, AT_FDCWD, "/proc/self/ns/pid", &found, 0)))
 		header->pid_ns = found.st_ino;
 	read_boot_id(header->boot_id);
-	header->mode = WIRE_MODE_EXACT;
+	header->mode =
+	    agent_config.sample_bytes > 1 ? WIRE_MODE_SAMPLED : WIRE_MODE_EXACT;
 	header->unwinder = agent_config.unwinder;
 	header->python = py_version();
 	header->command_size = (uint32_t)read_file(

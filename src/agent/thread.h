@@ -53,6 +53,8 @@ struct kept {
 struct thread {
 	uint64_t owner; /* arch_thread_pointer */
 	struct thread *next;
+	int64_t countdown; /* sampled mode: bytes until the next point */
+	uint64_t random;   /* 0: not begun */
 	struct unwind_bounds bounds;
 	struct memo memo[THREAD_MEMO][2];
 	struct counts counts;

@@ -221,7 +221,8 @@ fill_status(uint32_t state)
 	status->agent_bytes =
 	    safe_held() + live_measure() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
-	status->sample_bytes = 1;
+	status->sample_bytes =
+	    agent_config.sample_bytes > 1 ? agent_config.sample_bytes : 1;
 	status->threads = threads_count();
 	status->python = py_version();
 	for (int i = 0; i < WIRE_LOST_COUNT; i++)
@@ -297,7 +298,10 @@ segment_begin(void)
 
 	if (!segment_create(&ticker.segment, ring_bytes + FIRST_NAMES, &body))
 		return false;
-	ring_init(&ticker.segment, body, WIRE_BODY_OFFSET, FIRST_SLOTS);
+	if (!ring_init(&ticker.segment, body, WIRE_BODY_OFFSET, FIRST_SLOTS)) {
+		segment_unlink(&ticker.segment);
+		return false;
+	}
 	names_init(&ticker.segment, (char *)body + ring_bytes,
 		   WIRE_BODY_OFFSET + ring_bytes, FIRST_NAMES);
 	return true;

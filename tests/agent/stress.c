@@ -31,7 +31,8 @@
 #define THREADS	 6
 #define SLOTS	 4096
 #define PAGE	 4096ul
-#define ALTSTACK 8192
+#define ALTSTACK (64 << 10) /* two frames can nest: siglongjmp unblocks first \
+			     */
 
 /* A block somebody holds; blocks wander from thread to thread. */
 struct held {
