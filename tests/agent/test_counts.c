@@ -80,7 +80,7 @@ work(void *number)
 		uint32_t *slot = &shared[random_below(&seed, SLOTS)];
 		uint32_t old;
 
-		counts_alloc(counts_leaf(counts, site), site, site);
+		counts_alloc(counts_leaf(counts, site), site, site, 1);
 		truth_add(site, false);
 		old = __atomic_exchange_n(slot, site, __ATOMIC_ACQ_REL);
 		if (!old)
