@@ -129,6 +129,17 @@ python_words(struct thread *thread, size_t from, bool gil)
 	return count;
 }
 
+/* A stack deeper than what is kept of the last walk is walked as a whole. */
+static void
+walk_deep(struct thread *thread, const struct unwind_state *state,
+	  struct unwind_trace *trace)
+{
+	trace->count = unwind_walk(*state, &thread->bounds, py_eval_low,
+				   py_eval_high, thread->words, THREAD_WORDS,
+				   &trace->stopped, &trace->end);
+	trace->pcs = thread->words;
+}
+
 /* Native frames, and when they lead into the interpreter's loop, the Python
  * frames it runs instead of those that run it. */
 static void
@@ -138,19 +149,25 @@ capture_native(struct thread *thread, const struct unwind_state *state,
 	const struct unwind_limits limits = {py_eval_low, py_eval_high,
 					     UNWIND_KEPT_FRAMES};
 	struct unwind_trace trace;
+	bool deep;
 
 	unwind_walk_kept(&thread->unwind, state, &thread->bounds, &limits,
 			 &trace);
+	deep = trace.end == UNWIND_END_FULL;
+	if (__builtin_expect(deep, 0))
+		walk_deep(thread, state, &trace);
 	capture->words = trace.pcs;
 	capture->depth = trace.count;
 	capture->same = trace.same;
-	capture->is_trace = !trace.stopped;
+	capture->is_trace = !trace.stopped && !deep;
 	if (!trace.stopped) {
 		if (trace.end != UNWIND_END_OUTERMOST)
 			count_end(trace.end);
 		return;
 	}
-	memcpy(thread->words, trace.pcs, trace.count * sizeof(*trace.pcs));
+	if (!deep)
+		memcpy(thread->words, trace.pcs,
+		       trace.count * sizeof(*trace.pcs));
 	capture->words = thread->words;
 	capture->depth += python_words(thread, trace.count, false);
 }

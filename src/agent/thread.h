@@ -18,7 +18,7 @@
 #include "agent/unwind.h"
 #include "agent/unwind_kept.h"
 
-#define THREAD_WORDS 1024 /* the deepest stack that is kept */
+#define THREAD_WORDS 4096 /* the deepest stack that is kept */
 #define THREAD_MEMO  512  /* pairs */
 
 /* Stacks this thread met, by the hash of all their words; in pairs, the newer
