@@ -301,6 +301,51 @@ close_all(void)
 	return 0;
 }
 
+static void *
+end_last(void *unused)
+{
+	churn((void *)&no);
+	printf("the last thread ends");
+	return unused;
+}
+
+/* The main thread leaves first; libc calls exit when the last one ends. */
+static int
+leave_first(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_last, NULL))
+		abort();
+	pthread_exit(NULL);
+}
+
+static void *
+fork_in_thread(void *unused)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		churn((void *)&no);
+		return unused; /* the child's only thread ends here */
+	}
+	waitpid(child, &status, 0);
+	printf("child %x\n", (unsigned)status);
+	return unused;
+}
+
+static int
+fork_from_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, fork_in_thread, NULL))
+		abort();
+	pthread_join(thread, NULL);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -322,6 +367,10 @@ main(int argc, char **argv)
 		return vfork_and_end();
 	if (strcmp(what, "exec") == 0)
 		return exec_self(argv[0]);
+	if (strcmp(what, "leave-first") == 0)
+		return leave_first();
+	if (strcmp(what, "fork-in-thread") == 0)
+		return fork_from_thread();
 	if (strcmp(what, "wait") == 0)
 		return wait_for_end();
 	if (strcmp(what, "small-stack") == 0)
