@@ -331,6 +331,8 @@ json_end(struct json *json)
 {
 	if (json->problem)
 		return false;
-	return peek_token(json) < 0 ||
-	       json_fail(json, "something stands behind its end");
+	/* peek has said so when what follows cannot be read. */
+	if (peek_token(json) >= 0)
+		json_fail(json, "something stands behind its end");
+	return !json->problem;
 }
