@@ -14,6 +14,7 @@
 #include "agent/maps.h"
 #include "agent/nodes.h"
 #include "agent/py/py.h"
+#include "agent/safe.h"
 #include "agent/sample.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
@@ -61,6 +62,7 @@ record_begin(void *frame)
 			return NULL;
 		}
 		thread_tls.recording = false;
+		safe_lock_abandon();
 	}
 	thread_tls.guard = (uint64_t)frame;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -274,6 +276,7 @@ memo_fill(struct memo *memo, struct thread *thread, uint64_t hash, size_t from,
 	}
 	memo->hash = hash;
 	memo->epoch = kept->epoch;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memo->node = node;
 	return true;
 }
@@ -290,7 +293,14 @@ memo_find(struct thread *thread, size_t from, size_t depth)
 		return &pair[0];
 	if (memo_is(&pair[1], kept, hash, from, depth))
 		return &pair[1];
-	pair[1] = pair[0];
+	pair[1].node = NULL; /* while it is neither the old nor the new */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[1].hash = pair[0].hash;
+	pair[1].epoch = pair[0].epoch;
+	pair[1].site = pair[0].site;
+	pair[1].leaf = pair[0].leaf;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[1].node = pair[0].node;
 	return memo_fill(&pair[0], thread, hash, from, depth) ? &pair[0] : NULL;
 }
 
@@ -330,15 +340,18 @@ find_site(struct thread *thread, enum wire_domain domain,
 	if (from == capture.depth && kept->count == from &&
 	    kept->domain == domain)
 		return kept->site;
+	kept->count = 0; /* until all is well: a handler may longjmp away */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	keep(kept, &capture, from);
-	kept->count = 0; /* until all is well */
 	kept->domain = domain;
 	memo = memo_find(thread, from, capture.depth);
 	if (!memo)
 		return 0;
-	kept->count = (uint32_t)capture.depth;
 	kept->leaf = memo->leaf;
-	return kept->site = memo->site;
+	kept->site = memo->site;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept->count = (uint32_t)capture.depth;
+	return kept->site;
 }
 
 static void

@@ -118,6 +118,8 @@ safe_alloc(size_t size)
 	}
 }
 
+static __thread struct safe_lock *locked; /* by this thread */
+
 void
 safe_lock(struct safe_lock *lock)
 {
@@ -128,11 +130,22 @@ safe_lock(struct safe_lock *lock)
 			if (++turns % 1024 == 0)
 				safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	locked = lock;
+}
+
+void
+safe_lock_abandon(void)
+{
+	if (locked)
+		safe_unlock(locked);
 }
 
 void
 safe_unlock(struct safe_lock *lock)
 {
+	locked = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 }
 

@@ -37,13 +37,17 @@ uint64_t safe_held(void);
  * NULL when there is none. */
 void *safe_alloc(size_t size);
 
-/* A spin lock for code that only touches memory. A thread that is interrupted
- * while it holds one does not come back to it: the hook guard sees to that. */
+/* A spin lock for code that only touches memory. A thread holds one at most,
+ * and does not come back to it from a signal handler: the hook guard sees to
+ * that. A handler that leaves a hook by longjmp leaves its lock taken; the
+ * thread's next hook gives it up by safe_lock_abandon, so what is under a lock
+ * must make sense at every instant, as it must for a fork. */
 struct safe_lock {
 	uint32_t word;
 };
 void safe_lock(struct safe_lock *);
 void safe_unlock(struct safe_lock *);
+void safe_lock_abandon(void);
 
 /* Appends text or a number to a NUL-terminated buffer, cutting at its end. */
 void safe_append(char *buffer, size_t size, const char *text);

@@ -121,10 +121,30 @@ test_text_is_cut_at_the_end_of_its_buffer(void **state)
 	assert_string_equal(text, "abc0beef184");
 }
 
+/* What a handler left behind by longjmp: the thread gives it up and goes on. */
+static void
+test_a_lock_can_be_given_up(void **state)
+{
+	static struct safe_lock mine, other;
+
+	(void)state;
+	safe_lock(&mine);
+	safe_lock_abandon();
+	assert_int_equal(mine.word, 0);
+	safe_lock(&mine);
+	safe_unlock(&mine);
+	safe_lock(&other);
+	safe_unlock(&other);
+	mine.word = 1; /* another thread's */
+	safe_lock_abandon();
+	assert_int_equal(mine.word, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_lock_can_be_given_up),
 	    cmocka_unit_test(test_system_calls_leave_errno_alone),
 	    cmocka_unit_test(test_small_memory_is_each_threads_own),
 	    cmocka_unit_test(test_large_memory),
