@@ -7,18 +7,19 @@
  *
  *   +--------+---------+------+-----------+-------------+------------------+
  *   | header | control | turn | status[2] | ring        | names extents    |
- *   | 4 KiB  | 4 KiB   | 4 KiB| 2 x 4 KiB | 64 B slots  | grow, never move |
+ *   | 4 KiB  | 4 KiB   | 4 KiB| 2 x 4 KiB | slots       | grow, never move |
  *   +--------+---------+------+-----------+-------------+------------------+
  *
  * Nouns.
  *   status   everything about one tick. There are two; `turn` says which one
  *            is whole. The other one is being written.
- *   ring     a log of 64-byte records. A record that is still the newest of
- *            its site, or was at the last whole tick, is never overwritten:
- *            the writer passes over it and only renumbers it. So one scan of
- *            all slots holds every site's totals of the last whole tick.
- *   names    an append-only log of strings, modules, frames and stacks. Ids
- *            are the position within their kind, from 1; 0 is "none".
+ *   ring     a log of records of 64 bytes, or 96 once the process has been
+ *            sampled (status.record_bytes). A record that is still the newest
+ * of its site, or was at the last whole tick, is never overwritten: the writer
+ * passes over it and only renumbers it. So one scan of all slots holds every
+ * site's totals of the last whole tick. names    an append-only log of strings,
+ * modules, frames and stacks. Ids are the position within their kind, from 1; 0
+ * is "none".
  *
  * How to read it.
  *   1. Copy status[turn & 1]; if turn has moved meanwhile, copy again.
@@ -43,7 +44,7 @@
 
 #define WIRE_MAGIC	 UINT64_C(0x31706f7470616568) /* "heaptop1" */
 #define WIRE_MAJOR	 1
-#define WIRE_MINOR	 0
+#define WIRE_MINOR	 1
 #define WIRE_PAGE	 4096
 #define WIRE_SUFFIX	 ".heaptop"
 #define WIRE_COMMAND_MAX 1024
@@ -80,8 +81,7 @@ enum wire_domain {
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {
-	WIRE_LOST_LIST(WIRE_LOST_ENUM_)
-	WIRE_LOST_COUNT,
+	WIRE_LOST_LIST(WIRE_LOST_ENUM_) WIRE_LOST_COUNT,
 	WIRE_LOST_MAX = 64, /* room in the status */
 };
 #undef WIRE_LOST_ENUM_
@@ -102,22 +102,29 @@ enum wire_unwinder {
 	WIRE_UNWINDER_CHECK,
 };
 
+/* How the agent finds a block by its address; chosen at start. */
+enum wire_live_map {
+	WIRE_LIVE_SHADOW = 1,	/* reserves what it needs of address space */
+	WIRE_LIVE_SHADOW_SMALL, /* in small pieces: address space is short */
+	WIRE_LIVE_HASH,		/* a hash table: hardly any address space */
+};
+
 /* Set once, before magic; magic is stored last. One page. */
 struct wire_header {
 	uint64_t magic;
 	uint16_t major;
 	uint16_t minor;
-	uint32_t pid;	      /* as the process sees itself */
-	uint64_t start_time;  /* clock ticks since boot: /proc/PID/stat, 22 */
-	uint64_t start_ns;    /* CLOCK_REALTIME when the agent started */
-	uint32_t parent_pid;  /* of the process this one was forked from, or 0 */
+	uint32_t pid;	     /* as the process sees itself */
+	uint64_t start_time; /* clock ticks since boot: /proc/PID/stat, 22 */
+	uint64_t start_ns;   /* CLOCK_REALTIME when the agent started */
+	uint32_t parent_pid; /* of the process this one was forked from, or 0 */
 	uint32_t uid;
-	uint64_t run_id;      /* the same for all processes of one `run` */
-	uint64_t pid_ns;      /* inode of the pid namespace, 0 unknown */
+	uint64_t run_id; /* the same for all processes of one `run` */
+	uint64_t pid_ns; /* inode of the pid namespace, 0 unknown */
 	uint8_t boot_id[16];
-	uint32_t mode;	      /* enum wire_mode at start */
-	uint32_t unwinder;    /* enum wire_unwinder */
-	uint32_t python;      /* 0x030b0200 for 3.11.2; 0 none so far */
+	uint32_t mode;	   /* enum wire_mode at start */
+	uint32_t unwinder; /* enum wire_unwinder */
+	uint32_t python;   /* 0x030b0200 for 3.11.2; 0 none so far */
 	uint32_t command_size;
 	char command[WIRE_COMMAND_MAX]; /* argv, separated by NUL */
 	char exe[WIRE_COMMAND_MAX];	/* path, NUL-terminated */
@@ -132,9 +139,12 @@ struct wire_control {
 	uint32_t wake;	       /* futex: add 1 and wake after any change */
 	uint32_t flush_wanted; /* publish now; answered by status.flush_done */
 	uint64_t watch_until;  /* CLOCK_MONOTONIC ns; 10 Hz until then */
-	uint64_t sample_bytes; /* wish: 0 leave as it is, 1 exact, else interval */
-	uint32_t stop;	       /* wish: 1 stop recording, 0 go on */
-	uint8_t pad[WIRE_PAGE - 28];
+	uint64_t
+	    sample_bytes; /* wish: 0 leave as it is, 1 exact, else interval */
+	uint32_t stop;	  /* wish: 1 stop recording, 0 go on */
+	uint32_t budget_ppm; /* wish: 0 leave as it is, ~0 none, else the
+				agent's share of the process's CPU */
+	uint8_t pad[WIRE_PAGE - 32];
 };
 
 /* Totals of one domain, since the agent started. */
@@ -166,7 +176,7 @@ struct wire_status {
 	uint64_t head;	     /* position of the next record to be written */
 	uint64_t sites;	     /* site ids are 1..sites */
 	uint64_t names_extents;
-	uint64_t names_bytes; /* used bytes of the last extent */
+	uint64_t names_bytes;	 /* used bytes of the last extent */
 	uint64_t agent_cpu_ns;	 /* of the ticker thread */
 	uint64_t agent_bytes;	 /* memory the agent holds, segment included */
 	uint64_t peak_rss_bytes; /* of the process */
@@ -176,8 +186,13 @@ struct wire_status {
 	uint64_t lost[WIRE_LOST_MAX];
 	struct wire_totals totals[WIRE_DOMAIN_MAX];
 	struct wire_extent extents[WIRE_EXTENTS_MAX];
-	uint8_t pad[WIRE_PAGE - 128 - 8 * WIRE_LOST_MAX -
-		    32 * WIRE_DOMAIN_MAX - 16 * WIRE_EXTENTS_MAX];
+	uint32_t record_bytes; /* of a ring slot; 0 (minor 0): 64 */
+	uint32_t live_map;     /* enum wire_live_map */
+	uint32_t budget_ppm;   /* 0: none is set */
+	uint32_t cost_ppm;     /* measured: the agent's CPU time, of the
+				  process's, since the tick before */
+	uint8_t pad[WIRE_PAGE - 144 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
+		    16 * WIRE_EXTENTS_MAX];
 };
 
 enum wire_record_kind {
@@ -204,6 +219,21 @@ struct wire_record {
 	uint64_t free_count;
 	uint64_t peak_bytes; /* most live bytes seen at a tick */
 };
+
+/*
+ * What a sampled total may be off by: follows each record where
+ * status.record_bytes says so. Variances, of the same sums as in the record;
+ * the square root of (alloc - free) is the standard error of what is live.
+ * From a process that only ever recorded exactly they are 0 or absent.
+ */
+struct wire_spread {
+	double alloc_bytes; /* bytes squared */
+	double free_bytes;
+	double alloc_count; /* blocks squared */
+	double free_count;
+};
+#define WIRE_RECORD_EXACT   64
+#define WIRE_RECORD_SAMPLED 96
 
 enum wire_name_kind {
 	WIRE_NAME_STRING = 1,
@@ -275,7 +305,10 @@ _Static_assert(sizeof(struct wire_header) == WIRE_PAGE, "header");
 _Static_assert(sizeof(struct wire_control) == WIRE_PAGE, "control");
 _Static_assert(sizeof(struct wire_turn) == WIRE_PAGE, "turn");
 _Static_assert(sizeof(struct wire_status) == WIRE_PAGE, "status");
-_Static_assert(sizeof(struct wire_record) == 64, "record");
+_Static_assert(sizeof(struct wire_record) == WIRE_RECORD_EXACT, "record");
+_Static_assert(sizeof(struct wire_record) + sizeof(struct wire_spread) ==
+		   WIRE_RECORD_SAMPLED,
+	       "sampled record");
 _Static_assert(sizeof(struct wire_name_module) == 64, "module");
 _Static_assert(sizeof(struct wire_name_native) == 24, "native frame");
 _Static_assert(sizeof(struct wire_name_python) == 24, "python frame");

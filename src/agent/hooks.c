@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <grp.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/alone.h"
 #include "agent/modules.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
@@ -409,3 +411,32 @@ EXPORT void __attribute__((noreturn)) _Exit(int status)
 {
 	_exit(status);
 }
+
+/* So that the ticker changes its user and groups too. */
+#define SET_ID(name_, params_, args_)             \
+	EXPORT int name_ params_                  \
+	{                                         \
+		bool suspended;                   \
+		int result;                       \
+                                                  \
+		if (!is_ready() || !real.name_) { \
+			errno = ENOSYS;           \
+			return -1;                \
+		}                                 \
+		suspended = alone_suspend();      \
+		result = real.name_ args_;        \
+		alone_resume(suspended);          \
+		return result;                    \
+	}
+SET_ID(setuid, (uid_t user), (user))
+SET_ID(setgid, (gid_t group), (group))
+SET_ID(seteuid, (uid_t effective), (effective))
+SET_ID(setegid, (gid_t effective), (effective))
+SET_ID(setreuid, (uid_t user, uid_t effective), (user, effective))
+SET_ID(setregid, (gid_t group, gid_t effective), (group, effective))
+SET_ID(setresuid, (uid_t user, uid_t effective, uid_t saved),
+       (user, effective, saved))
+SET_ID(setresgid, (gid_t group, gid_t effective, gid_t saved),
+       (group, effective, saved))
+SET_ID(setgroups, (size_t count, const gid_t *groups), (count, groups))
+SET_ID(initgroups, (const char *user, gid_t group), (user, group))

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/alone.h"
 #include "agent/live.h"
 #include "agent/names.h"
 #include "agent/py/py.h"
@@ -334,23 +335,6 @@ run(void)
 		segment_unlink(&ticker.segment);
 }
 
-/*
- * libc's number of threads. The one that ends last calls exit, so a program
- * whose main thread leaves by pthread_exit would stay for ever if the ticker
- * were counted. Private to libc; NULL where it is not found.
- */
-static uint32_t *
-libc_threads(void)
-{
-	static uint32_t *count;
-	static bool asked;
-
-	if (!asked)
-		count = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
-	asked = true;
-	return count;
-}
-
 static void *
 thread_main(void *unused)
 {
@@ -363,7 +347,7 @@ thread_main(void *unused)
 	__atomic_store_n(&ticker.done, 1, __ATOMIC_RELEASE);
 	futex_wake(&ticker.done);
 	/* libc, which does not count this thread, must not see it end. */
-	if (libc_threads())
+	if (alone_is_uncounted())
 		safe_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
 	return unused;
 }
@@ -377,13 +361,12 @@ thread_create(pthread_attr_t *attributes)
 	pthread_t id;
 	int failed;
 
-	libc_threads(); /* before there are two to ask */
+	alone_before_thread();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	failed = pthread_create(&id, attributes, thread_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!failed && libc_threads())
-		__atomic_fetch_sub(libc_threads(), 1, __ATOMIC_ACQ_REL);
+	alone_after_thread(!failed);
 	return failed;
 }
 

@@ -1,0 +1,91 @@
+/*
+ * alone.c - the ticker is a thread that libc need not reckon with.
+ *
+ * Context: setup, hook.
+ */
+#include "config.h"
+
+#include "agent/alone.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The flag may be copied into the executable: then there are two of them. */
+static struct {
+	bool asked;
+	bool was_single;
+	bool hidden; /* the flag says one thread, and there is the ticker */
+	uint32_t *threads; /* private to libc; NULL where it is not found */
+	char *single;	   /* glibc 2.32 and later, else NULL */
+	char *single_copy;
+} alone;
+
+static void
+ask(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	alone.asked = true;
+	alone.threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
+	alone.single_copy = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
+	alone.single = alone.single_copy;
+	if (!libc)
+		return;
+	alone.single = dlsym(libc, "__libc_single_threaded");
+	dlclose(libc);
+}
+
+static bool
+is_single(void)
+{
+	return alone.single && __atomic_load_n(alone.single, __ATOMIC_RELAXED);
+}
+
+static void
+set_single(char value)
+{
+	__atomic_store_n(alone.single, value, __ATOMIC_RELAXED);
+	if (alone.single_copy)
+		__atomic_store_n(alone.single_copy, value, __ATOMIC_RELAXED);
+}
+
+void
+alone_before_thread(void)
+{
+	if (!alone.asked)
+		ask();
+	alone.was_single = is_single();
+}
+
+void
+alone_after_thread(bool made)
+{
+	if (made && alone.threads)
+		__atomic_fetch_sub(alone.threads, 1, __ATOMIC_ACQ_REL);
+	alone.hidden = alone.was_single;
+	if (alone.was_single)
+		set_single(1);
+}
+
+bool
+alone_is_uncounted(void)
+{
+	return alone.threads != NULL;
+}
+
+bool
+alone_suspend(void)
+{
+	if (!alone.hidden || !is_single())
+		return false;
+	set_single(0);
+	return true;
+}
+
+void
+alone_resume(bool suspended)
+{
+	if (suspended)
+		set_single(1);
+}
