@@ -13,13 +13,13 @@
  * Nouns.
  *   status   everything about one tick. There are two; `turn` says which one
  *            is whole. The other one is being written.
- *   ring     a log of records of 64 bytes, or 96 once the process has been
+ *   ring     a log of records of 64 bytes, or of 96 once the process has been
  *            sampled (status.record_bytes). A record that is still the newest
- * of its site, or was at the last whole tick, is never overwritten: the writer
- * passes over it and only renumbers it. So one scan of all slots holds every
- * site's totals of the last whole tick. names    an append-only log of strings,
- * modules, frames and stacks. Ids are the position within their kind, from 1; 0
- * is "none".
+ *            of its site, or was at the last whole tick, is never overwritten:
+ *            the writer passes over it and only renumbers it. So one scan of
+ *            all slots holds every site's totals of the last whole tick.
+ *   names    an append-only log of strings, modules, frames and stacks. Ids
+ *            are the position within their kind, from 1; 0 is "none".
  *
  * How to read it.
  *   1. Copy status[turn & 1]; if turn has moved meanwhile, copy again.
