@@ -36,12 +36,27 @@ struct counter {
 	uint64_t free_count;
 };
 
+/* What sampled sums may be off by: variances, as in wire.h. Only ever added to,
+ * as the counters are. */
+struct spread {
+	double alloc_bytes;
+	double free_bytes;
+	double alloc_count;
+	double free_count;
+};
+
+struct leaf_spread {
+	struct spread now[COUNTS_LEAF];	 /* owner */
+	struct spread seen[COUNTS_LEAF]; /* ticker */
+};
+
 struct leaf {
 	uint32_t dirty; /* owner: 1 after a change; ticker: 0 before a look */
 	uint32_t base;	/* site id of counter[0] */
 	bool again;	/* ticker: look again although not dirty */
 	bool visiting;	/* ticker: in this pass */
-	struct leaf *next;		     /* of the same thread */
+	struct leaf *next;	    /* of the same thread */
+	struct leaf_spread *spread; /* owner; NULL until it has sampled */
 	struct counter counter[COUNTS_LEAF]; /* owner */
 	struct counter seen[COUNTS_LEAF];    /* ticker */
 };
