@@ -177,7 +177,7 @@ record_alloc(struct thread *thread, enum wire_domain domain,
 	recording_set(true);
 	site = capture_site(thread, domain, state);
 	if (site && remember(thread, domain, site, block, size))
-		counts_alloc(thread->kept.leaf, site, weight.bytes,
+		counts_alloc(thread->leaf, site, weight.bytes,
 			     weight.count);
 	recording_set(false);
 }

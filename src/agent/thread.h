@@ -15,39 +15,23 @@
 #include <stdint.h>
 
 #include "agent/counts.h"
+#include "agent/path.h"
 #include "agent/unwind.h"
 #include "agent/unwind_kept.h"
 
 #define THREAD_WORDS 4096 /* the deepest stack that is kept */
-#define THREAD_MEMO  512  /* pairs */
 
-/* Stacks this thread met, by the hash of all their words; in pairs, the newer
- * first. */
-struct memo {
-	uint64_t hash;
-	uint32_t epoch; /* of py_code_epoch, when it was stored */
+/* The nodes of a stack captured last, so that the next one only has to deal
+ * with the frames that differ. */
+struct strand {
+	uint32_t count;	 /* of nodes; 0: nothing is known */
+	uint32_t epoch;	 /* of py_code_epoch, when its words were true */
+	uint32_t domain; /* of the site; PATH_NO_DOMAIN: it has none */
 	uint32_t site;
-	const struct node *node; /* NULL: empty */
 	struct leaf *leaf;
-};
-
-/*
- * The stack captured last, outermost first, so that the next one only has to
- * deal with the frames that differ.
- *
- *	node[i] is the stack of word[0..i]; hash[i] is the sum of the words'
- *	hashes up to there, each by its place
- */
-struct kept {
-	uint32_t count;
-	uint32_t domain; /* of the site */
-	uint32_t site;	 /* 0: the stack has none */
-	bool is_trace;	 /* its words are those of the last native walk */
-	struct leaf *leaf;
-	uint32_t epoch;
-	uint64_t word[THREAD_WORDS];
-	uint64_t hash[THREAD_WORDS];
-	const struct node *node[THREAD_WORDS];
+	struct path *path;	 /* that it was found by, or NULL */
+	const struct node *base; /* outside of nodes */
+	const struct node *nodes[THREAD_WORDS]; /* outermost first */
 };
 
 struct thread {
@@ -55,12 +39,16 @@ struct thread {
 	struct thread *next;
 	int64_t countdown; /* sampled mode: bytes until the next point */
 	uint64_t random;   /* 0: not begun */
+	struct leaf *leaf; /* of the site captured last */
 	struct unwind_bounds bounds;
-	struct memo memo[THREAD_MEMO][2];
 	struct counts counts;
 	struct unwind_kept unwind;
-	struct kept kept;
+	struct strand python;
+	struct strand native; /* of the last stack in `unwind` */
+	size_t py_count;
+	uint64_t py_words[THREAD_WORDS];
 	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
+	struct paths paths;
 };
 
 /*

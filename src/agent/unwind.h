@@ -54,6 +54,8 @@ size_t unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 
 /* A module may have been unmapped: no rule older than this call is used. */
 void unwind_modules_changed(void);
+/* How often that was called. */
+extern uint64_t unwind_changes;
 
 /* Reads the list of modules again, where the loader cannot be asked from a
  * hook (glibc before 2.35). Context: setup, ticker; takes the loader's lock. */

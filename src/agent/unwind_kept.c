@@ -384,3 +384,64 @@ unwind_walk_kept(struct unwind_kept *kept, const struct unwind_state *state,
 		walk_check(trace->pcs, trace->count, walk->max, trace->stopped,
 			   trace->end);
 }
+
+static bool
+offset_of(const struct unwind_state *state, uint64_t slot, uint16_t *offset)
+{
+	uint64_t units = (slot - state->sp) / 8;
+
+	*offset = (uint16_t)units;
+	return slot >= state->sp && !((slot - state->sp) % 8) &&
+	       units < UINT16_MAX;
+}
+
+static bool
+shape_checks(const struct unwind_kept *kept, const struct unwind_state *state,
+	     struct unwind_shape *shape)
+{
+	struct unwind_check *check = shape->checks;
+	uint16_t offset;
+
+	if (kept->checks + 1 > UNWIND_SHAPE_CHECKS)
+		return false;
+	if (kept->needs_bp[kept->first])
+		*check++ = (struct unwind_check){UNWIND_CHECK_ENTRY,
+						 state->bp - state->sp};
+	for (uint32_t i = 0; i < kept->checks; i++) {
+		if (!offset_of(state, kept->check[i].slot, &offset))
+			return false;
+		*check++ = (struct unwind_check){offset, kept->check[i].value -
+							     state->sp};
+	}
+	shape->check_count = (size_t)(check - shape->checks);
+	return true;
+}
+
+bool
+unwind_kept_shape(const struct unwind_kept *kept,
+		  const struct unwind_state *state, struct unwind_shape *shape)
+{
+	uint32_t first = kept->first;
+	uint64_t last;
+
+	shape->count = FRAMES - first;
+	if (!kept->is_whole || kept->joints != first || first == FRAMES ||
+	    shape->count + 1 > UNWIND_SHAPE_WORDS ||
+	    kept->pcs[first] != state->pc)
+		return false;
+	for (size_t i = 1; i < shape->count; i++)
+		if (!offset_of(state, kept->slots[first + i],
+			       &shape->offsets[i]))
+			return false;
+	last = kept->slots[FRAMES - 1];
+	if (kept->end_slot) {
+		last = kept->end_slot;
+		shape->end = kept->end_value;
+		if (!offset_of(state, last, &shape->offsets[shape->count++]))
+			return false;
+	}
+	shape->offsets[0] = 0;
+	shape->stopped = kept->stopped;
+	shape->span = (uint32_t)(last + 8 - state->sp);
+	return shape_checks(kept, state, shape);
+}
