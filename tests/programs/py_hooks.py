@@ -20,7 +20,8 @@ failures = []
 class Totals(ctypes.Structure):
     _fields_ = [("bytes", ctypes.c_uint64), ("blocks", ctypes.c_uint64),
                 ("events", ctypes.c_uint64 * 16), ("frames", ctypes.c_uint64),
-                ("lost", ctypes.c_uint64 * 64)]
+                ("lost", ctypes.c_uint64 * 64), ("differ", ctypes.c_uint64),
+                ("walked", ctypes.c_uint64), ("same", ctypes.c_uint64)]
 
 
 def totals():
@@ -197,6 +198,7 @@ if __name__ == "__main__":
     same_blocks()
     lost = list(totals().lost)
     expect("losses", lost, [0] * 64)
+    expect("walks that differ", totals().differ, 0)
     print("%d differences" % len(failures))
     for failure in failures[:10]:
         print(failure)

@@ -336,6 +336,8 @@ def everything():
 
 if __name__ == "__main__":
     everything()
+    if INTERPRETER.shim_differ():
+        failures.append("the two ways to walk do not agree")
     print("%d stacks compared, %d differ" % (checks, len(failures)))
     for failure in failures[:10]:
         print(failure)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/py/py.h"
+#include "agent/py/pykept.h"
 #include "agent/py/pyword.h"
 #include "agent/record.h"
 #include "agent/safe.h"
@@ -24,6 +25,7 @@
 #define BUCKETS 65536
 #define BLOCKS	400000
 #define DEPTH	64
+#define DEEPEST 4096
 
 struct block {
 	struct block *next; /* in its bucket, or free */
@@ -40,6 +42,9 @@ struct shim_totals {
 	uint64_t events[WIRE_DOMAIN_MAX];
 	uint64_t frames;
 	uint64_t lost[WIRE_LOST_MAX];
+	uint64_t differ; /* walks by both ways that do not agree */
+	uint64_t walked; /* frames, by the incremental one ... */
+	uint64_t same;	 /* ... and known from the walk before */
 };
 
 static struct {
@@ -56,6 +61,15 @@ static struct {
 } shim;
 
 static __thread int depth;
+
+/* What the last walk of this thread gave. */
+struct last {
+	struct py_kept kept;
+	size_t count;
+	uint64_t words[DEEPEST];
+	uint64_t walked[DEEPEST];
+};
+static __thread struct last *last;
 
 /* Where the block is or would be linked. */
 static struct block **
@@ -126,6 +140,34 @@ record_end(struct thread *thread)
 	depth--;
 }
 
+/* Both ways to walk say the same, and what the incremental one says of the walk
+ * before is true. */
+static size_t
+walk(uint64_t *words, size_t max, bool gil, bool *cut)
+{
+	size_t count = py_walk(words, max, gil, cut);
+	const uint64_t *kept_words;
+	bool whole_cut = false, kept_cut = false;
+	size_t whole, kept, same;
+
+	if (!last)
+		last = safe_map(sizeof(*last));
+	whole = py_walk(last->walked, DEEPEST, gil, &whole_cut);
+	kept = py_walk_kept(&last->kept, gil, &kept_words, &same, &kept_cut);
+	if (whole != kept || whole_cut != kept_cut ||
+	    memcmp(last->walked, kept_words, kept * sizeof(*words)) != 0)
+		shim.totals.differ++;
+	if (same > kept || same > last->count ||
+	    memcmp(kept_words + kept - same, last->words + last->count - same,
+		   same * sizeof(*words)) != 0)
+		shim.totals.differ++;
+	shim.totals.same += same;
+	shim.totals.walked += kept;
+	memcpy(last->words, kept_words, kept * sizeof(*words));
+	last->count = kept;
+	return count;
+}
+
 void
 record_alloc(struct thread *thread, enum wire_domain domain,
 	     const struct unwind_state *state, void *block, uint64_t size)
@@ -142,7 +184,7 @@ record_alloc(struct thread *thread, enum wire_domain domain,
 	block_drop((uint64_t)block);
 	fresh = block_new((uint64_t)block);
 	fresh->size = size;
-	fresh->count = (uint32_t)py_walk(fresh->words, DEPTH, gil, &cut);
+	fresh->count = (uint32_t)walk(fresh->words, DEPTH, gil, &cut);
 	for (uint32_t i = 0; i < fresh->count; i++)
 		fresh->ids[i] = py_code_intern(fresh->words[i]);
 	shim.totals.bytes += size;
@@ -256,6 +298,7 @@ EXPORT void shim_note(int note);
 EXPORT int shim_subinterpreter(const char *script);
 EXPORT uint64_t shim_epoch(void);
 EXPORT uint64_t shim_held(void);
+EXPORT int shim_differ(void);
 EXPORT void shim_eval(uint64_t *range);
 
 uint32_t
@@ -269,7 +312,7 @@ uint32_t
 shim_walk(uint64_t *words, uint32_t max, int gil)
 {
 	bool cut = false;
-	uint32_t count = (uint32_t)py_walk(words, max, gil, &cut);
+	uint32_t count = (uint32_t)walk(words, max, gil, &cut);
 
 	return cut ? count | 1u << 31 : count;
 }
@@ -422,6 +465,12 @@ uint64_t
 shim_held(void)
 {
 	return safe_held();
+}
+
+int
+shim_differ(void)
+{
+	return shim.totals.differ != 0;
 }
 
 void

@@ -1,0 +1,243 @@
+/*
+ * pykept.c - the incremental walk of Python frames.
+ *
+ *	frame[i - 1] is what the link of frame[i] leads to, for i in 1..count
+ *	words_to[i] words are those of frames 1..i: the last ones of `words`
+ *
+ * Frames that have no word are in the chain as well.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/py/pykept.h"
+
+#include "agent/py/py.h"
+#include "agent/py/pyframe.h"
+#include "agent/py/pyruntime.h"
+
+#define FRAMES PY_KEPT_FRAMES
+/* No frame has it: it is looked at anew each time. */
+#define UNTOLD UINT64_MAX
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* One walk. */
+struct attempt {
+	struct py_kept *kept;
+	uint32_t fresh; /* frames that go in front of the kept ones */
+	uint32_t limit; /* only kept frames up to this one can still be met */
+	uint32_t same;	/* frames whose words are as they were */
+};
+
+static inline uint16_t *
+place(struct py_kept *kept, uint64_t address)
+{
+	uint64_t hash = address * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &kept->place[hash >> (64 - PY_KEPT_PLACE_BITS)];
+}
+
+/* The kept frame with that address; 0: none. */
+static inline uint32_t
+find(const struct attempt *attempt, uint64_t address)
+{
+	struct py_kept *kept = attempt->kept;
+	uint32_t at = attempt->limit;
+
+	if (kept->frame[at].address == address)
+		return at;
+	at = *place(kept, address);
+	if (at <= attempt->limit && kept->frame[at].address == address)
+		return at;
+	return 0;
+}
+
+/* Takes a frame up among the fresh ones. False: it makes no sense, or there is
+ * no room. */
+INLINE bool
+take(const struct py_layout *layout, struct attempt *attempt, uint64_t address)
+{
+	struct py_kept_frame *fresh;
+	struct py_frame seen;
+
+	if (unlikely(attempt->fresh == FRAMES ||
+		     !frame_read(layout, address, &seen)))
+		return false;
+	fresh = &attempt->kept->fresh[attempt->fresh];
+	fresh->address = address;
+	fresh->code = seen.is_told ? seen.code : UNTOLD;
+	fresh->instr = seen.is_told ? seen.instr : 0;
+	attempt->kept->fresh_words[attempt->fresh++] = seen.word;
+	return true;
+}
+
+/* A kept frame that does not say what it did gets its new word. False: it had
+ * one and has none now, or the other way round, or makes no sense. */
+INLINE bool
+renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
+{
+	struct py_kept *kept = attempt->kept;
+	struct py_kept_frame *frame = &kept->frame[at];
+	bool had_word = kept->words_to[at] != kept->words_to[at - 1];
+	uint64_t *word = &kept->words[FRAMES - kept->words_to[at]];
+	struct py_frame seen;
+
+	if (!frame_read(layout, frame->address, &seen) ||
+	    (seen.word != 0) != had_word)
+		return false;
+	frame->code = seen.is_told ? seen.code : UNTOLD;
+	frame->instr = seen.is_told ? seen.instr : 0;
+	if (had_word && *word != seen.word) {
+		*word = seen.word;
+		attempt->same = at - 1;
+	}
+	return true;
+}
+
+/*
+ * Compares the kept frames from `at` outwards. Returns 0 when all are there,
+ * else the first one that is linked to another than before, or that is shown
+ * and was not, or the other way round.
+ */
+INLINE uint32_t
+verify(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
+{
+	attempt->same = at;
+	for (; at > 0; at--) {
+		const struct py_kept_frame *frame = &attempt->kept->frame[at];
+		const uint64_t there = frame->address;
+		const uint64_t link = load(there, layout->frame_previous);
+		const uint64_t other =
+		    (load(there, layout->frame_code) ^ frame->code) |
+		    (frame_instr(layout, there) ^ frame->instr);
+
+		if (likely(((link ^ frame[-1].address) | other) == 0))
+			continue;
+		if (link != frame[-1].address || !renew(layout, attempt, at))
+			return at;
+	}
+	return 0;
+}
+
+/* Puts the fresh frames in front of kept frame `at`. */
+static void
+commit(struct attempt *attempt, uint32_t at)
+{
+	struct py_kept *kept = attempt->kept;
+	uint32_t words = kept->words_to[at];
+
+	for (uint32_t i = attempt->fresh; i-- > 0;) {
+		const struct py_kept_frame *fresh = &kept->fresh[i];
+		const uint64_t word = kept->fresh_words[i];
+
+		at++;
+		kept->frame[at].address = fresh->address;
+		kept->frame[at].code = fresh->code;
+		kept->frame[at].instr = fresh->instr;
+		if (word)
+			kept->words[FRAMES - ++words] = word;
+		kept->words_to[at] = (uint16_t)words;
+		*place(kept, fresh->address) = (uint16_t)at;
+	}
+	kept->count = at;
+}
+
+/* Brings the kept chain up to date. False: it is too long, or makes no sense.
+ */
+INLINE bool
+update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
+{
+	struct py_kept *kept = attempt->kept;
+	uint32_t met = 0;
+
+	while (frame) {
+		uint32_t differs;
+
+		met = find(attempt, frame);
+		if (met) {
+			differs = verify(layout, attempt, met);
+			if (likely(!differs))
+				break;
+			for (; met > differs; met--)
+				if (!take(layout, attempt,
+					  kept->frame[met].address))
+					return false;
+			frame = kept->frame[met].address;
+			attempt->limit = --met;
+		}
+		if (!take(layout, attempt, frame))
+			return false;
+		frame = load(frame, layout->frame_previous);
+	}
+	if (!frame)
+		met = attempt->same = 0;
+	if (unlikely(met + attempt->fresh > FRAMES))
+		return false;
+	if (attempt->fresh || met != kept->count)
+		commit(attempt, met);
+	return true;
+}
+
+#define LAYOUT(name_, ...)                                                     \
+	static bool update_##name_(struct attempt *attempt, uint64_t thread)   \
+	{                                                                      \
+		static const struct py_layout layout = {__VA_ARGS__};          \
+                                                                               \
+		return update(&layout, attempt, frame_first(&layout, thread)); \
+	}
+#include "agent/py/pyoffsets.def"
+#undef LAYOUT
+
+#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = update_##name_,
+static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, uint64_t) = {
+#include "agent/py/pyoffsets.def"
+};
+#undef LAYOUT
+
+/* What is not whole, or from before a code object was freed, is forgotten: a
+ * frame that was not shown may be another's now. */
+static void
+prepare(struct py_kept *kept)
+{
+	uint64_t epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+
+	if (unlikely(!kept->is_whole || kept->epoch != epoch)) {
+		kept->count = 0;
+		kept->epoch = epoch;
+	}
+	/* A signal handler may leave by longjmp while this is under way. */
+	kept->is_whole = false;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+size_t
+py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
+	     size_t *same, bool *cut)
+{
+	const struct py_layout *layout =
+	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
+	struct attempt attempt;
+	const char *thread;
+
+	*same = 0;
+	prepare(kept);
+	thread = layout ? py_runtime_thread(gil) : NULL;
+	if (unlikely(!thread))
+		return 0;
+	attempt.kept = kept;
+	attempt.fresh = 0;
+	attempt.limit = kept->count;
+	attempt.same = 0;
+	if (unlikely(
+		!updates[layout - py_layouts](&attempt, (uint64_t)thread))) {
+		*words = kept->words;
+		return py_walk(kept->words, FRAMES, gil, cut);
+	}
+	*words = kept->words + FRAMES - kept->words_to[kept->count];
+	*same = kept->words_to[attempt.same];
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept->is_whole = true;
+	return kept->words_to[kept->count];
+}

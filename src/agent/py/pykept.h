@@ -1,0 +1,58 @@
+/*
+ * pykept.h - walks Python frames of which the outer ones are mostly those of
+ * the last walk: py_walk, made incremental.
+ *
+ * Each thread keeps the chain of frames it walked last. To follow the links of
+ * a chain, each load waits for the one before. A kept chain is only compared:
+ * the link in each frame with the address that is kept, whereupon the next
+ * frame is looked at by its kept address. So nothing waits, and nothing is
+ * read that a link did not lead to: memory of a frame that is gone may be
+ * unmapped. Frames that the chain did not have are read and put in, frames
+ * that run another instruction get another word; the result is exactly that of
+ * py_walk.
+ *
+ * Context: hook. No stack of its own to speak of: the arrays are the caller's.
+ */
+#ifndef HEAPTOP_AGENT_PY_PYKEPT_H
+#define HEAPTOP_AGENT_PY_PYKEPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
+#define PY_KEPT_PLACE_BITS 11
+
+struct py_kept_frame {
+	uint64_t address;
+	uint64_t code;	/* what stood in the frame */
+	uint64_t instr; /* likewise */
+};
+
+/* One per thread, zero at first, touched by it alone; of its 260 KiB only what
+ * the depth of the stacks asks for is ever touched. */
+struct py_kept {
+	bool is_whole;	/* what follows is a whole chain */
+	uint32_t count; /* frames, 1 the outermost */
+	uint64_t epoch; /* of py_code_epoch */
+	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: address 0 */
+	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
+	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
+	uint16_t
+	    place[1u << PY_KEPT_PLACE_BITS]; /* by address: where to look */
+	/* New frames of the walk under way, innermost first. */
+	struct py_kept_frame fresh[PY_KEPT_FRAMES];
+	uint64_t fresh_words[PY_KEPT_FRAMES];
+};
+
+/*
+ * The Python frames of the calling thread as py_walk gives them. Returns how
+ * many; *words, innermost first, are good until the next walk with that kept.
+ * *same of the outermost ones are those that the last walk with that kept gave,
+ * the words and thus what they mean when py_code_epoch has not changed. gil and
+ * *cut: as with py_walk.
+ */
+size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
+		    size_t *same, bool *cut);
+
+#endif
