@@ -3,16 +3,20 @@
  *
  *   churn PAIRS [THREADS]
  *
- * 200 sites, each reached on four or five ways of 20 frames: 900 stacks. To
+ * 200 sites, each reached on four or five ways of 20 frames: 900 stacks. Of
+ * several threads each hands one block in 16 to the next, which frees it. To
  * be built without frame pointers. Prints how often it called malloc.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SITES	 200
 #define SLOTS	 4096
+#define THREADS	 64
+#define BOXES	 16
 #define NOINLINE __attribute__((noinline, noclone))
 /* Keeps a call from becoming a jump: the caller's frame must be there. */
 #define STAY(pointer_) __asm__ volatile("" : "+r"(pointer_)::"memory")
@@ -23,6 +27,14 @@ struct order {
 	size_t size;
 	uint32_t site;
 	uint32_t way; /* one bit a level: which of its two calls to take */
+};
+
+struct worker {
+	pthread_t id;
+	unsigned long pairs;
+	struct worker *next;	    /* NULL: nobody to hand blocks to */
+	_Atomic(void *) box[BOXES]; /* blocks handed to this one */
+	char apart[64];
 };
 
 typedef void *site_fn(size_t);
@@ -36,12 +48,14 @@ typedef void *site_fn(size_t);
 	}
 #define TEN(X, n_)                                                     \
 	X(n_##0)                                                       \
-	X(n_##1) X(n_##2) X(n_##3) X(n_##4) X(n_##5) X(n_##6) X(n_##7) \
-	    X(n_##8) X(n_##9)
+	X(n_##1)                                                       \
+	X(n_##2) X(n_##3) X(n_##4) X(n_##5) X(n_##6) X(n_##7) X(n_##8) \
+	    X(n_##9)
 #define HUNDRED(X, n_)                                                        \
 	TEN(X, n_##0)                                                         \
-	TEN(X, n_##1) TEN(X, n_##2) TEN(X, n_##3) TEN(X, n_##4) TEN(X, n_##5) \
-	    TEN(X, n_##6) TEN(X, n_##7) TEN(X, n_##8) TEN(X, n_##9)
+	TEN(X, n_##1)                                                         \
+	TEN(X, n_##2) TEN(X, n_##3) TEN(X, n_##4) TEN(X, n_##5) TEN(X, n_##6) \
+	    TEN(X, n_##7) TEN(X, n_##8) TEN(X, n_##9)
 HUNDRED(SITE, 1)
 HUNDRED(SITE, 2)
 
@@ -72,9 +86,10 @@ level_0(const struct order *order)
 		return block;                                       \
 	}
 LEVEL(1, 0)
-LEVEL(2, 1) LEVEL(3, 2) LEVEL(4, 3) LEVEL(5, 4) LEVEL(6, 5) LEVEL(7, 6)
-    LEVEL(8, 7) LEVEL(9, 8) LEVEL(10, 9) LEVEL(11, 10) LEVEL(12, 11)
-	LEVEL(13, 12) LEVEL(14, 13) LEVEL(15, 14)
+LEVEL(2, 1)
+LEVEL(3, 2) LEVEL(4, 3) LEVEL(5, 4) LEVEL(6, 5) LEVEL(7, 6) LEVEL(8, 7)
+    LEVEL(9, 8) LEVEL(10, 9) LEVEL(11, 10) LEVEL(12, 11) LEVEL(13, 12)
+	LEVEL(14, 13) LEVEL(15, 14)
 
 	    static uint64_t next_random(uint64_t *state)
 {
@@ -84,16 +99,30 @@ LEVEL(2, 1) LEVEL(3, 2) LEVEL(4, 3) LEVEL(5, 4) LEVEL(6, 5) LEVEL(7, 6)
 	return *state;
 }
 
+/* Frees a block, or has the next thread free it and frees one handed over. */
+static void
+let_go(struct worker *worker, void *block, uint64_t dice)
+{
+	if (worker->next != NULL && dice % 16 == 0) {
+		_Atomic(void *) *mine = &worker->box[dice / 16 % BOXES];
+
+		block = atomic_exchange(&worker->next->box[dice / 16 % BOXES],
+					block);
+		free(atomic_exchange(mine, NULL));
+	}
+	free(block);
+}
+
 static void *
 churn(void *argument)
 {
-	unsigned long pairs = *(unsigned long *)argument;
+	struct worker *worker = argument;
 	uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
 	void **slots = calloc(SLOTS, sizeof(*slots));
 
 	if (slots == NULL)
 		return NULL;
-	for (unsigned long i = 0; i < pairs; i++) {
+	for (unsigned long i = 0; i < worker->pairs; i++) {
 		uint64_t dice = next_random(&state);
 		void **slot = &slots[dice % SLOTS];
 		struct order order = {.size = 16 + (dice >> 16) % 4080,
@@ -101,7 +130,7 @@ churn(void *argument)
 
 		order.way = (dice >> 48) % (4 + order.site % 2);
 		order.way = order.way << 1 | order.way << 9;
-		free(*slot);
+		let_go(worker, *slot, dice >> 52);
 		*slot = level_15(&order);
 	}
 	for (int i = 0; i < SLOTS; i++)
@@ -113,19 +142,28 @@ churn(void *argument)
 int
 main(int argc, char **argv)
 {
+	static struct worker workers[THREADS];
 	unsigned long pairs = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
 	int threads = argc > 2 ? atoi(argv[2]) : 1;
-	pthread_t ids[64];
 
-	if (threads < 1 || threads > 64)
+	if (threads < 1 || threads > THREADS)
 		return 2;
 	pairs /= (unsigned long)threads;
+	for (int i = 0; i < threads; i++) {
+		workers[i].pairs = pairs;
+		if (threads > 1)
+			workers[i].next = &workers[(i + 1) % threads];
+	}
 	for (int i = 1; i < threads; i++)
-		if (pthread_create(&ids[i], NULL, churn, &pairs) != 0)
+		if (pthread_create(&workers[i].id, NULL, churn, &workers[i]) !=
+		    0)
 			return 1;
-	churn(&pairs);
+	churn(&workers[0]);
 	for (int i = 1; i < threads; i++)
-		pthread_join(ids[i], NULL);
+		pthread_join(workers[i].id, NULL);
+	for (int i = 0; i < threads; i++)
+		for (int j = 0; j < BOXES; j++)
+			free(workers[i].box[j]);
 	printf("%lu\n", pairs * (unsigned long)threads);
 	return 0;
 }
