@@ -87,6 +87,7 @@ forked(void)
 	nodes_forked();
 	sites_forked();
 	modules_forked();
+	live_forked();
 	maps_forked();
 	py_forked();
 	unwind_forked();

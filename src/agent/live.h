@@ -1,17 +1,23 @@
 /*
  * live.h - the map from an address to the block that lives there.
  *
- * A shadow of the heap: one 64-bit entry for each unit of 16 bytes, in chunks
+ * A shadow of the heap: one 32-bit entry for each unit of 16 bytes, in chunks
  * that are reserved when some address of theirs is first used and touched only
- * where there are blocks. An entry belongs to whoever owns the block, so there
- * is no lock and no hashing.
+ * where there are blocks. Its upper 8 bits say what it is:
  *
- *	full  1 | half | size, 38 bits | site, 24 bits
- *	tiny  two of: 0 | 1 | 0 | size, 5 bits | site, 24 bits
+ *	0                                nothing
+ *	size + 17 * level | site         a block of at most 16 bytes
+ *	238 + level       | site         a larger one; its size comes next
+ *	63, 6 bits | size, 26 bits       second entry of a larger block
  *
- * A unit can hold two blocks only when they have 8 bytes or less; those are
- * always stored as tiny, each in its own half of the entry (bit 3 of the
- * address says which), so that neither owner writes the other's half.
+ * (Sizes of 64 MiB and more are all ones there, and take two entries more.) A
+ * block of more than 16 bytes begins no second one in the unit that follows, so
+ * all its entries are its own: whoever owns the block owns them, and there is
+ * no lock and no hashing.
+ *
+ * That holds for blocks at addresses that are multiples of 16. Those at 8 more
+ * than that are at multiples of 16 too in a second shadow, of the heap moved by
+ * 8 bytes; it is made only where there are such blocks.
  *
  * Context: hook.
  */
@@ -22,107 +28,155 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/live_filter.h"
+
+#define LIVE_LEVELS    14
 #define LIVE_SITE_BITS 24
-#define LIVE_SIZE_BITS 38
-#define LIVE_SIZE_MAX  ((UINT64_C(1) << LIVE_SIZE_BITS) - 1)
-#define LIVE_TINY_MAX  8
-#define LIVE_FULL      (UINT64_C(1) << 63)
-#define LIVE_HALF      (UINT64_C(1) << 62)
-#define LIVE_TINY      (UINT32_C(1) << 30)
+#define LIVE_SITE_MASK ((UINT32_C(1) << LIVE_SITE_BITS) - 1)
+#define LIVE_SIZE_MAX  ((UINT64_C(1) << 52) - 1)
+
+/* A block: site 0 is none. level says at which interval it was sampled; it is
+ * an index that only the caller understands, below LIVE_LEVELS; 0: exactly. */
+struct block {
+	uint64_t size;
+	uint32_t site;
+	uint32_t level;
+};
+
+#define LIVE_TINY_MAX	16 /* bytes of a block that has one entry */
+#define LIVE_TINY_SIZES (LIVE_TINY_MAX + 1)
+#define LIVE_WIDE	(LIVE_LEVELS * LIVE_TINY_SIZES) /* code, at level 0 */
+#define LIVE_TAIL_BITS	26
+#define LIVE_TAIL	(UINT32_C(63) << LIVE_TAIL_BITS)
+#define LIVE_TAIL_MAX	((UINT32_C(1) << LIVE_TAIL_BITS) - 1)
 
 #define LIVE_ADDRESS_BITS 47
-#define LIVE_CHUNK_BITS	  26 /* 64 MiB of addresses, 32 MiB of shadow */
+#define LIVE_CHUNK_BITS	  26 /* 64 MiB of addresses, 16 MiB of shadow */
 #define LIVE_CHUNKS	  (UINT64_C(1) << (LIVE_ADDRESS_BITS - LIVE_CHUNK_BITS))
-#define LIVE_UNIT_BITS	  4
-#define LIVE_CHUNK_UNITS  (UINT64_C(1) << (LIVE_CHUNK_BITS - LIVE_UNIT_BITS))
+#define LIVE_CHUNK_UNITS  (UINT64_C(1) << (LIVE_CHUNK_BITS - 4))
+#define LIVE_SPARE_UNITS  3 /* for a block that begins in a chunk's last */
 
 struct live {
-	uint64_t **chunks; /* LIVE_CHUNKS of them */
+	uint32_t *
+	    *chunks; /* two for each chunk: multiples of 16, and the others */
+	uint64_t limit; /* addresses have a chunk below this number */
 };
 extern struct live live;
 
-/* Reserves the table of chunks. False: no memory. */
+/* Chooses the kind of map and reserves what it needs. False: no memory. */
 bool live_init(void);
-/* The chunk of an address that has none yet; NULL: no memory. */
-uint64_t *live_chunk_make(uint64_t address);
+/* In the child of a fork. */
+void live_forked(void);
 /* Bytes of shadow that are in memory. Looks at one chunk anew at every tenth
  * call, so that a tick's cost does not follow the heap. Context: ticker. */
 uint64_t live_measure(void);
 
-static inline uint64_t *
+/* The same as below, for whatever the inline parts do not do. */
+bool live_put_slow(uint64_t address, struct block);
+struct block live_take_slow(uint64_t address);
+struct block live_evict_slow(uint64_t address, uint64_t size, uint64_t *where);
+
+/* Two entries at once. They are the owner's; that they may lie across a cache
+ * line does not matter. */
+typedef uint64_t live_pair __attribute__((aligned(4), may_alias));
+
+/* NULL: no chunk yet, or not an address that can be in the shadow. */
+static inline uint32_t *
 live_entry(uint64_t address)
 {
-	uint64_t index = address >> LIVE_CHUNK_BITS;
-	uint64_t *chunk;
+	/* The low three bits go to the top, where they are out of range. */
+	uint64_t place = address >> 3 | address << 61;
+	uint64_t index = place >> (LIVE_CHUNK_BITS - 3);
+	uint32_t *chunk;
 
-	if (index >= LIVE_CHUNKS)
+	if (__builtin_expect(index >= live.limit, 0))
 		return NULL;
-	chunk = __atomic_load_n(&live.chunks[index], __ATOMIC_RELAXED);
-	if (!chunk)
+	chunk = __atomic_load_n(&live.chunks[index * 2 + (place & 1)],
+				__ATOMIC_RELAXED);
+	if (__builtin_expect(!chunk, 0))
 		return NULL;
-	return &chunk[address >> LIVE_UNIT_BITS & (LIVE_CHUNK_UNITS - 1)];
+	return &chunk[place >> 1 & (LIVE_CHUNK_UNITS - 1)];
 }
 
-/* Stores a block; what was known of the address before is replaced. False:
- * no room, or too large: nothing is stored. */
-static inline bool
-live_put(uint64_t address, uint32_t site, uint64_t size)
+/*
+ * A block of this size is about to be put at the address: so whatever the map
+ * says of its first bytes vanished unseen. Takes one such block out; call it
+ * until there is none (site 0). *where: its address.
+ */
+static inline struct block
+live_evict(uint64_t address, uint64_t size, uint64_t *where)
 {
-	uint64_t *entry = live_entry(address);
+	const uint32_t *entry = live_entry(address);
 
-	if (!entry) {
-		uint64_t *chunk = live_chunk_make(address);
+	if (entry && size < LIVE_TAIL_MAX &&
+	    (size > LIVE_TINY_MAX ? !*(const volatile live_pair *)entry
+				  : !__atomic_load_n(entry, __ATOMIC_RELAXED)))
+		return (struct block){0};
+	return live_evict_slow(address, size, where);
+}
 
-		if (!chunk)
-			return false;
-		entry = live_entry(address);
-	}
-	if (size <= LIVE_TINY_MAX) {
-		uint32_t *half = (uint32_t *)entry + (address >> 3 & 1);
+/* Stores a block, where nothing is known to live (live_evict). False: no room;
+ * nothing is stored. */
+static inline bool
+live_put(uint64_t address, struct block block)
+{
+	uint32_t *entry = live_entry(address);
 
-		/* A full entry left by a block that vanished unseen. */
-		if (*entry & LIVE_FULL)
-			__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+	if (__builtin_expect(
+		!entry || block.level || block.size >= LIVE_TAIL_MAX, 0))
+		return live_put_slow(address, block);
+	if (block.size <= LIVE_TINY_MAX)
 		__atomic_store_n(
-		    half, LIVE_TINY | (uint32_t)size << LIVE_SITE_BITS | site,
+		    entry, (uint32_t)block.size << LIVE_SITE_BITS | block.site,
 		    __ATOMIC_RELAXED);
-		return true;
-	}
-	if (size > LIVE_SIZE_MAX)
-		return false;
-	__atomic_store_n(entry,
-			 LIVE_FULL | (address & 8 ? LIVE_HALF : 0) |
-			     size << LIVE_SITE_BITS | site,
-			 __ATOMIC_RELAXED);
+	else
+		*(volatile live_pair *)entry =
+		    (LIVE_TAIL | block.size) << 32 |
+		    ((uint32_t)LIVE_WIDE << LIVE_SITE_BITS | block.site);
 	return true;
 }
 
-/* Removes the block at an address. Returns its site, 0: none is known. */
-static inline uint32_t
-live_take(uint64_t address, uint64_t *size)
+/* Takes the block at an address out. */
+static inline struct block
+live_take(uint64_t address)
 {
-	uint64_t *entry = live_entry(address);
-	uint64_t full;
-	uint32_t *half;
-	uint32_t tiny;
+	uint32_t *entry = live_entry(address);
+	struct block block = {0};
+	uint64_t pair;
+	uint32_t code;
 
-	if (!entry)
-		return 0;
-	full = __atomic_load_n(entry, __ATOMIC_RELAXED);
-	if (full & LIVE_FULL) {
-		if (!(full & LIVE_HALF) != !(address & 8))
-			return 0;
-		__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
-		*size = full >> LIVE_SITE_BITS & LIVE_SIZE_MAX;
-		return full & ((1u << LIVE_SITE_BITS) - 1);
+	if (__builtin_expect(!entry, 0))
+		return live_take_slow(address);
+	pair = *(const volatile live_pair *)entry;
+	code = (uint32_t)pair >> LIVE_SITE_BITS;
+	block.site = (uint32_t)pair & LIVE_SITE_MASK;
+	block.size = pair >> 32 & LIVE_TAIL_MAX;
+	if (code == LIVE_WIDE && block.size != LIVE_TAIL_MAX) {
+		*(volatile live_pair *)entry = 0;
+		return block;
 	}
-	half = (uint32_t *)entry + (address >> 3 & 1);
-	tiny = __atomic_load_n(half, __ATOMIC_RELAXED);
-	if (!(tiny & LIVE_TINY))
-		return 0;
-	__atomic_store_n(half, 0, __ATOMIC_RELAXED);
-	*size = tiny >> LIVE_SITE_BITS & 31;
-	return tiny & ((1u << LIVE_SITE_BITS) - 1);
+	if (code > LIVE_TINY_MAX)
+		return live_take_slow(address);
+	if (block.site)
+		__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+	block.size = code;
+	return block;
+}
+
+/* Whether there may be a block at an address that was put with a level other
+ * than 0; false is certain. Reads one word that stays in cache. */
+static inline bool
+live_maybe(uint64_t address)
+{
+	return live_filter_has(address);
+}
+
+/* From now on blocks of level 0 may be put too, so that live_maybe has to be
+ * true for every address. */
+static inline void
+live_all_maybe(void)
+{
+	live_filter_fill();
 }
 
 #endif

@@ -127,17 +127,18 @@ is_passed_over(struct thread *thread, uint64_t size)
 	return false;
 }
 
+/* Blocks whose free was not seen: their place could not be given out else. */
 static void
-forget_block(struct thread *thread, void *block)
+forget_blocks(struct thread *thread, uint64_t address, uint64_t size)
 {
 	struct taken old = {0};
+	struct block block;
 
-	old.address = (uint64_t)block;
-	old.site = live_take(old.address, &old.size);
-	if (!old.site)
-		return;
-	/* Its free was not seen: the address could not be given out else. */
-	record_freed(thread, old);
+	while ((block = live_evict(address, size, &old.address)).site) {
+		old.site = block.site;
+		old.size = block.size;
+		record_freed(thread, old);
+	}
 }
 
 static bool
@@ -152,8 +153,8 @@ remember(struct thread *thread, enum wire_domain domain, uint32_t site,
 			return true;
 		cause = WIRE_LOST_MMAP_FULL;
 	} else {
-		forget_block(thread, block);
-		if (live_put((uint64_t)block, site, size))
+		forget_blocks(thread, (uint64_t)block, size);
+		if (live_put((uint64_t)block, (struct block){size, site, 0}))
 			return true;
 		if (size > LIVE_SIZE_MAX)
 			cause = WIRE_LOST_TOO_LARGE;
@@ -186,11 +187,15 @@ struct taken
 record_take(struct thread *thread, void *block)
 {
 	struct taken taken = {0};
+	struct block known;
 
 	(void)thread;
 	taken.address = (uint64_t)block;
-	if (block)
-		taken.site = live_take(taken.address, &taken.size);
+	if (block) {
+		known = live_take(taken.address);
+		taken.site = known.site;
+		taken.size = known.size;
+	}
 	return taken;
 }
 
@@ -215,7 +220,8 @@ record_put_back(struct thread *thread, void *block, struct taken taken)
 {
 	(void)thread;
 	if (taken.site)
-		live_put((uint64_t)block, taken.site, taken.size);
+		live_put((uint64_t)block,
+			 (struct block){taken.size, taken.site, 0});
 }
 
 struct taken

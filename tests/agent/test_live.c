@@ -7,9 +7,10 @@
 
 #include "agent/live.h"
 
-#define BASE  UINT64_C(0x7f1234000000)
-#define SITE  77u
-#define MODEL 4096 /* addresses, 8 bytes apart */
+#define BASE	 UINT64_C(0x7f1234000000)
+#define SITE	 77u
+#define SITE_MAX LIVE_SITE_MASK
+#define MODEL	 4096 /* addresses, 8 bytes apart */
 
 static int
 start(void **state)
@@ -19,148 +20,242 @@ start(void **state)
 }
 
 static void
-test_what_was_put_is_taken_once(void **state)
+assert_put(uint64_t address, uint32_t site, uint64_t size, uint32_t level)
 {
-	uint64_t size = 0;
+	uint64_t where;
 
-	(void)state;
-	assert_int_equal(live_take(BASE, &size), 0);
-	assert_true(live_put(BASE, SITE, 100));
-	assert_int_equal(live_take(BASE, &size), SITE);
-	assert_int_equal(size, 100);
-	assert_int_equal(live_take(BASE, &size), 0);
+	assert_int_equal(live_evict(address, size, &where).site, 0);
+	assert_true(live_put(address, (struct block){size, site, level}));
 }
 
 static void
-test_sizes_of_both_kinds(void **state)
+assert_taken(uint64_t address, uint32_t site, uint64_t size, uint32_t level)
+{
+	struct block block = live_take(address);
+
+	assert_int_equal(block.site, site);
+	assert_int_equal(block.size, size);
+	assert_int_equal(block.level, level);
+}
+
+static void
+assert_none(uint64_t address)
+{
+	assert_int_equal(live_take(address).site, 0);
+}
+
+static void
+test_what_was_put_is_taken_once(void **state)
+{
+	(void)state;
+	assert_none(BASE);
+	assert_put(BASE, SITE, 100, 0);
+	assert_taken(BASE, SITE, 100, 0);
+	assert_none(BASE);
+}
+
+static void
+test_sizes_sites_and_levels(void **state)
 {
 	static const uint64_t sizes[] = {0,
 					 1,
-					 7,
 					 8,
 					 9,
 					 15,
 					 16,
 					 17,
 					 4096,
+					 LIVE_TAIL_MAX - 1,
+					 LIVE_TAIL_MAX,
+					 LIVE_TAIL_MAX + 1,
 					 UINT64_C(1) << 31,
 					 (UINT64_C(1) << 32) + 1,
+					 UINT64_C(1) << 47,
 					 LIVE_SIZE_MAX};
-	uint32_t site_max = (1u << LIVE_SITE_BITS) - 1;
+	static const uint32_t sites[] = {1, 0xffff, SITE_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		for (uint64_t half = 0; half <= 8; half += 8) {
-			uint64_t size = 1234;
+		for (uint32_t n = 0; n < 2 * 3 * LIVE_LEVELS; n++) {
+			uint64_t at = BASE + n % 2 * 8;
+			uint32_t site = sites[n / 2 % 3];
+			uint32_t level = n / 6;
 
-			assert_true(live_put(BASE + half, site_max, sizes[i]));
-			assert_int_equal(live_take(BASE + half, &size),
-					 site_max);
-			assert_int_equal(size, sizes[i]);
-			assert_int_equal(live_take(BASE + half, &size), 0);
+			assert_put(at, site, sizes[i], level);
+			assert_none(at ^ 8);
+			assert_taken(at, site, sizes[i], level);
+			assert_none(at);
+			for (int unit = 0; unit < 4; unit++)
+				assert_none(at + 16 * (uint64_t)unit);
 		}
 }
 
 static void
 test_too_large_is_refused(void **state)
 {
-	uint64_t size;
-
 	(void)state;
-	assert_false(live_put(BASE, SITE, LIVE_SIZE_MAX + 1));
-	assert_int_equal(live_take(BASE, &size), 0);
+	assert_false(
+	    live_put(BASE, (struct block){LIVE_SIZE_MAX + 1, SITE, 0}));
+	assert_none(BASE);
 }
 
 static void
 test_no_user_address_is_refused(void **state)
 {
-	uint64_t size;
+	const uint64_t end = UINT64_C(1) << LIVE_ADDRESS_BITS;
+	const struct block block = {16, SITE, 0};
 
 	(void)state;
-	assert_false(live_put(UINT64_C(1) << LIVE_ADDRESS_BITS, SITE, 16));
-	assert_int_equal(live_take(UINT64_MAX, &size), 0);
-	assert_true(live_put((UINT64_C(1) << LIVE_ADDRESS_BITS) - 16, SITE, 9));
-	assert_int_equal(
-	    live_take((UINT64_C(1) << LIVE_ADDRESS_BITS) - 16, &size), SITE);
+	assert_false(live_put(end, block));
+	assert_false(live_put(UINT64_MAX - 15, block));
+	assert_none(UINT64_MAX);
+	assert_none(end);
+	assert_put(end - 16, SITE, 9, 0);
+	assert_taken(end - 16, SITE, 9, 0);
+	assert_put(end - 8, SITE, 8, 0);
+	assert_taken(end - 8, SITE, 8, 0);
+}
+
+/* No allocator of C gives such an address. */
+static void
+test_odd_addresses_are_refused(void **state)
+{
+	(void)state;
+	assert_put(BASE, SITE, 50, 0);
+	for (uint64_t odd = 1; odd < 8; odd++) {
+		assert_false(live_put(BASE + odd, (struct block){50, SITE, 0}));
+		assert_none(BASE + odd);
+	}
+	assert_taken(BASE, SITE, 50, 0);
 }
 
 static void
-test_two_tiny_blocks_share_a_unit(void **state)
+test_neighbours_of_all_alignments(void **state)
 {
-	uint64_t size;
+	(void)state;
+	assert_put(BASE, 1, 8, 0);
+	assert_put(BASE + 8, 2, 24, 1);
+	assert_put(BASE + 32, 3, 24, 2);
+	assert_put(BASE + 56, 4, 8, 0);
+	assert_put(BASE + 64, 5, 17, 0);
+	assert_put(BASE + 88, 6, 0, 0);
+	assert_taken(BASE + 32, 3, 24, 2);
+	assert_taken(BASE, 1, 8, 0);
+	assert_taken(BASE + 56, 4, 8, 0);
+	assert_taken(BASE + 64, 5, 17, 0);
+	assert_taken(BASE + 8, 2, 24, 1);
+	assert_taken(BASE + 88, 6, 0, 0);
+}
+
+/* At the end of a chunk there is no room for the entries that follow. */
+static void
+test_blocks_across_two_chunks(void **state)
+{
+	const uint64_t border = BASE + (UINT64_C(1) << LIVE_CHUNK_BITS);
+	const uint64_t huge = UINT64_C(5) << 32;
 
 	(void)state;
-	assert_true(live_put(BASE, 1, 8));
-	assert_true(live_put(BASE + 8, 2, 3));
-	assert_int_equal(live_take(BASE, &size), 1);
-	assert_int_equal(size, 8);
-	assert_true(live_put(BASE, 3, 0));
-	assert_int_equal(live_take(BASE + 8, &size), 2);
-	assert_int_equal(size, 3);
-	assert_int_equal(live_take(BASE, &size), 3);
-	assert_int_equal(size, 0);
+	for (uint64_t back = 8; back <= 64; back += 8) {
+		assert_put(border - back, SITE, 33, 0);
+		assert_put(border - back + 40, SITE + 1, 100, 3);
+		assert_taken(border - back, SITE, 33, 0);
+		assert_put(border - back - 40, SITE + 2, 40, 0);
+		assert_taken(border - back + 40, SITE + 1, 100, 3);
+		assert_taken(border - back - 40, SITE + 2, 40, 0);
+		assert_put(border - back, SITE, huge, 0);
+		assert_taken(border - back, SITE, huge, 0);
+	}
 }
 
 static void
-test_the_other_half_is_another_block(void **state)
+test_what_vanished_is_evicted(void **state)
 {
-	uint64_t size = 5;
+	struct block gone;
+	uint64_t where = 0;
 
 	(void)state;
-	assert_true(live_put(BASE + 8, SITE, 100));
-	assert_int_equal(live_take(BASE, &size), 0);
-	assert_int_equal(live_take(BASE + 8, &size), SITE);
-	assert_true(live_put(BASE, SITE, 100));
-	assert_int_equal(live_take(BASE + 8, &size), 0);
-	assert_int_equal(live_take(BASE, &size), SITE);
+	/* The same place. */
+	assert_put(BASE, 1, 100, 0);
+	gone = live_evict(BASE, 5, &where);
+	assert_int_equal(gone.site, 1);
+	assert_int_equal(gone.size, 100);
+	assert_int_equal(where, BASE);
+	/* The new one's second entry was another's first. */
+	assert_put(BASE + 16, 2, 8, 4);
+	assert_int_equal(live_evict(BASE, 16, &where).site, 0);
+	gone = live_evict(BASE, 17, &where);
+	assert_int_equal(gone.site, 2);
+	assert_int_equal(gone.level, 4);
+	assert_int_equal(where, BASE + 16);
+	assert_int_equal(live_evict(BASE, 17, &where).site, 0);
+	/* The new one's first was another's last. */
+	assert_put(BASE, 3, LIVE_TAIL_MAX, 0);
+	gone = live_evict(BASE + 48, 1, &where);
+	assert_int_equal(gone.site, 3);
+	assert_int_equal(gone.size, LIVE_TAIL_MAX);
+	assert_int_equal(where, BASE);
+	for (uint64_t unit = 0; unit < 5; unit++)
+		assert_put(BASE + unit * 16, 1, 16, 0);
+	for (uint64_t unit = 0; unit < 5; unit++)
+		assert_taken(BASE + unit * 16, 1, 16, 0);
 }
 
 static void
-test_a_second_put_replaces(void **state)
+test_several_are_evicted_in_turn(void **state)
 {
-	uint64_t size;
+	uint64_t where = 0;
 
 	(void)state;
-	assert_true(live_put(BASE, 1, 100));
-	assert_true(live_put(BASE, 2, 5)); /* tiny over full */
-	assert_int_equal(live_take(BASE + 8, &size), 0);
-	assert_int_equal(live_take(BASE, &size), 2);
-	assert_int_equal(size, 5);
-	assert_true(live_put(BASE, 3, 5));
-	assert_true(live_put(BASE, 4, 500)); /* full over tiny */
-	assert_int_equal(live_take(BASE, &size), 4);
-	assert_int_equal(size, 500);
-	assert_int_equal(live_take(BASE, &size), 0);
+	for (uint64_t unit = 0; unit < 4; unit++)
+		assert_put(BASE + unit * 16, 1 + (uint32_t)unit, 16, 0);
+	for (uint64_t unit = 0; unit < 4; unit++) {
+		assert_int_equal(live_evict(BASE, LIVE_TAIL_MAX, &where).site,
+				 1 + unit);
+		assert_int_equal(where, BASE + unit * 16);
+	}
+	assert_int_equal(live_evict(BASE, LIVE_TAIL_MAX, &where).site, 0);
 }
 
-/*
- * Blocks as allocators place them: no two overlap, so that two begin in one
- * unit only when the first of them has at most 8 bytes, and then both do.
- */
-struct block {
-	uint32_t site;
-	uint64_t size;
-};
+/* The second entry is no block, whatever asks for it. */
+static void
+test_the_inside_of_a_block_is_none(void **state)
+{
+	(void)state;
+	assert_put(BASE, SITE, UINT64_C(1) << 30, 0);
+	for (uint64_t unit = 1; unit < 6; unit++)
+		assert_none(BASE + unit * 16);
+	assert_taken(BASE, SITE, UINT64_C(1) << 30, 0);
+}
 
 static bool
 fits(const struct block *model, uint64_t at, uint64_t size)
 {
-	uint64_t other = at ^ 1;
-	uint64_t cells = (size + 7) / 8;
+	uint64_t cells = size ? (size + 7) / 8 : 1;
 
-	if (model[at].site)
-		return false;
-	if (model[other].site && (size > 8 || model[other].size > 8))
-		return false;
-	for (uint64_t i = 1; i < cells; i++)
+	for (uint64_t i = 0; i < cells; i++)
 		if (at + i >= MODEL || model[at + i].site)
 			return false;
-	for (uint64_t i = 1; i <= at && i < 16; i++)
+	for (uint64_t i = 1; i <= at && i < 32; i++)
 		if (model[at - i].site && model[at - i].size > i * 8)
 			return false;
 	return true;
 }
 
+static uint64_t
+size_at_random(uint64_t *seed)
+{
+	switch (random_below(seed, 4)) {
+	case 0:
+		return random_below(seed, 9);
+	case 1:
+		return random_below(seed, 33);
+	default:
+		return random_below(seed, 256);
+	}
+}
+
+/* Blocks as allocators place them: at multiples of 8, no two overlap. Across
+ * the border of two chunks. */
 static void
 test_like_a_naive_map(void **state)
 {
@@ -169,29 +264,66 @@ test_like_a_naive_map(void **state)
 
 	(void)state;
 	for (int step = 0; step < 400000; step++) {
-		/* Across the border of two chunks. */
 		uint64_t at = random_below(&seed, MODEL);
 		uint64_t address = (UINT64_C(1) << 40) - MODEL * 4 + at * 8;
-		uint64_t size = 99999;
 
 		if (random_below(&seed, 2)) {
 			struct block want = {
-			    1 + (uint32_t)random_below(&seed, 1 << 24) %
-				    ((1u << 24) - 1),
-			    random_below(&seed, 2) ? random_below(&seed, 9)
-						   : random_below(&seed, 128)};
+			    size_at_random(&seed),
+			    1 + (uint32_t)random_below(&seed, SITE_MAX),
+			    (uint32_t)random_below(&seed, LIVE_LEVELS)};
 
 			if (!fits(model, at, want.size))
 				continue;
-			assert_true(live_put(address, want.site, want.size));
+			assert_put(address, want.site, want.size, want.level);
 			model[at] = want;
 			continue;
 		}
-		assert_int_equal(live_take(address, &size), model[at].site);
-		if (model[at].site)
-			assert_int_equal(size, model[at].size);
+		if (model[at].site) {
+			if (model[at].level)
+				assert_true(live_maybe(address));
+			assert_taken(address, model[at].site, model[at].size,
+				     model[at].level);
+		} else {
+			assert_none(address);
+		}
 		model[at].site = 0;
 	}
+}
+
+static void
+test_the_filter_forgets(void **state)
+{
+	unsigned held = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_put(BASE + i * 48, SITE, 48, 1 + i % 13);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_true(live_maybe(BASE + i * 48));
+	for (uint64_t i = 1000; i < 11000; i++)
+		held += live_maybe(BASE + i * 48);
+	assert_in_range(held, 10, 1000);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_taken(BASE + i * 48, SITE, 48, 1 + i % 13);
+	held = 0;
+	for (uint64_t i = 0; i < 1u << LIVE_FILTER_BITS; i++)
+		held += live_filter[i / 64] >> i % 64 & 1;
+	/* What test_like_a_naive_map left. */
+	assert_in_range(held, 0, MODEL);
+}
+
+static void
+test_a_full_filter_stays_full(void **state)
+{
+	(void)state;
+	assert_put(BASE, SITE, 48, 1);
+	live_all_maybe();
+	assert_taken(BASE, SITE, 48, 1);
+	assert_put(BASE, SITE, 48, 2);
+	assert_taken(BASE, SITE, 48, 2);
+	for (uint64_t i = 0; i < 100000; i++)
+		assert_true(live_maybe(BASE + i * 16));
 }
 
 static void
@@ -204,10 +336,10 @@ test_what_is_touched_is_measured(void **state)
 	for (int i = 0; i < 100; i++)
 		before = live_measure();
 	for (uint64_t i = 0; i < 1000; i++)
-		assert_true(live_put(BASE + (i << 13), SITE, 64));
+		assert_put(BASE + (i << 14), SITE, 64, 0);
 	for (int i = 0; i < 100; i++)
 		after = live_measure();
-	/* 8 KiB of heap are a page of shadow. */
+	/* 16 KiB of heap are a page of shadow. */
 	assert_in_range(after - before, 990 * 4096, 1010 * 4096);
 }
 
@@ -216,13 +348,18 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_was_put_is_taken_once),
-	    cmocka_unit_test(test_sizes_of_both_kinds),
+	    cmocka_unit_test(test_sizes_sites_and_levels),
 	    cmocka_unit_test(test_too_large_is_refused),
 	    cmocka_unit_test(test_no_user_address_is_refused),
-	    cmocka_unit_test(test_two_tiny_blocks_share_a_unit),
-	    cmocka_unit_test(test_the_other_half_is_another_block),
-	    cmocka_unit_test(test_a_second_put_replaces),
+	    cmocka_unit_test(test_odd_addresses_are_refused),
+	    cmocka_unit_test(test_neighbours_of_all_alignments),
+	    cmocka_unit_test(test_blocks_across_two_chunks),
+	    cmocka_unit_test(test_what_vanished_is_evicted),
+	    cmocka_unit_test(test_several_are_evicted_in_turn),
+	    cmocka_unit_test(test_the_inside_of_a_block_is_none),
 	    cmocka_unit_test(test_like_a_naive_map),
+	    cmocka_unit_test(test_the_filter_forgets),
+	    cmocka_unit_test(test_a_full_filter_stays_full),
 	    cmocka_unit_test(test_what_is_touched_is_measured),
 	};
 
