@@ -15,119 +15,218 @@
 struct leaf *
 counts_leaf_make(struct counts *counts, uint32_t site)
 {
-	struct leaf ***mid =
+	struct mid **place =
 	    &counts->root[site >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS)];
+	uint32_t at = site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1);
+	struct mid *mid = *place;
 	struct leaf *leaf;
 
-	if (!*mid)
-		*mid = safe_alloc(COUNTS_MID * sizeof(**mid));
-	if (!*mid)
-		return NULL;
+	if (!mid) {
+		mid = safe_alloc(sizeof(*mid));
+		if (!mid)
+			return NULL;
+		/* In this order: a handler may leave here by longjmp. */
+		mid->next = counts->mids;
+		__atomic_store_n(&counts->mids, mid, __ATOMIC_RELEASE);
+		*place = mid;
+	}
 	leaf = safe_alloc(sizeof(*leaf));
 	if (!leaf)
 		return NULL;
+	leaf->mark = &mid->mark[at];
+	leaf->changed = &counts->changed;
 	leaf->base = site & ~(COUNTS_LEAF - 1);
-	leaf->next = counts->leaves;
-	(*mid)[site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1)] = leaf;
-	__atomic_store_n(&counts->leaves, leaf, __ATOMIC_RELEASE);
+	__atomic_store_n(&mid->leaves[at], leaf, __ATOMIC_RELEASE);
 	return leaf;
 }
 
+struct leaf_spread *
+counts_spread_make(struct leaf *leaf)
+{
+	struct leaf_spread *around = safe_alloc(sizeof(*around));
+
+	__atomic_store_n(&leaf->spread, around, __ATOMIC_RELEASE);
+	return around;
+}
+
 struct visit {
-	bool (*add)(void *, uint32_t, const struct counter *);
+	bool (*add)(void *, uint32_t, const struct counter *,
+		    const struct spread *);
 	void *context;
 };
 
-#define LOAD(field_) __atomic_load_n(&(field_), __ATOMIC_RELAXED)
+/* What was freed, or what was allocated: where it stands in the structs. */
+struct half {
+	size_t bytes;
+	size_t count;
+	size_t spread_bytes;
+	size_t spread_count;
+};
+
+#define HALF_(name_)                                         \
+	{                                                    \
+		offsetof(struct counter, name_##_bytes),     \
+		    offsetof(struct counter, name_##_count), \
+		    offsetof(struct spread, name_##_bytes),  \
+		    offsetof(struct spread, name_##_count),  \
+	}
+static const struct half freed = HALF_(free);
+static const struct half allocated = HALF_(alloc);
+
+#define AT(type_, start_, offset_) ((type_ *)((char *)(start_) + (offset_)))
+#define LOAD(field_)		   __atomic_load_n(&(field_), __ATOMIC_RELAXED)
+
+static inline uint64_t
+change_of(struct counter *now, struct counter *seen, size_t offset)
+{
+	return LOAD(*AT(uint64_t, now, offset)) - *AT(uint64_t, seen, offset);
+}
+
+/* The difference, and in *now what it was taken from. */
+static inline double
+spread_of(struct leaf_spread *around, uint32_t i, size_t offset, double *now)
+{
+	__atomic_load(AT(double, &around->now[i], offset), now,
+		      __ATOMIC_RELAXED);
+	return *now - *AT(double, &around->seen[i], offset);
+}
+
+/* False: refused, and still to be told. */
+static inline bool
+tell(struct leaf *leaf, uint32_t i, const struct half *half,
+     const struct visit *visit)
+{
+	struct counter *seen = &leaf->seen[i];
+	struct counter change = {0};
+	struct spread spread = {0};
+	struct leaf_spread *around;
+	uint64_t bytes;
+	uint64_t count;
+	double now[2];
+
+	bytes = change_of(&leaf->counter[i], seen, half->bytes);
+	count = change_of(&leaf->counter[i], seen, half->count);
+	if (!bytes && !count)
+		return true;
+	*AT(uint64_t, &change, half->bytes) = bytes;
+	*AT(uint64_t, &change, half->count) = count;
+	/* After the counter: the owner adds to the spread first. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	around = __atomic_load_n(&leaf->spread, __ATOMIC_ACQUIRE);
+	if (around) {
+		*AT(double, &spread, half->spread_bytes) =
+		    spread_of(around, i, half->spread_bytes, &now[0]);
+		*AT(double, &spread, half->spread_count) =
+		    spread_of(around, i, half->spread_count, &now[1]);
+	}
+	if (!visit->add(visit->context, leaf->base + i, &change,
+			around ? &spread : NULL))
+		return false;
+	*AT(uint64_t, seen, half->bytes) += bytes;
+	*AT(uint64_t, seen, half->count) += count;
+	if (around) {
+		*AT(double, &around->seen[i], half->spread_bytes) = now[0];
+		*AT(double, &around->seen[i], half->spread_count) = now[1];
+	}
+	return true;
+}
 
 static void
 leaf_frees(struct leaf *leaf, const struct visit *visit)
 {
-	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
-		const struct counter *now = &leaf->counter[i];
-		struct counter *seen = &leaf->seen[i];
-		struct counter change = {0};
-
-		change.free_bytes = LOAD(now->free_bytes) - seen->free_bytes;
-		change.free_count = LOAD(now->free_count) - seen->free_count;
-		if (!change.free_bytes && !change.free_count)
-			continue;
-		if (!visit->add(visit->context, leaf->base + i, &change))
-			continue;
-		seen->free_bytes += change.free_bytes;
-		seen->free_count += change.free_count;
-	}
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++)
+		tell(leaf, i, &freed, visit);
 }
 
 static void
 leaf_allocs(struct leaf *leaf, const struct visit *visit)
 {
-	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
-		const struct counter *now = &leaf->counter[i];
-		struct counter *seen = &leaf->seen[i];
-		struct counter change = {0};
+	bool again = false;
 
-		if (LOAD(now->free_bytes) != seen->free_bytes ||
-		    LOAD(now->free_count) != seen->free_count)
-			leaf->again = true;
-		change.alloc_bytes = LOAD(now->alloc_bytes) - seen->alloc_bytes;
-		change.alloc_count = LOAD(now->alloc_count) - seen->alloc_count;
-		if (!change.alloc_bytes && !change.alloc_count)
-			continue;
-		if (!visit->add(visit->context, leaf->base + i, &change)) {
-			leaf->again = true;
-			continue;
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
+		struct counter *now = &leaf->counter[i];
+
+		again |= change_of(now, &leaf->seen[i], freed.bytes) != 0;
+		again |= change_of(now, &leaf->seen[i], freed.count) != 0;
+		again |= !tell(leaf, i, &allocated, visit);
+	}
+	if (again)
+		counts_mark(leaf);
+}
+
+/* Looks at each leaf of a mid that is marked. */
+static void
+mid_visit(struct mid *mid, bool clear,
+	  void (*look)(struct leaf *, const struct visit *),
+	  const struct visit *visit)
+{
+	for (uint32_t i = 0; i < COUNTS_MID / 8; i++) {
+		uint64_t marks =
+		    __atomic_load_n(&mid->marks[i], __ATOMIC_ACQUIRE);
+
+		if (marks && clear)
+			marks = __atomic_exchange_n(&mid->marks[i], 0,
+						    __ATOMIC_SEQ_CST);
+		while (marks) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(marks) & ~7u;
+
+			look(mid->leaves[i * 8 + bit / 8], visit);
+			marks &= ~(UINT64_C(0xff) << bit);
 		}
-		seen->alloc_bytes += change.alloc_bytes;
-		seen->alloc_count += change.alloc_count;
 	}
 }
 
-static struct leaf *
-leaves_of(struct thread *thread)
+static void
+counts_visit(struct counts *counts, bool clear,
+	     void (*look)(struct leaf *, const struct visit *),
+	     const struct visit *visit)
 {
-	return __atomic_load_n(&thread->counts.leaves, __ATOMIC_ACQUIRE);
+	struct mid *mid;
+
+	if (!__atomic_load_n(&counts->changed, __ATOMIC_ACQUIRE))
+		return;
+	if (clear)
+		__atomic_exchange_n(&counts->changed, 0, __ATOMIC_SEQ_CST);
+	mid = __atomic_load_n(&counts->mids, __ATOMIC_ACQUIRE);
+	for (; mid; mid = mid->next)
+		mid_visit(mid, clear, look, visit);
 }
 
 void
-counts_collect(bool (*add)(void *, uint32_t, const struct counter *),
+counts_collect(bool (*add)(void *, uint32_t, const struct counter *,
+			   const struct spread *),
 	       void *context)
 {
 	const struct visit visit = {add, context};
 	struct thread *thread;
-	struct leaf *leaf;
 
 	for (thread = threads_first(); thread; thread = thread->next)
-		for (leaf = leaves_of(thread); leaf; leaf = leaf->next) {
-			leaf->visiting =
-			    leaf->again ||
-			    __atomic_load_n(&leaf->dirty, __ATOMIC_ACQUIRE);
-			if (leaf->visiting)
-				leaf_frees(leaf, &visit);
-		}
+		counts_visit(&thread->counts, false, leaf_frees, &visit);
 	/* Threads and leaves that came up meanwhile are looked at too: a block
 	 * born there may have been freed in what was just read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (thread = threads_first(); thread; thread = thread->next)
-		for (leaf = leaves_of(thread); leaf; leaf = leaf->next) {
-			if (!leaf->visiting &&
-			    !__atomic_load_n(&leaf->dirty, __ATOMIC_ACQUIRE))
-				continue;
-			leaf->visiting = false;
-			leaf->again = false;
-			__atomic_store_n(&leaf->dirty, 0, __ATOMIC_SEQ_CST);
-			leaf_allocs(leaf, &visit);
-		}
+		counts_visit(&thread->counts, true, leaf_allocs, &visit);
+}
+
+static void
+leaf_restart(struct leaf *leaf)
+{
+	memset(leaf->seen, 0, sizeof(leaf->seen));
+	if (leaf->spread)
+		memset(leaf->spread->seen, 0, sizeof(leaf->spread->seen));
+	counts_mark(leaf);
 }
 
 void
 counts_restart(void)
 {
-	for (struct thread *thread = threads_first(); thread;
-	     thread = thread->next)
-		for (struct leaf *leaf = leaves_of(thread); leaf;
-		     leaf = leaf->next) {
-			memset(leaf->seen, 0, sizeof(leaf->seen));
-			leaf->again = true;
-		}
+	struct thread *thread;
+	struct mid *mid;
+
+	for (thread = threads_first(); thread; thread = thread->next)
+		for (mid = thread->counts.mids; mid; mid = mid->next)
+			for (uint32_t i = 0; i < COUNTS_MID; i++)
+				if (mid->leaves[i])
+					leaf_restart(mid->leaves[i]);
 }

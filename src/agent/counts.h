@@ -9,11 +9,14 @@
  * and the ticker keeps that true in what it reads, by reading all the freed
  * ones first: whatever was freed by then was allocated before.
  *
- * Counters stand in leaves of 32 sites, found through a radix tree in the
- * thread. A leaf's `dirty` is stored after every change, so that the ticker
- * visits only leaves that changed.
+ * Counters stand in leaves of 8 sites, found through a radix tree in the
+ * thread. After each change the owner stores 1 in the leaf's mark and then in
+ * `changed` of its thread; the marks of many leaves lie side by side, so the
+ * ticker finds the leaves that changed without a look at the others. It clears
+ * before it reads, so a change that it misses leaves a mark behind.
  *
- * Context: hook (thread side), ticker (counts_collect).
+ *
+ * Context: hook (thread side), ticker (counts_collect and below).
  */
 #ifndef HEAPTOP_AGENT_COUNTS_H
 #define HEAPTOP_AGENT_COUNTS_H
@@ -22,9 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNTS_LEAF_BITS 5
-#define COUNTS_MID_BITS	 9
-#define COUNTS_ROOT_BITS 10 /* 24 in all, as a site id */
+#define COUNTS_LEAF_BITS 3
+#define COUNTS_MID_BITS	 8
+#define COUNTS_ROOT_BITS 13 /* 24 in all, as a site id */
 #define COUNTS_LEAF	 (1u << COUNTS_LEAF_BITS)
 #define COUNTS_MID	 (1u << COUNTS_MID_BITS)
 #define COUNTS_ROOT	 (1u << COUNTS_ROOT_BITS)
@@ -37,7 +40,7 @@ struct counter {
 };
 
 /* What sampled sums may be off by: variances, as in wire.h. Only ever added to,
- * as the counters are. */
+ * as the counters are, and before them. */
 struct spread {
 	double alloc_bytes;
 	double free_bytes;
@@ -51,35 +54,54 @@ struct leaf_spread {
 };
 
 struct leaf {
-	uint32_t dirty; /* owner: 1 after a change; ticker: 0 before a look */
-	uint32_t base;	/* site id of counter[0] */
-	bool again;	/* ticker: look again although not dirty */
-	bool visiting;	/* ticker: in this pass */
-	struct leaf *next;	    /* of the same thread */
+	uint8_t *mark;		    /* in its mid; 1: look here */
+	uint32_t *changed;	    /* of its thread's counts */
+	struct leaf *next;	    /* of the same mid */
 	struct leaf_spread *spread; /* owner; NULL until it has sampled */
+	uint32_t base;		    /* site id of counter[0] */
 	struct counter counter[COUNTS_LEAF]; /* owner */
 	struct counter seen[COUNTS_LEAF];    /* ticker */
 };
 
+struct mid {
+	union {
+		uint8_t mark[COUNTS_MID];	/* owner: 1 after a change */
+		uint64_t marks[COUNTS_MID / 8]; /* ticker: eight at a time */
+	};
+	struct leaf *leaves[COUNTS_MID];
+	struct mid *next; /* of the same thread */
+};
+
 struct counts {
-	struct leaf *leaves; /* newest first */
-	struct leaf **root[COUNTS_ROOT];
+	uint32_t changed; /* owner: 1 after a change; ticker: 0 */
+	struct mid *mids; /* newest first */
+	struct mid *root[COUNTS_ROOT];
 };
 
 /* Makes the leaf of a site; NULL: no memory. */
 struct leaf *counts_leaf_make(struct counts *, uint32_t site);
+/* Makes the spread of a leaf; NULL: no memory. */
+struct leaf_spread *counts_spread_make(struct leaf *);
 
 static inline struct leaf *
 counts_leaf(struct counts *counts, uint32_t site)
 {
-	struct leaf **mid =
+	struct mid *mid =
 	    counts->root[site >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS)];
 	struct leaf *leaf;
 
 	if (!mid)
 		return counts_leaf_make(counts, site);
-	leaf = mid[site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1)];
+	leaf = mid->leaves[site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1)];
 	return leaf ? leaf : counts_leaf_make(counts, site);
+}
+
+/* The owner's last step of a change. */
+static inline void
+counts_mark(struct leaf *leaf)
+{
+	__atomic_store_n(leaf->mark, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(leaf->changed, 1, __ATOMIC_RELEASE);
 }
 
 /* Only the owner writes: a load and a store are enough. */
@@ -93,7 +115,7 @@ counts_alloc(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 
 	COUNTS_ADD_(counter->alloc_bytes, size);
 	COUNTS_ADD_(counter->alloc_count, count);
-	__atomic_store_n(&leaf->dirty, 1, __ATOMIC_RELEASE);
+	counts_mark(leaf);
 }
 
 static inline void
@@ -103,17 +125,18 @@ counts_free(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 
 	COUNTS_ADD_(counter->free_bytes, size);
 	COUNTS_ADD_(counter->free_count, count);
-	__atomic_store_n(&leaf->dirty, 1, __ATOMIC_RELEASE);
+	counts_mark(leaf);
 }
 
 /*
  * Adds to a site's totals what changed since the last call; add is called for
  * each counter that did, first for what was freed and then, when all threads
- * were looked at, for what was allocated. When add returns false the change
- * is told again at the next call.
+ * were looked at, for what was allocated. spread is NULL where none changed.
+ * When add returns false the change is told again at the next call.
  */
 void counts_collect(bool (*add)(void *context, uint32_t site,
-				const struct counter *change),
+				const struct counter *change,
+				const struct spread *spread),
 		    void *context);
 
 /* Forgets what was seen, so that the next collect starts from nothing. */

@@ -7,21 +7,23 @@
 
 #include "agent/ring.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "agent/safe.h"
 #include "agent/sites.h"
 
-#define PAGE_SLOTS UINT64_C(64) /* records in a page */
+#define PAGE_SLOTS UINT64_C(128) /* of any size, in whole pages */
 #define CHUNK_BITS 10
 #define CHUNK	   (1u << CHUNK_BITS)
 #define CHUNKS	   (1u << (24 - CHUNK_BITS))
 
 struct place {
-	struct wire_record *records;
+	char *records;
 	uint32_t *owners; /* site of each slot, 0 none; ours alone */
 	uint64_t offset;
 	uint64_t slots;
+	uint32_t record_bytes;
 };
 
 static struct {
@@ -29,8 +31,10 @@ static struct {
 	struct place now;
 	struct place old; /* until readers have heard of the new one */
 	uint64_t head;
-	struct tally *tallies[CHUNKS + 1];
+	uint32_t record_bytes; /* as wanted; 64 until something was sampled */
 	uint32_t sites;
+	struct tally *tallies[CHUNKS + 1];
+	struct spread *spreads[CHUNKS + 1];
 } ring;
 
 struct tally *
@@ -52,10 +56,33 @@ tally_make(uint32_t site)
 	return true;
 }
 
-bool
-ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots)
+struct spread *
+tally_spread(uint32_t site)
 {
+	struct spread *chunk = ring.spreads[site >> CHUNK_BITS];
+
+	return chunk ? &chunk[site & (CHUNK - 1)] : NULL;
+}
+
+struct spread *
+tally_spread_make(uint32_t site)
+{
+	struct spread **chunk = &ring.spreads[site >> CHUNK_BITS];
+
+	if (!*chunk)
+		*chunk = safe_map(CHUNK * sizeof(**chunk));
+	if (*chunk)
+		ring.record_bytes = WIRE_RECORD_SAMPLED;
+	return tally_spread(site);
+}
+
+bool
+ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots,
+	  bool sampled)
+{
+	ring.record_bytes = sampled ? WIRE_RECORD_SAMPLED : WIRE_RECORD_EXACT;
 	ring.segment = segment;
+	ring.now.record_bytes = ring.record_bytes;
 	ring.now.records = part;
 	ring.now.offset = offset;
 	ring.now.slots = slots;
@@ -66,7 +93,18 @@ ring_init(struct segment *segment, void *part, uint64_t offset, uint64_t slots)
 void
 ring_forget(void)
 {
-	memset(&ring, 0, sizeof(ring));
+	/* What was never touched stays so: it costs a child of fork nothing. */
+	for (uint32_t site = 1; site <= ring.sites; site += CHUNK)
+		ring.tallies[site >> CHUNK_BITS] = NULL;
+	if (ring.record_bytes == WIRE_RECORD_SAMPLED)
+		memset(ring.spreads, 0, sizeof(ring.spreads));
+	memset(&ring, 0, offsetof(__typeof__(ring), tallies));
+}
+
+static struct wire_record *
+record_at(const struct place *place, uint64_t slot)
+{
+	return (void *)(place->records + slot * place->record_bytes);
 }
 
 /* Whether a slot holds a record that readers may still need. */
@@ -90,7 +128,7 @@ next_slot(uint32_t *slot)
 		struct wire_record *record;
 
 		*slot = (uint32_t)(ring.head % ring.now.slots);
-		record = &ring.now.records[*slot];
+		record = record_at(&ring.now, *slot);
 		if (!is_kept(*slot)) {
 			__atomic_store_n(&record->sequence, 0,
 					 __ATOMIC_RELAXED);
@@ -101,6 +139,21 @@ next_slot(uint32_t *slot)
 				 __ATOMIC_RELEASE);
 	}
 	return NULL;
+}
+
+static void
+write_spread(struct wire_record *record, uint32_t site)
+{
+	struct wire_spread *to = (void *)(record + 1);
+	const struct spread *from = tally_spread(site);
+
+	*to = (struct wire_spread){0};
+	if (!from)
+		return;
+	to->alloc_bytes = from->alloc_bytes;
+	to->free_bytes = from->free_bytes;
+	to->alloc_count = from->alloc_count;
+	to->free_count = from->free_count;
 }
 
 static void
@@ -116,6 +169,8 @@ write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
 	record->free_bytes = tally->sum.free_bytes;
 	record->free_count = tally->sum.free_count;
 	record->peak_bytes = tally->peak;
+	if (ring.now.record_bytes == WIRE_RECORD_SAMPLED)
+		write_spread(record, site);
 	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
 }
 
@@ -145,7 +200,7 @@ ring_tick(uint32_t tick, uint64_t time_ns)
 		return;
 	ring.now.owners[slot] = 0;
 	memset((char *)record + sizeof(record->sequence), 0,
-	       sizeof(*record) - sizeof(record->sequence));
+	       ring.now.record_bytes - sizeof(record->sequence));
 	record->kind = WIRE_RECORD_TICK;
 	record->tick = tick;
 	record->alloc_bytes = time_ns;
@@ -157,6 +212,7 @@ ring_status(struct wire_status *status)
 {
 	status->ring_offset = ring.now.offset;
 	status->ring_slots = ring.now.slots;
+	status->record_bytes = ring.now.record_bytes;
 	status->head = ring.head;
 }
 
@@ -166,7 +222,7 @@ place_drop(struct place *place)
 	if (!place->records)
 		return;
 	segment_discard(ring.segment, place->records, place->offset,
-			place->slots * sizeof(*place->records));
+			place->slots * place->record_bytes);
 	safe_unmap(place->owners, place->slots * sizeof(*place->owners));
 	memset(place, 0, sizeof(*place));
 }
@@ -181,11 +237,12 @@ static bool
 place_make(struct place *place, uint64_t slots)
 {
 	place->slots = slots;
+	place->record_bytes = ring.record_bytes;
 	place->owners = safe_map(slots * sizeof(*place->owners));
 	if (!place->owners)
 		return false;
-	place->records = segment_grow(
-	    ring.segment, slots * sizeof(*place->records), &place->offset);
+	place->records = segment_grow(ring.segment, slots * place->record_bytes,
+				      &place->offset);
 	if (place->records)
 		return true;
 	safe_unmap(place->owners, slots * sizeof(*place->owners));
@@ -199,10 +256,13 @@ ring_fit(uint64_t sites, uint64_t changing)
 	uint64_t slots = (sites + changing) * 5 / 4;
 	struct place bigger = {0};
 
-	if (slots <= ring.now.slots)
+	if (slots <= ring.now.slots &&
+	    ring.record_bytes == ring.now.record_bytes)
 		return true;
 	/* Half as much again, so that growing stays rare; whole pages. */
 	slots = (slots * 3 / 2 + PAGE_SLOTS) & ~(PAGE_SLOTS - 1);
+	if (slots < ring.now.slots)
+		slots = ring.now.slots;
 	if (!place_make(&bigger, slots))
 		return false;
 	place_drop(&ring.old);
@@ -214,7 +274,7 @@ ring_fit(uint64_t sites, uint64_t changing)
 
 		if (!tally->newest)
 			continue;
-		write_site(&ring.now.records[slot], tally, site);
+		write_site(record_at(&ring.now, slot), tally, site);
 		ring.now.owners[slot] = site;
 		tally->newest = tally->committed = slot + 1;
 	}

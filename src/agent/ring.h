@@ -8,6 +8,9 @@
  *
  *	slots >= 5/4 * (sites + sites that change)
  *
+ * A slot is a record, and once something was sampled its spread behind it: then
+ * the ring is built anew, as it is when it grows.
+ *
  * Context: ticker.
  */
 #ifndef HEAPTOP_AGENT_RING_H
@@ -36,10 +39,18 @@ struct tally *tally_get(uint32_t site);
 /* Makes it exist. False: no memory. */
 bool tally_make(uint32_t site);
 
-/* False: no memory. */
-bool ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots);
-/* Makes it fit for so many sites, of which so many will change in this tick;
- * before the first record of a tick. False: no room. */
+/* The spread of a site that exists; NULL: it has none, all was exact. */
+struct spread *tally_spread(uint32_t site);
+/* The same, made if there is none; from now on the ring has larger slots. NULL:
+ * no memory. */
+struct spread *tally_spread_make(uint32_t site);
+
+/* Begins in a part of the segment that is already mapped. False: no memory. */
+bool ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots,
+	       bool sampled);
+/* Makes it fit for so many sites, of which so many will change in this tick,
+ * and for spreads if there are any; before the first record of a tick. False:
+ * no room. */
 bool ring_fit(uint64_t sites, uint64_t changing);
 /* Writes a site's record. False: no slot is free. */
 bool ring_site(uint32_t site, uint32_t tick);

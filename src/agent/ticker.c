@@ -148,8 +148,18 @@ short_of_memory(void)
 	return false;
 }
 
+static void
+add_spread(struct spread *sum, const struct spread *change)
+{
+	sum->alloc_bytes += change->alloc_bytes;
+	sum->free_bytes += change->free_bytes;
+	sum->alloc_count += change->alloc_count;
+	sum->free_count += change->free_count;
+}
+
 static bool
-add_change(void *context, uint32_t site, const struct counter *change)
+add_change(void *context, uint32_t site, const struct counter *change,
+	   const struct spread *spread)
 {
 	struct wire_totals *totals;
 	struct tally *tally;
@@ -159,9 +169,13 @@ add_change(void *context, uint32_t site, const struct counter *change)
 	if (site > ticker.named && !name_sites(sites_count()))
 		return short_of_memory();
 	tally = tally_get(site);
+	if (spread && !tally_spread_make(site))
+		return short_of_memory();
 	if (!tally->dirty && !dirty_add(site))
 		return short_of_memory();
 	tally->dirty = true;
+	if (spread)
+		add_spread(tally_spread(site), spread);
 	tally->sum.alloc_bytes += change->alloc_bytes;
 	tally->sum.alloc_count += change->alloc_count;
 	tally->sum.free_bytes += change->free_bytes;
@@ -295,12 +309,15 @@ wait_for_tick(void)
 static bool
 segment_begin(void)
 {
-	uint64_t ring_bytes = FIRST_SLOTS * sizeof(struct wire_record);
+	bool sampled = agent_config.sample_bytes > 1;
+	uint64_t ring_bytes =
+	    FIRST_SLOTS * (sampled ? WIRE_RECORD_SAMPLED : WIRE_RECORD_EXACT);
 	void *body;
 
 	if (!segment_create(&ticker.segment, ring_bytes + FIRST_NAMES, &body))
 		return false;
-	if (!ring_init(&ticker.segment, body, WIRE_BODY_OFFSET, FIRST_SLOTS)) {
+	if (!ring_init(&ticker.segment, body, WIRE_BODY_OFFSET, FIRST_SLOTS,
+		       sampled)) {
 		segment_unlink(&ticker.segment);
 		return false;
 	}

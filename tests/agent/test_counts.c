@@ -22,10 +22,12 @@ static bool negative;
 static bool frees_only; /* in this pass nothing was allocated so far */
 
 static bool
-add(void *refuse, uint32_t site, const struct counter *change)
+add(void *refuse, uint32_t site, const struct counter *change,
+    const struct spread *spread)
 {
 	struct counter *sum = &sums[site];
 
+	(void)spread;
 	if (refuse && site % 3 == 0)
 		return false;
 	sum->alloc_bytes += change->alloc_bytes;

@@ -121,7 +121,7 @@ writer_start(void)
 	stubs_directory();
 	assert_true(segment_create(&writer.segment,
 				   SLOTS * sizeof(struct wire_record), &body));
-	ring_init(&writer.segment, body, WIRE_BODY_OFFSET, SLOTS);
+	ring_init(&writer.segment, body, WIRE_BODY_OFFSET, SLOTS, false);
 }
 
 static void
@@ -314,7 +314,7 @@ writer_run(uint64_t seed, uint32_t sites_most, int name)
 	if (!segment_create(&writer.segment, SLOTS * sizeof(struct wire_record),
 			    &body))
 		_exit(1);
-	ring_init(&writer.segment, body, WIRE_BODY_OFFSET, SLOTS);
+	ring_init(&writer.segment, body, WIRE_BODY_OFFSET, SLOTS, false);
 	if (write(name, writer.segment.path, sizeof(writer.segment.path)) < 0)
 		_exit(1);
 	for (;;) {
