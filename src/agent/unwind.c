@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "agent/unwind_check.h"
 #include "agent/unwind_libunwind.h"
 #include "agent/unwind_module.h"
 #include "agent/unwind_rules.h"
@@ -16,11 +17,10 @@
 #include "heaptop/wire.h"
 
 int walk_kind;
+uint64_t unwind_changes;
 
 static struct {
 	bool is_forked;
-	uint64_t compared;
-	uint64_t differed;
 } unwind;
 
 bool
@@ -33,6 +33,7 @@ unwind_init(int kind)
 	rule_init();
 	if (kind != WIRE_UNWINDER_RULES) {
 		done = libunwind_init();
+		check_init();
 		if (!done)
 			kind = WIRE_UNWINDER_RULES;
 	}
@@ -45,6 +46,7 @@ unwind_modules_changed(void)
 {
 	rule_forget();
 	stack_forget();
+	__atomic_fetch_add(&unwind_changes, 1, __ATOMIC_RELEASE);
 }
 
 void
@@ -84,19 +86,22 @@ unwind_find_module(uint64_t pc, struct unwind_module *found)
 void
 unwind_check_counts(uint64_t *compared, uint64_t *differed)
 {
-	*compared = __atomic_load_n(&unwind.compared, __ATOMIC_RELAXED);
-	*differed = __atomic_load_n(&unwind.differed, __ATOMIC_RELAXED);
+	const struct check_counts *counts = check_counts();
+
+	*differed = 0;
+	for (unsigned i = CHECK_SAME + 1; i < CHECK_COUNT; i++)
+		*differed +=
+		    __atomic_load_n(&counts->verdicts[i], __ATOMIC_RELAXED);
+	*compared = *differed + __atomic_load_n(&counts->verdicts[CHECK_SAME],
+						__ATOMIC_RELAXED);
 }
 
 void
 walk_check(const uint64_t *pcs, size_t count, size_t max, bool stopped,
 	   enum unwind_end end)
 {
-	if (unwind.is_forked)
-		return;
-	if (!libunwind_agrees(pcs, count, max, stopped, end))
-		__atomic_fetch_add(&unwind.differed, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&unwind.compared, 1, __ATOMIC_RELAXED);
+	if (!unwind.is_forked)
+		check_walk(pcs, count, max, stopped, end);
 }
 
 /* Leaves the frames from the first on that is to be stopped at. */

@@ -21,10 +21,4 @@ bool libunwind_init(void);
  * 0: that one was not met. */
 size_t libunwind_walk(uint64_t pc, uint64_t *pcs, size_t max);
 
-/* Compares a walk by rules with libunwind's, from the innermost frame on.
- * Returns whether they are the same. Differing ones are written to the file
- * that HEAPTOP_UNWIND_LOG named at start, up to a limit. */
-bool libunwind_agrees(const uint64_t *pcs, size_t count, size_t max,
-		      bool stopped, int end);
-
 #endif

@@ -15,6 +15,7 @@
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "agent/safe.h"
 
@@ -45,9 +46,11 @@ struct table {
 
 static struct {
 	int (*find_object)(void *, struct found *);
-	struct table *tables;	 /* two */
-	uint32_t scans;		 /* tables[scans % 2] is to be read */
-	struct safe_lock writer; /* never taken in a hook */
+	struct table *tables;	   /* two */
+	uint32_t scans;		   /* tables[scans % 2] is to be read */
+	struct safe_lock writer;   /* never taken in a hook */
+	const Elf64_Phdr *program; /* headers of the executable */
+	unsigned program_count;
 } module;
 
 static int
@@ -102,6 +105,8 @@ module_scan(void)
 void
 module_init(bool with_loader)
 {
+	module.program = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	module.program_count = (unsigned)getauxval(AT_PHNUM);
 	module.find_object = NULL;
 	if (with_loader)
 		*(void **)&module.find_object =
@@ -136,6 +141,55 @@ find_in_table(uint64_t pc, struct entry *entry)
 	       __atomic_load_n(&module.scans, __ATOMIC_RELAXED) == scans;
 }
 
+/* Widens an image to all segments of the headers, if they are its own. */
+static bool
+widen(struct cfi_image *image, const Elf64_Phdr *phdr, unsigned count)
+{
+	uint64_t start = ~0ull, end = 0, hdr = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t low = image->bias + phdr[i].p_vaddr;
+
+		if (phdr[i].p_type == PT_GNU_EH_FRAME)
+			hdr = low;
+		if (phdr[i].p_type != PT_LOAD)
+			continue;
+		if (low < start)
+			start = low;
+		if (low + phdr[i].p_memsz > end)
+			end = low + phdr[i].p_memsz;
+	}
+	start &= ~4095ull;
+	if (hdr != image->hdr || image->start < start || image->end > end)
+		return false;
+	image->start = start;
+	image->end = end;
+	image->phdr = phdr;
+	image->phnum = count;
+	return true;
+}
+
+/* Of a module with holes between its segments the loader tells only the one
+ * that holds the pc: the CFI is in another. */
+static void
+find_segments(struct cfi_image *image)
+{
+	struct cfi_image first = *image;
+	struct found found;
+
+	image->phdr = NULL;
+	image->phnum = 0;
+	if (widen(image, module.program, module.program_count) ||
+	    module.find_object((void *)image->bias, &found) != 0 ||
+	    (uint64_t)found.map_start != image->bias ||
+	    found.link_map->l_addr != image->bias)
+		return;
+	first.start = (uint64_t)found.map_start;
+	first.end = (uint64_t)found.map_end;
+	cfi_image_headers(&first);
+	widen(image, first.phdr, first.phnum);
+}
+
 bool
 module_find(uint64_t pc, struct cfi_image *image, const char **name)
 {
@@ -149,6 +203,11 @@ module_find(uint64_t pc, struct cfi_image *image, const char **name)
 		image->bias = found.link_map->l_addr;
 		image->hdr = (uint64_t)found.eh_frame;
 		*name = found.link_map->l_name;
+		if (image->hdr &&
+		    image->hdr - image->start >= image->end - image->start) {
+			find_segments(image);
+			return true;
+		}
 	} else {
 		struct entry entry;
 
