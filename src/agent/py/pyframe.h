@@ -30,12 +30,12 @@
 
 /* What a frame says of itself. */
 struct py_frame {
-	uint64_t code;	/* as it stands in the frame, with its tags */
-	uint64_t instr; /* likewise */
-	uint64_t word;	/* 0: a frame that is not shown */
-	/* The word follows from code and instr, while the code object lives. */
-	bool is_told;
+	uint64_t word; /* 0: a frame that is not shown */
+	uint64_t key;  /* as frame_key, or FRAME_NO_KEY */
 };
+
+/* The word follows from more than the key. */
+#define FRAME_NO_KEY UINT64_MAX
 
 INLINE uint64_t
 load(uint64_t base, int16_t offset)
@@ -108,6 +108,22 @@ is_prologue(const struct py_layout *layout, uint64_t code, int64_t offset)
 }
 
 /*
+ * What is compared to see whether a frame still has its word. Where frames hold
+ * the address of the instruction, that is enough: no two code objects that live
+ * have the same.
+ */
+INLINE uint64_t
+frame_key(const struct py_layout *layout, uint64_t frame)
+{
+	uint64_t instr = frame_instr(layout, frame);
+
+	if (layout->instr == PY_INSTR_POINTER)
+		return instr;
+	return py_word_pack(load(frame, layout->frame_code),
+			    frame_offset(layout, frame, 0, instr));
+}
+
+/*
  * Reads a frame. It is not shown when it is the interpreter's own, or has not
  * begun: CPython does not show those either. False: it makes no sense.
  */
@@ -115,30 +131,29 @@ INLINE bool
 frame_read(const struct py_layout *layout, uint64_t frame,
 	   struct py_frame *seen)
 {
-	uint64_t code;
+	uint64_t code, instr;
 	int64_t offset;
 	int owner = 0;
 
 	seen->word = 0;
-	seen->is_told = false;
+	seen->key = FRAME_NO_KEY;
 	if (frame & 7)
 		return false;
 	if (layout->frame_owner != PY_ABSENT)
 		owner = *(const int8_t *)(frame + layout->frame_owner);
 	if (owner >= OWNER_INTERPRETER)
 		return true;
-	seen->code = load(frame, layout->frame_code);
-	seen->instr = frame_instr(layout, frame);
-	code = seen->code & ~layout->frame_code_tags;
+	code = load(frame, layout->frame_code) & ~layout->frame_code_tags;
 	if (!py_word_fits(code))
 		return false;
-	offset = frame_offset(layout, frame, code, seen->instr);
+	instr = frame_instr(layout, frame);
+	offset = frame_offset(layout, frame, code, instr);
 	if (layout->frame_owner != PY_ABSENT &&
 	    is_prologue(layout, code, offset)) {
 		if (owner != OWNER_GENERATOR)
 			return true;
-	} else {
-		seen->is_told = layout->code_tlbc == PY_ABSENT;
+	} else if (layout->code_tlbc == PY_ABSENT) {
+		seen->key = frame_key(layout, frame);
 	}
 	seen->word = py_word_pack(code, offset);
 	return true;

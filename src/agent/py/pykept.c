@@ -17,11 +17,18 @@
 #include "agent/py/pyruntime.h"
 
 #define FRAMES PY_KEPT_FRAMES
-/* No frame has it: it is looked at anew each time. */
-#define UNTOLD UINT64_MAX
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The compiler must not see that two values are equal: it would go on with the
+ * one that has to be waited for. */
+static inline uint64_t
+opaque(uint64_t value)
+{
+	__asm__("" : "+r"(value));
+	return value;
+}
 
 /* One walk. */
 struct attempt {
@@ -67,8 +74,7 @@ take(const struct py_layout *layout, struct attempt *attempt, uint64_t address)
 		return false;
 	fresh = &attempt->kept->fresh[attempt->fresh];
 	fresh->address = address;
-	fresh->code = seen.is_told ? seen.code : UNTOLD;
-	fresh->instr = seen.is_told ? seen.instr : 0;
+	fresh->key = seen.key;
 	attempt->kept->fresh_words[attempt->fresh++] = seen.word;
 	return true;
 }
@@ -87,8 +93,7 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 	if (!frame_read(layout, frame->address, &seen) ||
 	    (seen.word != 0) != had_word)
 		return false;
-	frame->code = seen.is_told ? seen.code : UNTOLD;
-	frame->instr = seen.is_told ? seen.instr : 0;
+	frame->key = seen.key;
 	if (had_word && *word != seen.word) {
 		*word = seen.word;
 		attempt->same = at - 1;
@@ -104,19 +109,22 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 INLINE uint32_t
 verify(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 {
-	attempt->same = at;
-	for (; at > 0; at--) {
-		const struct py_kept_frame *frame = &attempt->kept->frame[at];
-		const uint64_t there = frame->address;
-		const uint64_t link = load(there, layout->frame_previous);
-		const uint64_t other =
-		    (load(there, layout->frame_code) ^ frame->code) |
-		    (frame_instr(layout, there) ^ frame->instr);
+	const struct py_kept_frame *frame = &attempt->kept->frame[at];
+	uint64_t there = frame->address;
 
-		if (likely(((link ^ frame[-1].address) | other) == 0))
-			continue;
-		if (link != frame[-1].address || !renew(layout, attempt, at))
-			return at;
+	attempt->same = at;
+	for (; there; frame--) {
+		const uint64_t link = frame[-1].address;
+		const uint64_t next = opaque(link);
+
+		if (unlikely(load(there, layout->frame_previous) != link))
+			return (uint32_t)(frame - attempt->kept->frame);
+		if (unlikely(frame_key(layout, there) != frame->key)) {
+			at = (uint32_t)(frame - attempt->kept->frame);
+			if (!renew(layout, attempt, at))
+				return at;
+		}
+		there = next;
 	}
 	return 0;
 }
@@ -134,8 +142,7 @@ commit(struct attempt *attempt, uint32_t at)
 
 		at++;
 		kept->frame[at].address = fresh->address;
-		kept->frame[at].code = fresh->code;
-		kept->frame[at].instr = fresh->instr;
+		kept->frame[at].key = fresh->key;
 		if (word)
 			kept->words[FRAMES - ++words] = word;
 		kept->words_to[at] = (uint16_t)words;
@@ -196,8 +203,8 @@ static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, uint64_t) = {
 };
 #undef LAYOUT
 
-/* What is not whole, or from before a code object was freed, is forgotten: a
- * frame that was not shown may be another's now. */
+/* What is not whole is forgotten, and what is from before a code object was
+ * freed: the same keys may be another's. */
 static void
 prepare(struct py_kept *kept)
 {

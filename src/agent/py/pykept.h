@@ -25,11 +25,10 @@
 
 struct py_kept_frame {
 	uint64_t address;
-	uint64_t code;	/* what stood in the frame */
-	uint64_t instr; /* likewise */
+	uint64_t key; /* what its word follows from, as it was */
 };
 
-/* One per thread, zero at first, touched by it alone; of its 260 KiB only what
+/* One per thread, zero at first, touched by it alone; of its 220 KiB only what
  * the depth of the stacks asks for is ever touched. */
 struct py_kept {
 	bool is_whole;	/* what follows is a whole chain */
@@ -45,12 +44,21 @@ struct py_kept {
 	uint64_t fresh_words[PY_KEPT_FRAMES];
 };
 
+/* To be called when the words of a walk were not interned (py_code_intern): the
+ * free of their code objects would go unseen. */
+static inline void
+py_kept_forget(struct py_kept *kept)
+{
+	kept->is_whole = false;
+}
+
 /*
  * The Python frames of the calling thread as py_walk gives them. Returns how
  * many; *words, innermost first, are good until the next walk with that kept.
  * *same of the outermost ones are those that the last walk with that kept gave,
- * the words and thus what they mean when py_code_epoch has not changed. gil and
- * *cut: as with py_walk.
+ * the words and thus what they mean when py_code_epoch has not changed. The
+ * caller interns the words before the next walk, or forgets. gil and *cut: as
+ * with py_walk.
  */
 size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
 		    size_t *same, bool *cut);

@@ -210,7 +210,8 @@ py_version(void)
  * but names the main interpreter's state.
  *
  * A finalising interpreter frees the states of other threads while their slots
- * still point at them, so then only a state that runs now is believed.
+ * still point at them, so then only a state that runs now is believed. One that
+ * current() gave is that.
  */
 const char *
 py_runtime_thread(bool gil)
@@ -223,10 +224,6 @@ py_runtime_thread(bool gil)
 			return state;
 		return py_runtime.this_thread();
 	}
-	if (py_runtime_is_finalizing()) {
-		state = py_runtime.this_thread();
-		return state == py_runtime.current() ? state : NULL;
-	}
 	if (gil) {
 		state = py_runtime.current();
 		if (state &&
@@ -234,5 +231,9 @@ py_runtime_thread(bool gil)
 			(uint64_t)__builtin_thread_pointer())
 			return state;
 	}
-	return py_runtime.this_thread();
+	state = py_runtime.this_thread();
+	if (state && py_runtime_is_finalizing() &&
+	    state != py_runtime.current())
+		return NULL;
+	return state;
 }

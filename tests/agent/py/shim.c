@@ -161,6 +161,8 @@ walk(uint64_t *words, size_t max, bool gil, bool *cut)
 	    memcmp(kept_words + kept - same, last->words + last->count - same,
 		   same * sizeof(*words)) != 0)
 		shim.totals.differ++;
+	for (size_t i = 0; i < kept; i++)
+		py_code_intern(kept_words[i]);
 	shim.totals.same += same;
 	shim.totals.walked += kept;
 	memcpy(last->words, kept_words, kept * sizeof(*words));
