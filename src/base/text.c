@@ -210,3 +210,9 @@ text_size_diff(char out[TEXT_SIZE_MAX], int64_t bytes)
 {
 	return format_size(out, (double)bytes, bytes < 0 ? "" : "+");
 }
+
+const char *
+text_size_error(char out[TEXT_SIZE_MAX], double bytes)
+{
+	return format_size(out, bytes, "");
+}

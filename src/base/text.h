@@ -44,5 +44,7 @@ void text_json_write(FILE *, const char *text);
  */
 const char *text_size(char out[TEXT_SIZE_MAX], uint64_t bytes);
 const char *text_size_diff(char out[TEXT_SIZE_MAX], int64_t bytes);
+/* A number of bytes that may have a fraction, never negative, as a size. */
+const char *text_size_error(char out[TEXT_SIZE_MAX], double bytes);
 
 #endif

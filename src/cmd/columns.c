@@ -64,6 +64,9 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 	case COLUMN_TOTAL_COUNT:
 		sprintf(out, "%" PRIu64, row->total_count);
 		break;
+	case COLUMN_ERROR:
+		sprintf(out, "%.31s", text_size_error(size, row->size_error));
+		break;
 	case COLUMN_SITE:
 	case COLUMN_MAX:
 		*out = '\0';

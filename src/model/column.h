@@ -23,6 +23,8 @@
 	X(PEAK, "peak", "PEAK", 9, 0, "most live bytes seen at once")          \
 	X(TOTAL, "total", "TOTAL", 9, 0, "bytes ever allocated")               \
 	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated") \
+	X(ERROR, "error", "ERROR", 9, 0,                                       \
+	  "standard error of live bytes, of a sampled process")                \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,

@@ -122,6 +122,8 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	    rate && snapshot->mono_ns > rate->mono_ns
 		? (double)(snapshot->mono_ns - rate->mono_ns) / 1e9
 		: 0;
+	engine->sampled =
+	    snapshot->spreads || (query->mark && query->mark->spreads);
 	engine->rows = (struct rows){.total = {.domain = DOMAIN_COUNT}};
 	refresh_caches(engine);
 	sites_extend(engine);

@@ -64,6 +64,10 @@ struct sum {
 	uint64_t peak_size;
 	int64_t rate_size;  /* bytes since query.rate */
 	int64_t rate_count; /* blocks */
+	double size_variance;
+	double count_variance;
+	double size_diff_variance;
+	double count_diff_variance;
 	uint64_t best_value;
 	uint32_t best_site; /* index */
 	uint32_t site_count;
@@ -93,6 +97,7 @@ struct engine {
 	const struct query *query;	 /* of the run under way */
 	struct names *names;
 	double rate_seconds; /* since query.rate, 0: no rates */
+	bool sampled;	     /* there are spreads, now or at the mark */
 
 	struct naming naming[2];
 
@@ -152,13 +157,16 @@ uint32_t slot_of_domain(struct engine *, uint16_t domain);
 /* engine_filter.c: sets pass of every slot. */
 void filter_slots(struct engine *);
 
+/* engine_spread.c: fills the variances, from the other numbers of sum. */
+void sum_spread(const struct engine *, size_t index, struct sum *);
+
 /* engine_sum.c */
 void sum_site(const struct engine *, size_t index, struct sum *);
 void sum_add(struct sum *, const struct sum *);
 /* place + 1, or 0 for rows that are not made of places. */
 void slot_charge(struct engine *, uint32_t slot, uint32_t place,
 		 const struct sum *);
-/* Rates are left as differences; sort_rows divides. */
+/* Rates are left as differences and errors as variances, for sort_rows. */
 void row_charge(struct row *, const struct sum *);
 void sites_extend(struct engine *);
 void sum_own(struct engine *);

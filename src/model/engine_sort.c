@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,8 @@ sort_value(const struct row *row, enum column column)
 		return row->total_size;
 	case COLUMN_TOTAL_COUNT:
 		return row->total_count;
+	case COLUMN_ERROR:
+		return from_double(row->size_error);
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:
@@ -165,6 +168,10 @@ collect(struct engine *engine)
 static void
 finish(const struct engine *engine, struct row *row)
 {
+	row->size_error = sqrt(row->size_error);
+	row->count_error = sqrt(row->count_error);
+	row->size_diff_error = sqrt(row->size_diff_error);
+	row->count_diff_error = sqrt(row->count_diff_error);
 	if (engine->rate_seconds > 0) {
 		row->rate_size /= engine->rate_seconds;
 		row->rate_count /= engine->rate_seconds;

@@ -56,6 +56,12 @@ sum_site(const struct engine *engine, size_t index, struct sum *sum)
 	sum->best_site = (uint32_t)index;
 	sum->site_count = 1;
 	sum->domain = site->domain;
+	if (engine->sampled) {
+		sum_spread(engine, index, sum);
+		return;
+	}
+	sum->size_variance = sum->count_variance = 0;
+	sum->size_diff_variance = sum->count_diff_variance = 0;
 }
 
 void
@@ -76,6 +82,10 @@ sum_add(struct sum *to, const struct sum *from)
 	to->peak_size += from->peak_size;
 	add(&to->rate_size, from->rate_size);
 	add(&to->rate_count, from->rate_count);
+	to->size_variance += from->size_variance;
+	to->count_variance += from->count_variance;
+	to->size_diff_variance += from->size_diff_variance;
+	to->count_diff_variance += from->count_diff_variance;
 	if (from->best_value > to->best_value ||
 	    (from->best_value == to->best_value &&
 	     from->best_site < to->best_site)) {
@@ -103,6 +113,10 @@ row_charge(struct row *row, const struct sum *sum)
 	row->peak_size += sum->peak_size;
 	row->rate_size += (double)sum->rate_size;
 	row->rate_count += (double)sum->rate_count;
+	row->size_error += sum->size_variance;
+	row->count_error += sum->count_variance;
+	row->size_diff_error += sum->size_diff_variance;
+	row->count_diff_error += sum->count_diff_variance;
 }
 
 /* Takes the texts of one more place into a row: what differs is dropped. */

@@ -11,6 +11,16 @@
  * that is not LOCATION_GLUE, else the innermost. With `mine`, locations that
  * are LOCATION_FOREIGN are left out first; a stack with none left is charged
  * to its usual row.
+ *
+ * Of a sampled process all numbers are estimates, and rows have standard
+ * errors. The variances of a row's sites add up. What is live varies by what
+ * was allocated less what was freed. In a difference to a mark the blocks that
+ * were alive at both moments cancel out; what is left is those alive then and
+ * freed since, and those allocated since and alive now. Neither can vary by
+ * more than what was alive at its moment, nor than what was freed (allocated)
+ * in between, so the variance is taken as the smaller of the two for each:
+ * exact where all is kept and where all has been replaced, too large at most
+ * by what came and went in between.
  */
 #ifndef HEAPTOP_MODEL_QUERY_H
 #define HEAPTOP_MODEL_QUERY_H
@@ -64,7 +74,29 @@ struct row {
 	uint64_t peak_size; /* sum of its sites' peaks */
 	double rate_size;   /* bytes a second; 0 without query.rate */
 	double rate_count;
+	double size_error; /* standard errors, bytes and blocks; 0 exact */
+	double count_error;
+	double size_diff_error;
+	double count_diff_error;
 };
+
+/* Whether rows have errors that are worth showing. */
+static inline bool
+query_estimates(const struct query *query, const struct snapshot *snapshot)
+{
+	return snapshot_is_sampled(snapshot) ||
+	       (query->mark && query->mark->spreads);
+}
+
+/* Whether its growth may be chance: within two standard errors of none. */
+static inline bool
+row_is_doubtful(const struct row *row)
+{
+	double size = (double)row->size_diff;
+
+	return row->size_diff_error > 0 && size <= 2 * row->size_diff_error &&
+	       size >= -2 * row->size_diff_error;
+}
 
 /* Live bytes a block, rounded as tracemalloc prints it; 0 without blocks. */
 static inline uint64_t

@@ -3,6 +3,7 @@
 
 #include "model/snapshot.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ snapshot_fini(struct snapshot *snapshot)
 	free(snapshot->process.command);
 	free(snapshot->process.exe);
 	free(snapshot->sites);
+	free(snapshot->spreads);
 	*snapshot = (struct snapshot){0};
 }
 
@@ -44,11 +46,45 @@ snapshot_room(struct snapshot *snapshot, size_t count)
 			room = count;
 		snapshot->sites =
 		    mem_grow(snapshot->sites, room, sizeof(*snapshot->sites));
+		if (snapshot->spreads)
+			snapshot->spreads =
+			    mem_grow(snapshot->spreads, room,
+				     sizeof(*snapshot->spreads));
 		snapshot->site_capacity = room;
 	}
 	memset(snapshot->sites + snapshot->site_count, 0,
 	       (count - snapshot->site_count) * sizeof(*snapshot->sites));
+	if (snapshot->spreads)
+		memset(snapshot->spreads + snapshot->site_count, 0,
+		       (count - snapshot->site_count) *
+			   sizeof(*snapshot->spreads));
 	snapshot->site_count = count;
+}
+
+void
+snapshot_spread(struct snapshot *snapshot)
+{
+	if (!snapshot->spreads)
+		snapshot->spreads = mem_array(snapshot->site_capacity,
+					      sizeof(*snapshot->spreads));
+}
+
+/* Nothing is off by more than the square of the largest number. */
+static double
+clean(double variance, double most)
+{
+	return variance > 0 && variance <= 0x1p128
+		   ? variance < most ? variance : most
+		   : 0;
+}
+
+void
+spread_clean(struct spread *spread)
+{
+	spread->alloc_bytes = clean(spread->alloc_bytes, HUGE_VAL);
+	spread->alloc_count = clean(spread->alloc_count, HUGE_VAL);
+	spread->free_bytes = clean(spread->free_bytes, spread->alloc_bytes);
+	spread->free_count = clean(spread->free_count, spread->alloc_count);
 }
 
 void
@@ -81,6 +117,11 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 		mark->live[2 * i] = site_live_bytes(&snapshot->sites[i]);
 		mark->live[2 * i + 1] = site_live_count(&snapshot->sites[i]);
 	}
+	if (!snapshot->spreads || !mark->count)
+		return;
+	mark->spreads = mem_array(mark->count, sizeof(*mark->spreads));
+	memcpy(mark->spreads, snapshot->spreads,
+	       mark->count * sizeof(*mark->spreads));
 }
 
 void
@@ -88,5 +129,6 @@ mark_fini(struct mark *mark)
 {
 	free(mark->name);
 	free(mark->live);
+	free(mark->spreads);
 	*mark = (struct mark){0};
 }

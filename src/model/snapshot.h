@@ -37,6 +37,17 @@ struct site {
 	uint64_t peak_bytes;
 };
 
+/*
+ * What the totals of a site may be off by: variances, in bytes and blocks
+ * squared, never negative nor infinite in a checked snapshot, free <= alloc.
+ */
+struct spread {
+	double alloc_bytes;
+	double free_bytes;
+	double alloc_count;
+	double free_count;
+};
+
 struct loss {
 	const char *name; /* as in the JSON, lower case; static or owned */
 	const char *text; /* a sentence */
@@ -56,6 +67,9 @@ struct process {
 	const char *mode;  /* "exact" or "sampled" */
 	const char *unwinder;
 	uint64_t sample_bytes; /* 1 exact */
+	uint32_t budget_ppm;   /* of the process's CPU time; 0 none is set */
+	uint32_t cost_ppm;     /* measured, since the tick before; 0 unknown */
+	const char *live_map;  /* NULL the usual one, else what it is instead */
 	uint64_t rss_bytes;    /* 0 unknown */
 	uint64_t peak_rss_bytes;
 };
@@ -69,7 +83,8 @@ struct snapshot {
 	struct site *sites;
 	size_t site_count;
 	size_t site_capacity;
-	uint64_t live_bytes; /* sums over sites */
+	struct spread *spreads; /* beside sites; NULL: never sampled */
+	uint64_t live_bytes;	/* sums over sites */
 	uint64_t live_count;
 	uint64_t alloc_bytes;
 	uint64_t alloc_count;
@@ -81,10 +96,21 @@ struct snapshot {
 
 void snapshot_init(struct snapshot *, struct names *);
 void snapshot_fini(struct snapshot *);
-/* Makes sites [0, count) exist; new ones are zero. */
+/* Makes sites [0, count) exist, with their spreads; new ones are zero. */
 void snapshot_room(struct snapshot *, size_t count);
+/* Makes spreads exist. */
+void snapshot_spread(struct snapshot *);
+/* Makes a spread of numbers nobody may trust: what cannot be becomes 0. */
+void spread_clean(struct spread *);
 /* Recomputes the sums from the sites. */
 void snapshot_sum(struct snapshot *);
+
+/* Whether its totals are estimates. */
+static inline bool
+snapshot_is_sampled(const struct snapshot *snapshot)
+{
+	return snapshot->spreads || snapshot->process.sample_bytes > 1;
+}
 
 static inline uint64_t
 site_live_bytes(const struct site *site)
@@ -104,8 +130,10 @@ struct mark {
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint64_t mono_ns;
 	uint64_t tick;
-	uint64_t *live; /* pairs: bytes, count, by site index */
-	size_t count;	/* sites; later ones were 0 */
+	uint64_t *live;		/* pairs: bytes, count, by site index */
+	size_t count;		/* sites; later ones were 0 */
+	struct spread *spreads; /* by site index; NULL: all were 0 */
+	bool apart; /* of another process: no block was alive in both */
 };
 
 void mark_take(struct mark *, const struct snapshot *, const char *name);

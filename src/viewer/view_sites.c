@@ -16,18 +16,37 @@ static const struct {
 	int yields;
 } fits[COLUMN_MAX] = {
     [COLUMN_SIZE] = {6, 1},    [COLUMN_SIZE_DIFF] = {7, 2},
-    [COLUMN_COUNT] = {6, 3},   [COLUMN_COUNT_DIFF] = {9, 5},
-    [COLUMN_AVERAGE] = {6, 7}, [COLUMN_RATE] = {9, 4},
-    [COLUMN_PERCENT] = {5, 6}, [COLUMN_PEAK] = {6, 8},
-    [COLUMN_TOTAL] = {6, 9},   [COLUMN_TOTAL_COUNT] = {7, 10},
-    [COLUMN_SITE] = {0, 0},
+    [COLUMN_COUNT] = {6, 3},   [COLUMN_COUNT_DIFF] = {9, 6},
+    [COLUMN_AVERAGE] = {6, 8}, [COLUMN_RATE] = {9, 4},
+    [COLUMN_PERCENT] = {5, 7}, [COLUMN_PEAK] = {6, 9},
+    [COLUMN_TOTAL] = {6, 10},  [COLUMN_TOTAL_COUNT] = {7, 11},
+    [COLUMN_ERROR] = {6, 5},   [COLUMN_SITE] = {0, 0},
 };
 
-static int
-column_width(enum column column, int width)
+/* From left to right: an error stands beside what it belongs to. The order of
+ * the table is that of the keys 1 to 9. */
+static const enum column order[] = {
+    COLUMN_SIZE,       COLUMN_ERROR,   COLUMN_SIZE_DIFF,   COLUMN_COUNT,
+    COLUMN_COUNT_DIFF, COLUMN_AVERAGE, COLUMN_RATE,	   COLUMN_PERCENT,
+    COLUMN_PEAK,       COLUMN_TOTAL,   COLUMN_TOTAL_COUNT, COLUMN_SITE,
+};
+_Static_assert(sizeof(order) / sizeof(*order) == COLUMN_MAX, "all columns");
+
+static bool
+is_estimate(const struct viewer *viewer)
 {
+	return viewer->snapshot &&
+	       query_estimates(&viewer->query, viewer->snapshot);
+}
+
+/* Of a sampled process growth has room for the sign of doubt. */
+static int
+column_width(const struct viewer *viewer, enum column column, int width)
+{
+	int more = column == COLUMN_SIZE_DIFF && is_estimate(viewer);
+
 	return width >= WIDE ? column_infos[column].width + 1
-			     : fits[column].width;
+			     : fits[column].width + more;
 }
 
 static int
@@ -45,21 +64,23 @@ sites_columns(const struct viewer *viewer, int width,
 	size_t count = 0;
 
 	for (int i = 0; i < COLUMN_MAX; i++) {
-		shown[i] =
-		    column_infos[i].on || viewer->query.sort == (enum column)i;
+		shown[i] = column_infos[i].on ||
+			   viewer->query.sort == (enum column)i ||
+			   (i == COLUMN_ERROR && is_estimate(viewer));
 		if (shown[i] && i != COLUMN_SITE)
-			room -= column_width((enum column)i, width);
+			room -= column_width(viewer, (enum column)i, width);
 	}
 	for (int yields = COLUMN_MAX; yields > 0 && room < 0; yields--)
 		for (int i = 0; i < COLUMN_MAX; i++)
 			if (shown[i] && fits[i].yields == yields &&
 			    viewer->query.sort != (enum column)i) {
 				shown[i] = false;
-				room += column_width((enum column)i, width);
+				room +=
+				    column_width(viewer, (enum column)i, width);
 			}
 	for (int i = 0; i < COLUMN_MAX; i++)
-		if (shown[i])
-			out[count++] = (enum column)i;
+		if (shown[order[i]])
+			out[count++] = order[i];
 	return count;
 }
 
@@ -74,6 +95,16 @@ site_title(const struct viewer *viewer)
 	const char *title = titles[viewer->query.group_by];
 
 	return title ? title : column_infos[COLUMN_SITE].title;
+}
+
+static const char *
+column_title(const struct viewer *viewer, enum column column, int width)
+{
+	if (column == COLUMN_SITE)
+		return site_title(viewer);
+	if (column == COLUMN_ERROR && width < WIDE)
+		return glyph_text(GLYPH_PLUS_MINUS, viewer->canvas.ascii);
+	return column_infos[column].title;
 }
 
 static void
@@ -92,11 +123,9 @@ head_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 		    glyph_text(viewer->query.ascending ? GLYPH_ASCENDING
 						       : GLYPH_DESCENDING,
 			       canvas->ascii);
-		const char *title = column == COLUMN_SITE
-					? site_title(viewer)
-					: column_infos[column].title;
+		const char *title = column_title(viewer, column, width);
 		char text[64];
-		int cells = column_width(column, width);
+		int cells = column_width(viewer, column, width);
 
 		snprintf(text, sizeof(text), "%s%s", title, sorts ? arrow : "");
 		if (column == COLUMN_SITE) {
@@ -154,7 +183,7 @@ signed_role(double value)
 /* The text of a number in out; returns its role. */
 static enum role
 number_text(const struct viewer *viewer, const struct row *row,
-	    enum column column, bool compact, char out[FORMAT_MAX])
+	    enum column column, bool compact, char out[FORMAT_MAX + 1])
 {
 	uint64_t live = viewer->snapshot->live_bytes;
 	double share = live ? (double)row->size / (double)live : 0;
@@ -163,7 +192,12 @@ number_text(const struct viewer *viewer, const struct row *row,
 	case COLUMN_SIZE:
 		format_size(out, row->size, compact);
 		return row->size ? ROLE_TEXT : ROLE_DIM;
+	case COLUMN_ERROR:
+		format_size(out, (uint64_t)row->size_error, compact);
+		return ROLE_DIM;
 	case COLUMN_SIZE_DIFF:
+		if (row_is_doubtful(row))
+			*out++ = '~';
 		format_size_diff(out, row->size_diff, compact);
 		return signed_role((double)row->size_diff);
 	case COLUMN_COUNT:
@@ -207,11 +241,11 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 {
 	struct canvas *canvas = &viewer->canvas;
 	struct place place;
-	char text[FORMAT_MAX];
+	char text[FORMAT_MAX + 1];
 	int x = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		int cells = column_width(columns[i], width);
+		int cells = column_width(viewer, columns[i], width);
 		enum role role;
 
 		if (columns[i] == COLUMN_SITE)
@@ -222,6 +256,8 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 	}
 	row_place(viewer, row, &place);
 	place_draw(canvas, y, x + 2, canvas->width - x - 3, ROLE_TEXT, &place);
+	if (row_is_doubtful(row))
+		canvas_paint(canvas, y, 0, canvas->width, ROLE_DIM);
 	canvas_paint_match(canvas, y, x + 2, canvas->width - x - 3, ROLE_MATCH,
 			   viewer->search);
 }

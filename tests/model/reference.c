@@ -3,6 +3,7 @@
 
 #include "reference.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,6 +127,58 @@ row_for(struct reference *reference, const char *key)
 	return &reference->rows[reference->count++];
 }
 
+static double
+live_of(double alloc, double free, uint64_t live)
+{
+	return live ? fmax(alloc - free, 0) : 0;
+}
+
+/* Blocks alive at both moments cancel out; see query.h. */
+static double
+change_of(double alloc0, double free0, double live0, double alloc1,
+	  double free1, double live1)
+{
+	if (alloc1 < alloc0)
+		return change_of(alloc1, free1, live1, alloc0, free0, live0);
+	return fmin(fmax(free1 - free0, 0), live0) +
+	       fmin(alloc1 - alloc0, live1);
+}
+
+static void
+charge_spread(struct reference *reference, struct expected *row, size_t index)
+{
+	const struct snapshot *snapshot = reference->snapshot;
+	const struct site *site = &snapshot->sites[index];
+	const struct mark *mark = reference->query->mark;
+	struct spread now = {0}, then = {0};
+	double size0 = 0, count0 = 0, size1, count1;
+
+	if (snapshot->spreads)
+		now = snapshot->spreads[index];
+	if (mark && mark->spreads && index < mark->count) {
+		then = mark->spreads[index];
+		size0 = live_of(then.alloc_bytes, then.free_bytes,
+				mark->live[2 * index]);
+		count0 = live_of(then.alloc_count, then.free_count,
+				 mark->live[2 * index + 1]);
+	}
+	size1 = live_of(now.alloc_bytes, now.free_bytes, site_live_bytes(site));
+	count1 =
+	    live_of(now.alloc_count, now.free_count, site_live_count(site));
+	row->size_variance += size1;
+	row->count_variance += count1;
+	row->size_diff_variance +=
+	    mark && mark->apart
+		? size0 + size1
+		: change_of(then.alloc_bytes, then.free_bytes, size0,
+			    now.alloc_bytes, now.free_bytes, size1);
+	row->count_diff_variance +=
+	    mark && mark->apart
+		? count0 + count1
+		: change_of(then.alloc_count, then.free_count, count0,
+			    now.alloc_count, now.free_count, count1);
+}
+
 static void
 charge(struct reference *reference, struct expected *row, size_t index)
 {
@@ -159,6 +212,7 @@ charge(struct reference *reference, struct expected *row, size_t index)
 		best = (uint64_t)llabs(size);
 	if (best > row->best)
 		row->best = best;
+	charge_spread(reference, row, index);
 }
 
 /* Indexes of the locations that a stack charges; returns how many. */
@@ -337,6 +391,10 @@ refer(const struct snapshot *snapshot, const struct query *query)
 				reference.total.size += reference.rows[i].size;
 				reference.total.count +=
 				    reference.rows[i].count;
+				reference.total.size_variance +=
+				    reference.rows[i].size_variance;
+				reference.total.count_diff_variance +=
+				    reference.rows[i].count_diff_variance;
 			}
 	return &reference;
 }

@@ -15,6 +15,8 @@ struct expected {
 	bool pass;
 	uint64_t size, count, total_size, total_count, peak_size, sites;
 	int64_t size_diff, count_diff, rate_size;
+	double size_variance, count_variance;
+	double size_diff_variance, count_diff_variance;
 	uint16_t domain;
 	uint64_t best;
 };

@@ -1,6 +1,7 @@
 /* test_engine.c - the engine against a naive reference, on random data. */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,6 +43,13 @@ static const char *const modules[] = {
 /* Comparing */
 
 static void
+expect_error(double error, double variance)
+{
+	assert_true(error >= 0);
+	assert_true(fabs(error * error - variance) <= 1e-9 * variance);
+}
+
+static void
 expect_rows(const struct rows *rows, struct reference *reference)
 {
 	size_t passing = 0;
@@ -51,6 +59,9 @@ expect_rows(const struct rows *rows, struct reference *reference)
 	assert_int_equal(rows->matched, passing);
 	assert_int_equal(rows->total.size, reference->total.size);
 	assert_int_equal(rows->total.count, reference->total.count);
+	expect_error(rows->total.size_error, reference->total.size_variance);
+	expect_error(rows->total.count_diff_error,
+		     reference->total.count_diff_variance);
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->rows[i];
 		struct expected *expected;
@@ -68,6 +79,12 @@ expect_rows(const struct rows *rows, struct reference *reference)
 		assert_int_equal(row->peak_size, expected->peak_size);
 		assert_int_equal(row->site_count, expected->sites);
 		assert_int_equal(row->domain, expected->domain);
+		expect_error(row->size_error, expected->size_variance);
+		expect_error(row->count_error, expected->count_variance);
+		expect_error(row->size_diff_error,
+			     expected->size_diff_variance);
+		expect_error(row->count_diff_error,
+			     expected->count_diff_variance);
 		assert_int_equal((int64_t)(row->rate_size / 2),
 				 expected->rate_size);
 	}
@@ -89,6 +106,8 @@ expect_order(const struct rows *rows, const struct query *query)
 			assert_true(a->size >= b->size);
 		if (query->sort == COLUMN_SIZE_DIFF)
 			assert_true(llabs(a->size_diff) >= llabs(b->size_diff));
+		if (query->sort == COLUMN_ERROR)
+			assert_true(a->size_error >= b->size_error);
 		if (query->sort == COLUMN_RATE)
 			assert_true(a->rate_size >= b->rate_size);
 	}
@@ -170,6 +189,18 @@ add_frame(struct names *names)
 }
 
 static void
+grow_spread(struct spread *spread)
+{
+	double room = spread->alloc_bytes - spread->free_bytes;
+
+	spread->alloc_bytes += rand() % 1000;
+	spread->alloc_count += rand() % 10 / 3.0;
+	spread->free_bytes += room / (rand() % 4 + 1);
+	room = spread->alloc_count - spread->free_count;
+	spread->free_count += room / (rand() % 4 + 1);
+}
+
+static void
 grow(struct snapshot *snapshot)
 {
 	struct names *names = snapshot->names;
@@ -211,6 +242,8 @@ grow(struct snapshot *snapshot)
 		}
 		if (site->peak_bytes < site_live_bytes(site))
 			site->peak_bytes = site_live_bytes(site);
+		if (snapshot->spreads)
+			grow_spread(&snapshot->spreads[i]);
 	}
 	snapshot->mono_ns += UINT64_C(500000000);
 	snapshot_sum(snapshot);
@@ -271,7 +304,12 @@ test_random(void **state)
 				mark_fini(&marks[i]);
 			mark_take(&marks[0], &snapshot, "");
 			mark_take(&marks[1], &snapshot, "");
+			/* Two of three are sampled, half of those from some
+			 * moment on. */
+			if (seed % 3 && (seed % 2 || round > 5))
+				snapshot_spread(&snapshot);
 			grow(&snapshot);
+			marks[0].apart = rand() % 4 == 0;
 			for (int i = 0; i < 12; i++)
 				check(engine, &snapshot, marks);
 		}
@@ -336,6 +374,66 @@ test_modes(void **state)
 	engine_free(engine);
 	snapshot_fini(&snapshot);
 	names_free(names);
+}
+
+/* What the variances of one site come to, by hand. */
+static void
+test_errors(void **state)
+{
+	static const struct {
+		struct spread then, now;
+		uint64_t live_then, live_now;
+		double size_error, diff_error;
+	} cases[] = {
+	    /* a leak since the mark; what was there before cancels out */
+	    {{900, 0, 0, 0}, {2500, 0, 0, 0}, 9, 25, 50, 40},
+	    /* all replaced */
+	    {{900, 0, 0, 0}, {2500, 900, 0, 0}, 9, 16, 40, 50},
+	    /* half freed, nothing new */
+	    {{900, 0, 0, 0}, {900, 500, 0, 0}, 9, 4, 20, 22.360679774997898},
+	    /* came and went in between */
+	    {{0, 0, 0, 0}, {900, 900, 0, 0}, 0, 0, 0, 0},
+	    /* nothing live: what rounding left is no error */
+	    {{900, 0, 0, 0}, {1e9 + 1, 1e9, 0, 0}, 9, 0, 0, 30},
+	    /* exact at the mark, sampled since */
+	    {{0, 0, 0, 0}, {400, 0, 0, 0}, 50, 91, 20, 20},
+	    /* the mark is the later one */
+	    {{2500, 0, 0, 0}, {900, 0, 0, 0}, 25, 9, 30, 40},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct names *names = names_new();
+		struct engine *engine = engine_new();
+		struct snapshot snapshot;
+		struct mark mark;
+		struct query query = {.mark = &mark};
+		const struct rows *rows;
+
+		snapshot_init(&snapshot, names);
+		names_add_stack(names, 0, names_add_python(names, 0, 0, 1));
+		snapshot_room(&snapshot, 1);
+		snapshot_spread(&snapshot);
+		snapshot.sites[0] = (struct site){
+		    .stack = 1, .alloc_bytes = cases[i].live_then};
+		snapshot.spreads[0] = cases[i].then;
+		mark_take(&mark, &snapshot, "");
+		snapshot.sites[0].alloc_bytes = cases[i].live_now;
+		snapshot.spreads[0] = cases[i].now;
+		rows = engine_run(engine, &snapshot, &query);
+		assert_float_equal(rows->rows[0].size_error,
+				   cases[i].size_error, 1e-6);
+		assert_float_equal(rows->rows[0].size_diff_error,
+				   cases[i].diff_error, 1e-6);
+		assert_float_equal(rows->total.size_diff_error,
+				   cases[i].diff_error, 1e-6);
+		assert_int_equal(row_is_doubtful(&rows->rows[0]),
+				 i != 3 && i != 5);
+		mark_fini(&mark);
+		engine_free(engine);
+		snapshot_fini(&snapshot);
+		names_free(names);
+	}
 }
 
 /* Answers later: hexadecimal first, then the name. */
@@ -414,6 +512,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_modes),
 	    cmocka_unit_test(test_later),
+	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_random),
 	};
 
