@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +254,29 @@ json_u64(struct json *json, uint64_t *value)
 					       "large");
 	if (c == '.' || c == 'e' || c == 'E')
 		return json_fail(json, "it has a fraction where a count "
+				       "belongs");
+	return true;
+}
+
+bool
+json_double(struct json *json, double *value)
+{
+	char text[64], *end;
+	size_t used = 0;
+	int c;
+
+	if (json->problem)
+		return false;
+	peek_token(json);
+	while ((c = peek(json)) >= 0 && used + 1 < sizeof(text) &&
+	       ((c >= '0' && c <= '9') || (c > 0 && strchr("+-.eE", c)))) {
+		text[used++] = (char)c;
+		json->at++;
+	}
+	text[used] = '\0';
+	*value = strtod(text, &end);
+	if (!used || *end || !isfinite(*value))
+		return json_fail(json, "it has something else where a number "
 				       "belongs");
 	return true;
 }

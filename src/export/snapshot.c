@@ -50,9 +50,38 @@ put_process(FILE *file, const struct process *process)
 	put_text(file, process->unwinder);
 	fprintf(file,
 		",\"sample_bytes\":%" PRIu64 ",\"rss_bytes\":%" PRIu64
-		",\"peak_rss_bytes\":%" PRIu64 "},\n",
+		",\"peak_rss_bytes\":%" PRIu64,
 		process->sample_bytes, process->rss_bytes,
 		process->peak_rss_bytes);
+	if (process->budget_ppm)
+		fprintf(file, ",\"budget_ppm\":%" PRIu32, process->budget_ppm);
+	if (process->cost_ppm)
+		fprintf(file, ",\"cost_ppm\":%" PRIu32, process->cost_ppm);
+	if (process->live_map) {
+		fputs(",\"live_map\":", file);
+		put_text(file, process->live_map);
+	}
+	fputs("},\n", file);
+}
+
+/* Of a sampled process only, and only where they are not 0. */
+static void
+put_spreads(FILE *file, const struct snapshot *snapshot)
+{
+	const char *comma = "";
+
+	fputs(",\n\"spreads\":[", file);
+	for (size_t i = 0; i < snapshot->site_count; i++) {
+		const struct spread *spread = &snapshot->spreads[i];
+
+		if (!(spread->alloc_bytes > 0) && !(spread->alloc_count > 0))
+			continue;
+		fprintf(file, "%s\n[%zu,%.17g,%.17g,%.17g,%.17g]", comma, i + 1,
+			spread->alloc_bytes, spread->free_bytes,
+			spread->alloc_count, spread->free_count);
+		comma = ",";
+	}
+	putc(']', file);
 }
 
 static void
@@ -166,7 +195,10 @@ snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
 			site->alloc_bytes, site->alloc_count, site->free_bytes,
 			site->free_count, site->peak_bytes);
 	}
-	fputs("]}\n", file);
+	putc(']', file);
+	if (snapshot->spreads)
+		put_spreads(file, snapshot);
+	fputs("}\n", file);
 	return label_finish(file, err);
 }
 

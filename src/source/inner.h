@@ -13,6 +13,7 @@ struct source_kind {
 	int (*refresh)(struct source *, struct err *);
 	bool (*flush)(struct source *, int timeout_ms);
 	void (*watch)(struct source *);
+	bool (*ask_rate)(struct source *, const struct rate *, struct err *);
 	void (*close)(struct source *); /* frees what is the kind's own */
 	bool (*is_live)(const struct source *);
 };

@@ -161,6 +161,26 @@ live_watch(struct source *source)
 				  now_ns(CLOCK_MONOTONIC) + WATCH_NS);
 }
 
+static bool
+live_ask_rate(struct source *source, const struct rate *rate, struct err *err)
+{
+	struct live *live = source->state;
+	uint64_t sample_bytes = rate->budget_ppm ? 0 : rate->sample_bytes;
+	uint32_t budget_ppm = rate->budget_ppm ? rate->budget_ppm : UINT32_MAX;
+
+	if (!live->alive)
+		return err_set(err, "it has ended; see 'heaptop list'");
+	if (live->segment.header.minor < 1)
+		return err_set(err, "its agent is older and keeps the rate it "
+				    "was started with; start it again");
+	if (!live->segment.writable)
+		return err_set(err, "permission denied; run as its owner");
+	if (!segment_ask_rate(&live->segment, sample_bytes, budget_ppm))
+		return err_set(err, "its segment cannot be written; start it "
+				    "again");
+	return true;
+}
+
 static void
 live_close(struct source *source)
 {
@@ -176,6 +196,7 @@ static const struct source_kind live_kind = {
     .refresh = live_refresh,
     .flush = live_flush,
     .watch = live_watch,
+    .ask_rate = live_ask_rate,
     .close = live_close,
     .is_live = live_is_live,
 };

@@ -13,31 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "base/json.h"
 #include "base/mem.h"
-#include "source/inner.h"
+#include "source/replay.h"
 
-#define IDS_MAX	  (1u << 27) /* of each kind */
 #define BYTES_MAX (UINT64_C(16) << 30)
-#define BAD_ID	  "it refers to what it does not hold"
-
-struct replay {
-	struct json json;
-	gzFile zip;
-	uint64_t bytes;
-	struct source *source;
-	uint32_t *strings; /* file's id - 1 -> id in names */
-	size_t string_count;
-	size_t string_room;
-	uint32_t domains[DOMAIN_COUNT]; /* file's index -> enum domain */
-	size_t domain_count;
-	uint64_t version;
-	bool format;
-	char *texts[2 * LOSS_MAX + 3]; /* owned; what the snapshot points to */
-	size_t text_count;
-};
 
 static ssize_t
 read_zip(void *context, char *out, size_t size)
@@ -56,58 +36,11 @@ read_zip(void *context, char *out, size_t size)
 }
 
 static bool
-read_u32(struct json *json, uint32_t *value)
-{
-	uint64_t wide;
-
-	if (!json_u64(json, &wide))
-		return false;
-	if (wide > UINT32_MAX)
-		return json_fail(json, "it has a number that is too large");
-	*value = (uint32_t)wide;
-	return true;
-}
-
-/* An id of 0 to count. */
-static bool
-read_id(struct json *json, size_t count, uint32_t *id)
-{
-	if (!read_u32(json, id))
-		return false;
-	return *id <= count || json_fail(json, BAD_ID);
-}
-
-/* The next number of an array. */
-static bool
-next_u64(struct json *json, uint64_t *value)
-{
-	if (json_more(json))
-		return json_u64(json, value);
-	return json_fail(json, "it has an entry that is too short");
-}
-
-static bool
-next_id(struct json *json, size_t count, uint32_t *id)
-{
-	if (json_more(json))
-		return read_id(json, count, id);
-	return json_fail(json, "it has an entry that is too short");
-}
-
-/* Leaves an array, whatever else a later version put there. */
-static void
-leave(struct json *json)
-{
-	while (json_more(json))
-		json_skip(json);
-}
-
-static bool
 next_string(struct replay *replay, uint32_t *id)
 {
 	uint32_t wire;
 
-	if (!next_id(&replay->json, replay->string_count, &wire))
+	if (!replay_next_id(&replay->json, replay->string_count, &wire))
 		return false;
 	*id = wire ? replay->strings[wire - 1] : 0;
 	return true;
@@ -120,7 +53,7 @@ read_strings(struct replay *replay)
 
 	json_enter(json, '[');
 	while (json_more(json) && json_string(json)) {
-		if (replay->string_count == IDS_MAX) {
+		if (replay->string_count == REPLAY_IDS_MAX) {
 			json_fail(json, "it has too many strings");
 			return;
 		}
@@ -164,11 +97,11 @@ read_modules(struct replay *replay)
 
 		json_enter(json, '[');
 		next_string(replay, &module.path);
-		next_u64(json, &module.start);
-		next_u64(json, &module.end);
-		next_u64(json, &module.bias);
+		replay_next_u64(json, &module.start);
+		replay_next_u64(json, &module.end);
+		replay_next_u64(json, &module.bias);
 		read_build_id(json, &module);
-		leave(json);
+		replay_leave(json);
 		if (!json->problem)
 			names_add_module(replay->source->names, &module);
 	}
@@ -184,10 +117,10 @@ read_location(struct replay *replay, struct location *location)
 	json_enter(json, '[');
 	next_string(replay, &location->function);
 	next_string(replay, &location->file);
-	next_id(json, UINT32_MAX, &location->line);
-	next_id(json, 1, &inlined);
+	replay_next_id(json, UINT32_MAX, &location->line);
+	replay_next_id(json, 1, &inlined);
 	location->flags = inlined ? LOCATION_INLINED : 0;
-	leave(json);
+	replay_leave(json);
 }
 
 static void
@@ -204,9 +137,9 @@ read_frames(struct replay *replay)
 		size_t count = 0;
 
 		json_enter(json, '[');
-		next_id(json, 1, &python);
-		next_id(json, names_modules(names), &module);
-		next_u64(json, &offset);
+		replay_next_id(json, 1, &python);
+		replay_next_id(json, names_modules(names), &module);
+		replay_next_u64(json, &offset);
 		while (json_more(json)) {
 			if (count == NAMES_LOCATIONS_MAX) {
 				json_skip(json);
@@ -235,81 +168,13 @@ read_stacks(struct replay *replay)
 		uint32_t parent, frame;
 
 		json_enter(json, '[');
-		next_id(json, names_stacks(names), &parent);
-		next_id(json, names_frames(names), &frame);
-		leave(json);
+		replay_next_id(json, names_stacks(names), &parent);
+		replay_next_id(json, names_frames(names), &frame);
+		replay_leave(json);
 		if (!json->problem && !frame)
-			json_fail(json, BAD_ID);
+			json_fail(json, REPLAY_BAD_ID);
 		if (!json->problem)
 			names_add_stack(names, parent, frame);
-	}
-}
-
-static void
-read_domains(struct replay *replay)
-{
-	struct json *json = &replay->json;
-
-	json_enter(json, '[');
-	while (json_more(json) && json_string(json)) {
-		uint32_t domain = 0;
-
-		while (domain < DOMAIN_COUNT &&
-		       strcmp(domain_names[domain], json->text) != 0)
-			domain++;
-		if (domain == DOMAIN_COUNT ||
-		    replay->domain_count == DOMAIN_COUNT) {
-			json_fail(json, "it has an allocator that this "
-					"heaptop does not know");
-			return;
-		}
-		replay->domains[replay->domain_count++] = domain;
-	}
-}
-
-static bool
-read_site(struct replay *replay, struct site *site)
-{
-	struct json *json = &replay->json;
-	uint32_t domain = 0;
-
-	json_enter(json, '[');
-	next_id(json, names_stacks(replay->source->names), &site->stack);
-	next_id(json, UINT16_MAX, &domain);
-	next_u64(json, &site->alloc_bytes);
-	next_u64(json, &site->alloc_count);
-	next_u64(json, &site->free_bytes);
-	next_u64(json, &site->free_count);
-	next_u64(json, &site->peak_bytes);
-	leave(json);
-	if (json->problem)
-		return false;
-	if (domain >= replay->domain_count)
-		return json_fail(json, BAD_ID);
-	site->domain = (uint16_t)replay->domains[domain];
-	return (site->free_bytes <= site->alloc_bytes &&
-		site->free_count <= site->alloc_count) ||
-	       json_fail(json, "more was freed than allocated in it");
-}
-
-static void
-read_sites(struct replay *replay)
-{
-	struct json *json = &replay->json;
-	struct snapshot *snapshot = &replay->source->snapshot;
-
-	json_enter(json, '[');
-	while (json_more(json)) {
-		struct site site = {0};
-
-		if (!read_site(replay, &site))
-			return;
-		if (snapshot->site_count == IDS_MAX) {
-			json_fail(json, "it has too many sites");
-			return;
-		}
-		snapshot_room(snapshot, snapshot->site_count + 1);
-		snapshot->sites[snapshot->site_count - 1] = site;
 	}
 }
 
@@ -376,6 +241,8 @@ read_process_number(struct replay *replay, const char *key)
 	    {"pid", NULL, &process->pid},
 	    {"parent_pid", NULL, &process->parent_pid},
 	    {"python", NULL, &process->python},
+	    {"budget_ppm", NULL, &process->budget_ppm},
+	    {"cost_ppm", NULL, &process->cost_ppm},
 	    {"start_ns", &process->start_ns, NULL},
 	    {"run_id", &process->run_id, NULL},
 	    {"sample_bytes", &process->sample_bytes, NULL},
@@ -389,7 +256,7 @@ read_process_number(struct replay *replay, const char *key)
 		if (numbers[i].wide)
 			json_u64(&replay->json, numbers[i].wide);
 		else
-			read_u32(&replay->json, numbers[i].narrow);
+			replay_u32(&replay->json, numbers[i].narrow);
 		return true;
 	}
 	return false;
@@ -406,6 +273,7 @@ read_process_text(struct replay *replay, const char *key)
 	    {"state", &process->state},
 	    {"mode", &process->mode},
 	    {"unwinder", &process->unwinder},
+	    {"live_map", &process->live_map},
 	};
 
 	if (!strcmp(key, "command") || !strcmp(key, "exe")) {
@@ -467,10 +335,10 @@ static const struct {
 	void (*read)(struct replay *);
 } parts[] = {
     {"version", read_version}, {"process", read_process},
-    {"losses", read_losses},   {"domains", read_domains},
+    {"losses", read_losses},   {"domains", replay_domains},
     {"strings", read_strings}, {"modules", read_modules},
     {"frames", read_frames},   {"stacks", read_stacks},
-    {"sites", read_sites},
+    {"sites", replay_sites},   {"spreads", replay_spreads},
 };
 
 static void

@@ -152,17 +152,27 @@ part_fits(uint64_t offset, uint64_t count, uint64_t each, uint64_t file_size)
 	       count <= (file_size - offset) / each;
 }
 
+size_t
+segment_slot_bytes(const struct wire_status *status)
+{
+	return status->record_bytes ? status->record_bytes : WIRE_RECORD_EXACT;
+}
+
 static const char *
 status_problem(const struct wire_status *status, uint64_t file_size)
 {
 	uint64_t slots = status->ring_slots;
+	size_t slot_bytes = segment_slot_bytes(status);
 
 	if (status->file_size > file_size)
 		return "the segment is cut short; start the program again";
-	if (!slots || slots > SEGMENT_SLOTS_MAX ||
-	    status->ring_offset % sizeof(struct wire_record) ||
-	    !part_fits(status->ring_offset, slots, sizeof(struct wire_record),
-		       file_size))
+	if (slot_bytes != WIRE_RECORD_EXACT &&
+	    slot_bytes != WIRE_RECORD_SAMPLED)
+		return "its records have a size that this heaptop does not "
+		       "know; use the heaptop that the process was started "
+		       "with";
+	if (!slots || slots > SEGMENT_SLOTS_MAX || status->ring_offset % 32 ||
+	    !part_fits(status->ring_offset, slots, slot_bytes, file_size))
 		return "its ring is damaged; start the program again";
 	if (!status->names_extents || status->names_extents > WIRE_EXTENTS_MAX)
 		return "its names are damaged; start the program again";
@@ -294,6 +304,28 @@ state_word(const struct segment *segment, bool alive)
 	}
 }
 
+/* Right now; before the first status, as it was started. */
+static bool
+is_sampled(const struct segment *segment)
+{
+	return segment->turn ? segment->status.sample_bytes > 1
+			     : segment->header.mode == WIRE_MODE_SAMPLED;
+}
+
+/* In words, where it is not the usual one. */
+static const char *
+live_map_text(uint32_t live_map)
+{
+	switch (live_map) {
+	case WIRE_LIVE_SHADOW_SMALL:
+		return "small pieces (address space is limited)";
+	case WIRE_LIVE_HASH:
+		return "hash table";
+	default:
+		return NULL;
+	}
+}
+
 void
 segment_process(const struct segment *segment, bool alive,
 		struct process *process)
@@ -312,15 +344,15 @@ segment_process(const struct segment *segment, bool alive,
 	    .run_id = header->run_id,
 	    .alive = alive,
 	    .state = state_word(segment, alive),
-	    .mode =
-		header->mode == WIRE_MODE_SAMPLED || status->sample_bytes > 1
-		    ? "sampled"
-		    : "exact",
+	    .mode = is_sampled(segment) ? "sampled" : "exact",
 	    .unwinder = header->unwinder == WIRE_UNWINDER_LIBUNWIND
 			    ? "libunwind"
 			: header->unwinder == WIRE_UNWINDER_CHECK ? "check"
 								  : "rules",
 	    .sample_bytes = status->sample_bytes ? status->sample_bytes : 1,
+	    .budget_ppm = status->budget_ppm,
+	    .cost_ppm = status->cost_ppm,
+	    .live_map = live_map_text(status->live_map),
 	    .peak_rss_bytes = status->peak_rss_bytes,
 	};
 	memcpy(process->exe, header->exe, exe_size);
@@ -383,4 +415,16 @@ segment_ask_watch(struct segment *segment, uint64_t until_ns)
 		return;
 	if (before < (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec)
 		wake_agent(segment);
+}
+
+/* An agent that reads between the two has the new budget for a moment. */
+bool
+segment_ask_rate(struct segment *segment, uint64_t sample_bytes,
+		 uint32_t budget_ppm)
+{
+	return write_control(segment, CONTROL(budget_ppm), &budget_ppm,
+			     sizeof(budget_ppm)) &&
+	       write_control(segment, CONTROL(sample_bytes), &sample_bytes,
+			     sizeof(sample_bytes)) &&
+	       wake_agent(segment);
 }

@@ -13,6 +13,12 @@
 
 #define SEGMENT_SLOTS_MAX (UINT64_C(1) << 27)
 
+/* A slot of the ring; of an exact process only the record is there. */
+struct segment_slot {
+	struct wire_record record;
+	struct wire_spread spread;
+};
+
 struct segment {
 	int fd;
 	bool writable;
@@ -37,6 +43,8 @@ bool segment_read(const struct segment *, uint64_t offset, void *out,
 		  size_t size);
 /* The turn right now; 0 when unreadable. */
 uint64_t segment_turn(const struct segment *);
+/* Bytes of a slot of the ring, as the status says. */
+size_t segment_slot_bytes(const struct wire_status *);
 /* Copies the whole status and checks it. False: it makes no sense. */
 bool segment_read_status(struct segment *, struct err *);
 /* Whether the process still runs, and what it runs is what made this segment:
@@ -49,6 +57,9 @@ void segment_process(const struct segment *, bool alive, struct process *);
 /* Writes into the control page. */
 bool segment_ask_flush(struct segment *, uint32_t *wanted);
 void segment_ask_watch(struct segment *, uint64_t until_ns);
+/* As control.sample_bytes and control.budget_ppm have it. */
+bool segment_ask_rate(struct segment *, uint64_t sample_bytes,
+		      uint32_t budget_ppm);
 
 /* Decoding of the names log, as far as the status says. */
 struct segment_names {
@@ -66,8 +77,9 @@ void segment_names_fini(struct segment_names *);
 struct segment_ring {
 	uint64_t offset; /* of the ring it was reading; slots 0: none */
 	uint64_t slots;
-	uint64_t next;	 /* position not read yet */
-	uint32_t *ticks; /* [site index]: of its record */
+	size_t slot_bytes; /* WIRE_RECORD_EXACT or _SAMPLED */
+	uint64_t next;	   /* position not read yet */
+	uint32_t *ticks;   /* [site index]: of its record */
 	size_t tick_room;
 	uint64_t damaged; /* records that made no sense */
 };

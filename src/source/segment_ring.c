@@ -16,9 +16,10 @@
 #define SCAN_TRIES  5
 
 struct copies {
-	struct wire_record first[CHUNK_SLOTS];
-	struct wire_record second[CHUNK_SLOTS];
+	uint8_t first[CHUNK_SLOTS * WIRE_RECORD_SAMPLED];
+	uint8_t second[CHUNK_SLOTS * WIRE_RECORD_SAMPLED];
 };
+_Static_assert(sizeof(struct segment_slot) == WIRE_RECORD_SAMPLED, "slot");
 
 struct reader {
 	struct segment *segment;
@@ -31,26 +32,40 @@ struct reader {
 static bool
 copy_slots(struct reader *reader, uint64_t slot, size_t count)
 {
-	uint64_t offset = reader->ring->offset + slot * 64;
+	size_t each = reader->ring->slot_bytes;
+	uint64_t offset = reader->ring->offset + slot * each;
 
 	return segment_read(reader->segment, offset, reader->copies->first,
-			    count * 64) &&
+			    count * each) &&
 	       segment_read(reader->segment, offset, reader->copies->second,
-			    count * 64);
+			    count * each);
+}
+
+/* The i-th of what was copied; false when the copies differ. */
+static bool
+copied_slot(const struct reader *reader, size_t i, struct segment_slot *slot)
+{
+	size_t each = reader->ring->slot_bytes;
+
+	memset(slot, 0, sizeof(*slot));
+	memcpy(slot, reader->copies->second + i * each, each);
+	return !memcmp(slot, reader->copies->first + i * each, each);
 }
 
 /* Waits for a slot that is being written; false when it stays unfinished. */
 static bool
-settle(struct reader *reader, uint64_t slot, struct wire_record *record)
+settle(struct reader *reader, uint64_t at, struct segment_slot *slot)
 {
-	for (int tries = 0; tries < 16; tries++) {
-		uint64_t offset = reader->ring->offset + slot * 64;
-		struct wire_record again;
+	size_t each = reader->ring->slot_bytes;
+	uint64_t offset = reader->ring->offset + at * each;
 
-		if (!segment_read(reader->segment, offset, record, 64) ||
-		    !segment_read(reader->segment, offset, &again, 64))
+	for (int tries = 0; tries < 16; tries++) {
+		struct segment_slot again;
+
+		if (!segment_read(reader->segment, offset, slot, each) ||
+		    !segment_read(reader->segment, offset, &again, each))
 			return false;
-		if (record->sequence && !memcmp(record, &again, 64))
+		if (slot->record.sequence && !memcmp(slot, &again, each))
 			return true;
 	}
 	return false;
@@ -96,9 +111,30 @@ sums_add(struct snapshot *snapshot, const struct site *site, int sign)
 	snapshot->alloc_count += by * site->alloc_count;
 }
 
+/* Room for spreads is made when the first one is there. */
 static void
-take_record(struct reader *reader, const struct wire_record *record)
+take_spread(struct reader *reader, size_t index,
+	    const struct wire_spread *found)
 {
+	struct snapshot *snapshot = reader->snapshot;
+	struct spread spread = {
+	    .alloc_bytes = found->alloc_bytes,
+	    .free_bytes = found->free_bytes,
+	    .alloc_count = found->alloc_count,
+	    .free_count = found->free_count,
+	};
+
+	spread_clean(&spread);
+	if (spread.alloc_bytes > 0 || spread.alloc_count > 0)
+		snapshot_spread(snapshot);
+	if (snapshot->spreads)
+		snapshot->spreads[index] = spread;
+}
+
+static void
+take_slot(struct reader *reader, const struct segment_slot *slot)
+{
+	const struct wire_record *record = &slot->record;
 	uint32_t now = (uint32_t)reader->segment->status.tick;
 	struct site *site;
 
@@ -132,6 +168,7 @@ take_record(struct reader *reader, const struct wire_record *record)
 	if (site->peak_bytes < site_live_bytes(site))
 		site->peak_bytes = site_live_bytes(site);
 	sums_add(reader->snapshot, site, 1);
+	take_spread(reader, record->id - 1, &slot->spread);
 }
 
 /* All slots, in any order. */
@@ -148,16 +185,17 @@ scan(struct reader *reader)
 		if (!copy_slots(reader, slot, count))
 			return false;
 		for (size_t i = 0; i < count; i++) {
-			struct wire_record record = reader->copies->second[i];
+			struct segment_slot copy;
+			uint64_t sequence;
 
-			if (memcmp(&record, &reader->copies->first[i], 64) ||
-			    (!record.sequence && record.kind)) {
-				if (!settle(reader, slot + i, &record))
+			if (!copied_slot(reader, i, &copy) ||
+			    (!copy.record.sequence && copy.record.kind)) {
+				if (!settle(reader, slot + i, &copy))
 					continue;
 			}
-			if (record.sequence &&
-			    (record.sequence - 1) % slots == slot + i)
-				take_record(reader, &record);
+			sequence = copy.record.sequence;
+			if (sequence && (sequence - 1) % slots == slot + i)
+				take_slot(reader, &copy);
 		}
 	}
 	return true;
@@ -181,13 +219,12 @@ follow(struct reader *reader)
 		if (!copy_slots(reader, slot, (size_t)count))
 			return false;
 		for (size_t i = 0; i < count; i++) {
-			const struct wire_record *record =
-			    &reader->copies->first[i];
+			struct segment_slot copy;
 
-			if (record->sequence != ring->next + 1 ||
-			    memcmp(record, &reader->copies->second[i], 64) != 0)
+			if (!copied_slot(reader, i, &copy) ||
+			    copy.record.sequence != ring->next + 1)
 				return false;
-			take_record(reader, record);
+			take_slot(reader, &copy);
 			ring->next++;
 		}
 	}
@@ -207,6 +244,7 @@ scan_whole(struct reader *reader, struct segment_names *log, struct err *err)
 	for (int tries = 1;; tries++) {
 		reader->ring->offset = segment->status.ring_offset;
 		reader->ring->slots = segment->status.ring_slots;
+		reader->ring->slot_bytes = segment_slot_bytes(&segment->status);
 		reader->ring->next = segment->status.head;
 		reader->newer = tries == SCAN_TRIES;
 		if (!scan(reader))
@@ -238,6 +276,7 @@ segment_read_ring(struct segment *segment, struct segment_ring *ring,
 
 	good = ring->slots == status->ring_slots &&
 	       ring->offset == status->ring_offset &&
+	       ring->slot_bytes == segment_slot_bytes(status) &&
 	       ring->next <= status->head &&
 	       status->head - ring->next <= ring->slots && follow(&reader);
 	if (!good)

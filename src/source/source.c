@@ -81,6 +81,14 @@ source_watch(struct source *source)
 }
 
 bool
+source_ask_rate(struct source *source, const struct rate *rate, struct err *err)
+{
+	if (source->kind->ask_rate)
+		return source->kind->ask_rate(source, rate, err);
+	return err_set(err, "it is a saved snapshot; name a running process");
+}
+
+bool
 source_is_live(const struct source *source)
 {
 	return source->kind->is_live && source->kind->is_live(source);

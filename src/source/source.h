@@ -9,6 +9,7 @@
 #define HEAPTOP_SOURCE_SOURCE_H
 
 #include "base/err.h"
+#include "model/rate.h"
 #include "model/snapshot.h"
 
 struct source;
@@ -44,6 +45,12 @@ int source_refresh(struct source *, struct err *);
 bool source_flush(struct source *, int timeout_ms);
 /* Tells the agent that somebody looks, for the next two seconds: 10 Hz. */
 void source_watch(struct source *);
+/*
+ * Asks the agent to record at another rate from now on; that it does so shows
+ * in the process of a later snapshot (rate_is_met). Does not wait. False when
+ * nobody can be asked: err has only the reason, and what to do.
+ */
+bool source_ask_rate(struct source *, const struct rate *, struct err *);
 /* Whether new snapshots can still come. Not after exec: then the process has a
  * new segment at the same path, and this source keeps its last snapshot. */
 bool source_is_live(const struct source *);

@@ -75,12 +75,24 @@ fill_boot_id(uint8_t *out)
 	}
 }
 
+static uint64_t
+slot_bytes(const struct segment_writer *writer)
+{
+	return writer->next.record_bytes ? writer->next.record_bytes : 64;
+}
+
+struct wire_record *
+writer_slot(const struct segment_writer *writer, uint64_t slot)
+{
+	return (void *)(writer->ring + slot * slot_bytes(writer));
+}
+
 static void
 place_ring(struct segment_writer *writer, uint64_t slots)
 {
-	writer->next.ring_offset = add_part(writer, slots * 64);
+	writer->next.ring_offset = add_part(writer, slots * slot_bytes(writer));
 	writer->next.ring_slots = slots;
-	writer->ring = (void *)(writer->bytes + writer->next.ring_offset);
+	writer->ring = writer->bytes + writer->next.ring_offset;
 	writer->owners = calloc(slots, sizeof(*writer->owners));
 	must(writer->owners != NULL, "calloc");
 }
@@ -235,7 +247,7 @@ next_slot(struct segment_writer *writer, uint32_t *slot)
 		struct wire_record *record;
 
 		*slot = (uint32_t)(writer->next.head % writer->next.ring_slots);
-		record = &writer->ring[*slot];
+		record = writer_slot(writer, *slot);
 		if (!is_kept(writer, *slot)) {
 			__atomic_store_n(&record->sequence, 0,
 					 __ATOMIC_RELAXED);
@@ -249,10 +261,10 @@ next_slot(struct segment_writer *writer, uint32_t *slot)
 	return NULL;
 }
 
-void
-writer_site(struct segment_writer *writer, uint32_t id, uint32_t stack,
-	    enum wire_domain domain, const struct wire_totals *totals,
-	    uint64_t peak_bytes)
+static void
+put_site(struct segment_writer *writer, uint32_t id, uint32_t stack,
+	 enum wire_domain domain, const struct wire_totals *totals,
+	 uint64_t peak_bytes, const struct wire_spread *spread)
 {
 	uint32_t slot;
 	struct wire_record *record = next_slot(writer, &slot);
@@ -267,12 +279,33 @@ writer_site(struct segment_writer *writer, uint32_t id, uint32_t stack,
 	record->free_bytes = totals->free_bytes;
 	record->free_count = totals->free_count;
 	record->peak_bytes = peak_bytes;
+	if (slot_bytes(writer) == WIRE_RECORD_SAMPLED)
+		memcpy(record + 1, spread, sizeof(*spread));
 	__atomic_store_n(&record->sequence, ++writer->next.head,
 			 __ATOMIC_RELEASE);
 	writer->owners[slot] = id;
 	writer->newest[id] = slot + 1;
 	if (writer->next.sites < id)
 		writer->next.sites = id;
+}
+
+void
+writer_site(struct segment_writer *writer, uint32_t id, uint32_t stack,
+	    enum wire_domain domain, const struct wire_totals *totals,
+	    uint64_t peak_bytes)
+{
+	static const struct wire_spread none;
+
+	put_site(writer, id, stack, domain, totals, peak_bytes, &none);
+}
+
+void
+writer_sampled_site(struct segment_writer *writer, uint32_t id, uint32_t stack,
+		    enum wire_domain domain, const struct wire_totals *totals,
+		    const struct wire_spread *spread)
+{
+	must(slot_bytes(writer) == WIRE_RECORD_SAMPLED, "exact ring");
+	put_site(writer, id, stack, domain, totals, 0, spread);
 }
 
 void
@@ -293,10 +326,11 @@ writer_commit(struct segment_writer *writer)
 	memcpy(writer->committed, writer->newest, sizeof(writer->newest));
 }
 
-void
-writer_grow(struct segment_writer *writer, uint64_t slots)
+/* Copies the newest records out of a ring with slots of so many bytes. */
+static void
+move_ring(struct segment_writer *writer, uint64_t slots, uint64_t old_bytes)
 {
-	struct wire_record *old = writer->ring;
+	const uint8_t *old = writer->ring;
 
 	free(writer->owners);
 	place_ring(writer, slots);
@@ -307,10 +341,28 @@ writer_grow(struct segment_writer *writer, uint64_t slots)
 		if (!writer->newest[id])
 			continue;
 		slot = (uint32_t)(writer->next.head % slots);
-		record = &writer->ring[slot];
-		*record = old[writer->newest[id] - 1];
+		record = writer_slot(writer, slot);
+		memcpy(record, old + (writer->newest[id] - 1) * old_bytes,
+		       old_bytes);
 		record->sequence = ++writer->next.head;
 		writer->owners[slot] = id;
 		writer->newest[id] = writer->committed[id] = slot + 1;
 	}
+}
+
+void
+writer_grow(struct segment_writer *writer, uint64_t slots)
+{
+	move_ring(writer, slots, slot_bytes(writer));
+}
+
+void
+writer_sample(struct segment_writer *writer, uint64_t slots)
+{
+	uint64_t old_bytes = slot_bytes(writer);
+
+	writer->next.record_bytes = WIRE_RECORD_SAMPLED;
+	writer->next.sample_bytes = 512 << 10;
+	writer->header->minor = WIRE_MINOR;
+	move_ring(writer, slots, old_bytes);
 }

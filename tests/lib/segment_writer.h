@@ -25,8 +25,8 @@ struct segment_writer {
 	struct wire_control *control;
 	struct wire_turn *turn;
 	struct wire_status next; /* what the next commit publishes */
-	struct wire_record *ring;
-	uint32_t *owners;			  /* [slot]: site, 0 none */
+	uint8_t *ring;	  /* slots of next.record_bytes, or of 64 when 0 */
+	uint32_t *owners; /* [slot]: site, 0 none */
 	uint32_t newest[WRITER_SITES_MAX + 1];	  /* slot + 1 */
 	uint32_t committed[WRITER_SITES_MAX + 1]; /* slot + 1 */
 	uint32_t strings;
@@ -58,9 +58,17 @@ struct wire_name *writer_entry(struct segment_writer *, uint16_t kind,
 void writer_site(struct segment_writer *, uint32_t id, uint32_t stack,
 		 enum wire_domain, const struct wire_totals *,
 		 uint64_t peak_bytes);
+/* The same with its variances, once writer_sample was called. */
+void writer_sampled_site(struct segment_writer *, uint32_t id, uint32_t stack,
+			 enum wire_domain, const struct wire_totals *,
+			 const struct wire_spread *);
+/* The slot's record; its spread follows in a ring of 96 bytes a slot. */
+struct wire_record *writer_slot(const struct segment_writer *, uint64_t slot);
 /* Ends the tick: status and turn. */
 void writer_commit(struct segment_writer *);
 /* Moves the ring to a new place with so many slots. */
 void writer_grow(struct segment_writer *, uint64_t slots);
+/* Moves it to one of 96 bytes a slot: the process is sampled from now on. */
+void writer_sample(struct segment_writer *, uint64_t slots);
 
 #endif
