@@ -16,6 +16,8 @@ action do_mark, do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
     do_group_menu, do_inclusive, do_mine, do_clear;
 /* action_prompt.c: what is typed */
 action do_filter, do_search, do_search_step, do_delay;
+/* action_rate.c: how much is recorded */
+action do_rate;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 

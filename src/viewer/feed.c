@@ -47,9 +47,15 @@ again(void *context)
 	return source;
 }
 
+static bool
+ask_rate(void *context, const struct rate *rate, struct err *err)
+{
+	return source_ask_rate(context, rate, err);
+}
+
 struct feed
 feed_source(struct source *source)
 {
 	return (struct feed){source,  snapshot, refresh, watch,
-			     is_live, true,	again};
+			     is_live, true,	again,	 ask_rate};
 }

@@ -6,6 +6,7 @@
 #define HEAPTOP_VIEWER_FEED_H
 
 #include "base/err.h"
+#include "model/rate.h"
 #include "model/snapshot.h"
 #include "viewer/viewer.h"
 
@@ -19,6 +20,8 @@ struct feed {
 	/* Once it is no longer live: what the same process is now, after exec;
 	 * NULL: nothing. The caller owns it. May be NULL: never. */
 	struct source *(*again)(void *context);
+	/* As source_ask_rate. NULL: nobody can be asked. */
+	bool (*ask_rate)(void *context, const struct rate *, struct err *);
 };
 
 /* A feed of source, which may be NULL. */

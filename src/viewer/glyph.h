@@ -25,7 +25,8 @@
 	X(TRACK, "░", ".")      \
 	X(ENTER, "↵", "CR")     \
 	X(ARROWS, "↑↓", "^v")   \
-	X(TIMES, "×", "x")
+	X(TIMES, "×", "x")      \
+	X(PLUS_MINUS, "±", "+-")
 
 #define GLYPH_ENUM_(id_, utf8_, ascii_) GLYPH_##id_,
 enum glyph { GLYPH_LIST(GLYPH_ENUM_) GLYPH_COUNT };

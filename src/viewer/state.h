@@ -115,6 +115,8 @@ struct viewer {
 	uint64_t rate_events[2]; /* totals_events at rates */
 	uint64_t asked_events;	 /* totals_events of `rows` */
 	bool asked_settled;	 /* all rates of `rows` are 0 */
+	struct rate rate;	 /* that was asked for */
+	uint64_t rate_asked_ns;	 /* not met yet; 0: nothing is asked for */
 	bool ended;		 /* the feed will not change any more */
 	bool child_ended;
 	int child_status;
@@ -182,6 +184,9 @@ void viewer_message(struct viewer *, enum role, const char *format, ...)
 /* Growth counts from the snapshot at hand. */
 void viewer_mark(struct viewer *);
 void viewer_push(struct viewer *, enum view_id);
+
+/* action_rate.c: says so when the rate that was asked for is there. */
+void rate_follow(struct viewer *);
 
 /* list.c */
 void list_fit(struct list *, size_t count, size_t page);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "model/rate.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
 
@@ -198,17 +199,66 @@ losses_field(struct viewer *viewer, int y, int x, int width)
 	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_LOSSES);
 }
 
+/* With the cost and the budget where they fit, else only "sampled 512 KiB". */
 static void
-mode_text(const struct snapshot *snapshot, char *out, size_t size)
+mode_draw(struct viewer *viewer, int y, int x, int width)
 {
-	const struct process *process = &snapshot->process;
-	char interval[FORMAT_MAX];
+	struct canvas *canvas = &viewer->canvas;
+	const struct process *process = &viewer->snapshot->process;
+	char text[RATE_TEXT_MAX];
 
-	if (process->sample_bytes > 1)
-		snprintf(out, size, "1 in %s",
-			 format_size(interval, process->sample_bytes, false));
+	if (canvas_width(canvas, rate_text_cost(text, process)) > width)
+		rate_text(text, process);
+	canvas_text(canvas, y, x, width, ROLE_VALUE, text);
+	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_RATE);
+}
+
+/* Draws text after x if all of it fits; returns the new end. */
+static int
+piece(struct canvas *canvas, int y, int x, int end, const char *text)
+{
+	int width = canvas_width(canvas, text);
+
+	if (x + width > end)
+		return x;
+	return x + canvas_text(canvas, y, x, width, ROLE_VALUE, text);
+}
+
+/*
+ * What the agent takes: of the program's CPU time where it measures that, of
+ * the budget too where the line of the mode has no room for it, else what its
+ * thread takes of one processor.
+ */
+static void
+agent_draw(struct viewer *viewer, int y, int x, int width)
+{
+	struct canvas *canvas = &viewer->canvas;
+	const struct process *process = &viewer->snapshot->process;
+	int end = x + width;
+	char text[128], number[RATE_TEXT_MAX];
+
+	if (process->cost_ppm)
+		snprintf(text, sizeof(text), "%.20s%%",
+			 rate_percent(number, process->cost_ppm));
 	else
-		snprintf(out, size, "%s", process->mode ? process->mode : "");
+		snprintf(text, sizeof(text), "%s%%",
+			 format_percent(number, agent_share(viewer)));
+	x = piece(canvas, y, x, end, text);
+	if (process->budget_ppm &&
+	    canvas_width(canvas, rate_text_cost(number, process)) > width) {
+		snprintf(text, sizeof(text), "/%g%%",
+			 process->budget_ppm / 1e4);
+		x = piece(canvas, y, x, end, text);
+	}
+	format_size(number, viewer->snapshot->agent_bytes, false);
+	if (x + 1 + canvas_width(canvas, number) > end)
+		format_size(number, viewer->snapshot->agent_bytes, true);
+	snprintf(text, sizeof(text), " %s", number);
+	x = piece(canvas, y, x, end, text);
+	if (!process->live_map)
+		return;
+	snprintf(text, sizeof(text), "  live map: %.100s", process->live_map);
+	piece(canvas, y, x, end, text);
 }
 
 static void
@@ -223,7 +273,6 @@ full_draw(struct viewer *viewer)
 	int c = b + 19 + (gap < 0 ? 0 : gap > 8 ? 8 : gap);
 	int rest = canvas->width - c - 1;
 	char text[64];
-	char size[FORMAT_MAX];
 	int64_t bytes;
 	int64_t count;
 
@@ -251,14 +300,11 @@ full_draw(struct viewer *viewer)
 	field(canvas, 3, b, 6, 11, growth_role(rate(viewer)), "Rate",
 	      format_rate(text, rate(viewer), false));
 
-	mode_text(snapshot, text, sizeof(text));
 	canvas_text(canvas, 1, c, 7, ROLE_LABEL, "Mode");
-	canvas_text(canvas, 1, c + 7, rest - 7, ROLE_VALUE, text);
+	mode_draw(viewer, 1, c + 7, rest - 7);
 	losses_field(viewer, 2, c, rest);
 	canvas_text(canvas, 3, c, 7, ROLE_LABEL, "Agent");
-	canvas_format(canvas, 3, c + 7, rest - 7, ROLE_VALUE, "%s%% %s",
-		      format_percent(text, agent_share(viewer)),
-		      format_size(size, snapshot->agent_bytes, false));
+	agent_draw(viewer, 3, c + 7, rest - 7);
 }
 
 /* Draws " text" at *x if all of it fits. */
@@ -295,6 +341,12 @@ short_draw(struct viewer *viewer, int y)
 		snprintf(rss, sizeof(rss), "RSS %s",
 			 format_size(text, snapshot->process.rss_bytes, true));
 		word(canvas, y, &x, ROLE_VALUE, rss);
+	}
+	if (snapshot_is_sampled(snapshot)) {
+		char rate[RATE_TEXT_MAX];
+
+		word(canvas, y, &x, ROLE_VALUE,
+		     rate_text(rate, &snapshot->process));
 	}
 	if (snapshot->loss_count)
 		word(canvas, y, &x, ROLE_WARNING, "losses");

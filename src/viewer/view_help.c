@@ -131,23 +131,46 @@ wrapped(struct canvas *canvas, int y, int x, int width, enum role role,
 	return lines;
 }
 
+/* What is not as usual, without any loss. Returns the lines it took. */
+static int
+remarks_draw(struct viewer *viewer, struct box box)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	char text[128];
+
+	if (!snapshot || !snapshot->process.live_map)
+		return 0;
+	snprintf(text, sizeof(text), "live map: %.100s",
+		 snapshot->process.live_map);
+	return wrapped(&viewer->canvas, box.y, 2,
+		       box.width > 8 ? box.width - 4 : 4, ROLE_DIM, text) +
+	       1;
+}
+
 void
 view_losses_draw(struct viewer *viewer, struct box box)
 {
 	static const char *const nothing =
 	    "Nothing was lost: every allocation since the agent started is in "
 	    "the totals, with its stack.";
+	static const char *const sampled =
+	    "Nothing was lost, but the totals are estimates: one block in so "
+	    "many bytes on average is recorded. ERROR is one standard error; ~ "
+	    "marks growth within two of them, which may be chance.";
 	const struct snapshot *snapshot = viewer->snapshot;
 	struct canvas *canvas = &viewer->canvas;
 	struct list *list = &viewer->lists[VIEW_LOSSES];
 	size_t count = snapshot ? snapshot->loss_count : 0;
 	int bottom = box.y + box.height;
-	int y = box.y;
+	int y = box.y + remarks_draw(viewer, box);
 
 	list_fit(list, count, box.height > 3 ? (size_t)box.height / 2 : 1);
 	if (!count) {
 		wrapped(canvas, y, 2, box.width > 8 ? box.width - 4 : 4,
-			ROLE_TEXT, snapshot ? nothing : "no totals yet");
+			ROLE_TEXT,
+			!snapshot			? "no totals yet"
+			: snapshot_is_sampled(snapshot) ? sampled
+							: nothing);
 		return;
 	}
 	for (size_t i = list->top; i < count && y < bottom; i++) {

@@ -110,6 +110,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	resolve_start(viewer);
 	viewer->rows = NULL;
 	viewer->ended = false;
+	viewer->rate_asked_ns = 0;
 	viewer->pinned = false;
 	viewer->paused = false;
 	viewer->problem[0] = '\0';
@@ -239,6 +240,7 @@ viewer_refresh(struct viewer *viewer)
 	}
 	viewer->ended = !viewer->feed.is_live(viewer->feed.context);
 	viewer->snapshot = viewer->feed.snapshot(viewer->feed.context);
+	rate_follow(viewer);
 	if (!viewer->snapshot->tick || (!result && viewer->rows))
 		return STALE_DRAW;
 	if (!viewer->mark.tick)

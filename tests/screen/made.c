@@ -197,6 +197,36 @@ made_fini(struct made *made)
 	names_free(made->names);
 }
 
+#define MADE_INTERVAL 524288.0
+
+/* What samples of blocks that are small beside the interval come to. */
+static void
+spread_set(struct spread *spread, const struct site *site)
+{
+	double block = (double)site->alloc_bytes / (double)site->alloc_count;
+	double each = MADE_INTERVAL / block;
+
+	spread->alloc_bytes = MADE_INTERVAL * (double)site->alloc_bytes;
+	spread->free_bytes = MADE_INTERVAL * (double)site->free_bytes;
+	spread->alloc_count = each * (double)site->alloc_count;
+	spread->free_count = each * (double)site->free_count;
+}
+
+void
+made_sample(struct made *made)
+{
+	struct snapshot *snapshot = &made->snapshot;
+
+	snapshot->process.mode = "sampled";
+	snapshot->process.sample_bytes = (uint64_t)MADE_INTERVAL;
+	snapshot->process.budget_ppm = 20000;
+	snapshot->process.cost_ppm = 13000;
+	snapshot->process.live_map = "hash table";
+	snapshot_spread(snapshot);
+	for (size_t i = 0; i < snapshot->site_count; i++)
+		spread_set(&snapshot->spreads[i], &snapshot->sites[i]);
+}
+
 void
 made_step(struct made *made)
 {
@@ -208,6 +238,8 @@ made_step(struct made *made)
 
 		site->alloc_bytes += made_sites[i].grows;
 		site->alloc_count += made_sites[i].grows / 200;
+		if (snapshot->spreads)
+			spread_set(&snapshot->spreads[i + (i > 0)], site);
 	}
 	for (size_t i = 0; made->step && i < made->extra; i += 7)
 		snapshot->sites[snapshot->site_count - 1 - i].alloc_bytes +=
@@ -261,6 +293,15 @@ feed_is_live(const void *context)
 	return !made->ends;
 }
 
+static bool
+feed_ask_rate(void *context, const struct rate *rate, struct err *err)
+{
+	struct made *made = context;
+
+	made->asked = *rate;
+	return !made->refuses || err_set(err, "it is deaf");
+}
+
 struct feed
 made_feed(struct made *made)
 {
@@ -268,5 +309,6 @@ made_feed(struct made *made)
 			     .snapshot = feed_snapshot,
 			     .refresh = feed_refresh,
 			     .watch = feed_watch,
-			     .is_live = feed_is_live};
+			     .is_live = feed_is_live,
+			     .ask_rate = feed_ask_rate};
 }

@@ -10,9 +10,11 @@
 struct made {
 	struct snapshot snapshot;
 	struct names *names;
-	size_t extra; /* sites made of numbers */
-	bool grows;   /* a step at each refresh */
-	bool ends;    /* the process has exited */
+	size_t extra;	   /* sites made of numbers */
+	bool grows;	   /* a step at each refresh */
+	bool ends;	   /* the process has exited */
+	struct rate asked; /* by ask_rate */
+	bool refuses;	   /* ask_rate fails */
 	unsigned step;
 	unsigned watched; /* calls of watch */
 };
@@ -21,6 +23,8 @@ struct made {
 void made_init(struct made *, size_t extra);
 void made_fini(struct made *);
 struct feed made_feed(struct made *);
+/* From now on it is sampled, within a budget; its totals are estimates. */
+void made_sample(struct made *);
 /* One tick later: the figures have grown. */
 void made_step(struct made *);
 

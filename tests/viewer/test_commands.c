@@ -445,6 +445,79 @@ test_quit_asks(void **state)
 	fixture_close(f);
 }
 
+/* It says what it did only when the process has done it. */
+static void
+test_rate(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct process *process = &f->made.snapshot.process;
+
+	(void)state;
+	press(f, COMMAND_RATE, 0);
+	assert_shows(f, "budget 2 %");
+	assert_int_equal(f->viewer.menu.cursor, 0); /* exact */
+	fixture_keys(f, "3");
+	assert_int_equal(f->made.asked.sample_bytes, 512 << 10);
+	assert_shows(f, "asked for: 512 KiB");
+	fixture_step(f);
+	assert_shows(f, "asked for: 512 KiB");
+	process->sample_bytes = 512 << 10;
+	fixture_step(f);
+	assert_shows(f, "recording: sampled 512 KiB");
+	assert_int_equal(f->viewer.rate_asked_ns, 0);
+
+	press(f, COMMAND_RATE, 0);
+	assert_int_equal(f->viewer.menu.cursor, 2);
+	fixture_keys(f, "5");
+	assert_int_equal(f->made.asked.budget_ppm, 20000);
+	assert_int_equal(f->made.asked.sample_bytes, 0);
+	for (int i = 0; i < 7; i++)
+		fixture_step(f);
+	assert_shows(f, "the rate has not changed");
+
+	/* An interval that is near will do, late. */
+	press(f, COMMAND_RATE, 0);
+	fixture_keys(f, "2");
+	for (int i = 0; i < 7; i++)
+		fixture_step(f);
+	assert_shows(f, "recording: sampled 512 KiB");
+
+	f->made.refuses = true;
+	press(f, COMMAND_RATE, 0);
+	fixture_keys(f, "1");
+	assert_shows(f, "the rate stays: it is deaf");
+	fixture_close(f);
+}
+
+/* Growth within two standard errors is dimmed and has a sign. */
+static void
+test_doubt(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	int y;
+
+	(void)state;
+	assert_hides(f, "±");
+	made_sample(&f->made);
+	fixture_step(f);
+	assert_shows(f, "±");
+	assert_shows(f, "sampled 512 KiB");
+	press(f, COMMAND_MARK, 0);
+	for (int i = 0; i < 4; i++)
+		fixture_step(f);
+	y = fixture_find(f, "transforms.py");
+	assert_non_null(strstr(fixture_line(f, y), "~+1.18M"));
+	assert_int_equal(fixture_role(f, y, 45), ROLE_DIM);
+	assert_int_equal(fixture_role(f, y, 3), ROLE_DIM);
+	y = fixture_find(f, "decoder.py");
+	assert_null(strstr(fixture_line(f, y), "~"));
+	assert_int_equal(fixture_role(f, y, 3), ROLE_TEXT);
+	press(f, COMMAND_LOSSES, 0);
+	assert_shows(f, "live map: hash table");
+	assert_shows(f, "estimates");
+	fixture_close(f);
+}
+
 static void
 test_table(void **state)
 {
@@ -496,6 +569,8 @@ main(void)
 	    cmocka_unit_test(test_terminal),
 	    cmocka_unit_test(test_quit),
 	    cmocka_unit_test(test_quit_asks),
+	    cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_doubt),
 	    cmocka_unit_test(test_all_tried),
 	};
 

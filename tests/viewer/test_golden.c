@@ -74,6 +74,8 @@ walk(const char *view, const char *keys, bool ascii)
 
 	for (size_t i = 0; i < SIZES; i++) {
 		fixture_open(&fixture, &options, false);
+		if (!strcmp(view, "sampled"))
+			made_sample(&fixture.made);
 		fixture_resize(&fixture, sizes[i].width, sizes[i].height);
 		fixture_step(&fixture);
 		fixture_keys(&fixture, "m");
@@ -85,7 +87,8 @@ walk(const char *view, const char *keys, bool ascii)
 			 sizes[i].width, sizes[i].height,
 			 ascii ? "-ascii" : "");
 		compare(&fixture, name, NULL);
-		if (!ascii && !strcmp(view, "sites")) {
+		if (!ascii &&
+		    (!strcmp(view, "sites") || !strcmp(view, "sampled"))) {
 			snprintf(name, sizeof(name), "%s-%dx%d-color.txt", view,
 				 sizes[i].width, sizes[i].height);
 			compare(&fixture, name, "dark");
@@ -106,6 +109,7 @@ walk(const char *view, const char *keys, bool ascii)
 	}
 
 GOLDEN(sites, "Down")
+GOLDEN(sampled, "Down")
 GOLDEN(trace, "Enter")
 GOLDEN(native, "4 / A g g Enter Enter")
 GOLDEN(help, "?")
@@ -116,9 +120,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sites),  cmocka_unit_test(test_trace),
-	    cmocka_unit_test(test_native), cmocka_unit_test(test_help),
-	    cmocka_unit_test(test_menu),   cmocka_unit_test(test_mine),
+	    cmocka_unit_test(test_sites),   cmocka_unit_test(test_trace),
+	    cmocka_unit_test(test_native),  cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_menu),    cmocka_unit_test(test_mine),
+	    cmocka_unit_test(test_sampled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
