@@ -19,6 +19,12 @@ snapshot_copy(const struct snapshot *from)
 	copy.site_count = copy.site_capacity = 0;
 	snapshot_room(&copy, from->site_count);
 	memcpy(copy.sites, from->sites, from->site_count * sizeof(*copy.sites));
+	copy.spreads = NULL;
+	if (from->spreads) {
+		snapshot_spread(&copy);
+		memcpy(copy.spreads, from->spreads,
+		       from->site_count * sizeof(*copy.spreads));
+	}
 	return copy;
 }
 
@@ -38,6 +44,7 @@ diff(const struct options *options, struct opened *before, struct opened *after)
 	engine_free(engine);
 	mark_fini(&mark);
 	free(snapshot.sites);
+	free(snapshot.spreads);
 	return status;
 }
 

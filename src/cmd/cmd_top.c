@@ -13,6 +13,7 @@
 #include "cmd/child.h"
 #include "cmd/report.h"
 #include "cmd/subcommand.h"
+#include "model/rate.h"
 
 #define DELAY_S 2.0
 
@@ -22,6 +23,7 @@ print_heading(const struct snapshot *snapshot)
 	const struct process *process = &snapshot->process;
 	time_t seconds = (time_t)(snapshot->time_ns / 1000000000u);
 	char rss[TEXT_SIZE_MAX], live[TEXT_SIZE_MAX];
+	char rate[RATE_TEXT_MAX];
 	char clock[32] = "?";
 	struct tm time;
 
@@ -29,10 +31,15 @@ print_heading(const struct snapshot *snapshot)
 		strftime(clock, sizeof(clock), "%F %T", &time);
 	printf("heaptop - %s, process %u (", clock, process->pid);
 	text_clean_write(stdout, process->command);
-	printf("), %s\nRSS %s, live %s in %llu blocks\n\n", process->state,
+	printf("), ");
+	text_clean_write(stdout, process->state);
+	printf("\nRSS %s, live %s in %llu blocks\n",
 	       process->rss_bytes ? text_size(rss, process->rss_bytes) : "-",
 	       text_size(live, snapshot->live_bytes),
 	       (unsigned long long)snapshot->live_count);
+	if (snapshot_is_sampled(snapshot) || process->budget_ppm)
+		printf("%s\n", rate_text_cost(rate, process));
+	putchar('\n');
 }
 
 /* Until the time comes, an interrupt does, or the process has ended. Returns

@@ -301,6 +301,22 @@ sites_put(struct match *match, const struct snapshot *after,
 }
 
 static void
+spread_add(struct spread *to, const struct spread *from)
+{
+	to->alloc_bytes += from->alloc_bytes;
+	to->free_bytes += from->free_bytes;
+	to->alloc_count += from->alloc_count;
+	to->free_count += from->free_count;
+}
+
+static bool
+is_same_process(const struct process *a, const struct process *b)
+{
+	return a->pid == b->pid && a->start_ns == b->start_ns &&
+	       a->run_id == b->run_id;
+}
+
+static void
 sites_mark(struct match *match, struct snapshot *after,
 	   const struct snapshot *before, const uint32_t *same,
 	   struct mark *mark)
@@ -309,6 +325,8 @@ sites_mark(struct match *match, struct snapshot *after,
 	size_t i;
 
 	mark->live = mem_array(room, 2 * sizeof(*mark->live));
+	if (before->spreads)
+		mark->spreads = mem_array(room, sizeof(*mark->spreads));
 	for (i = 0; i < before->site_count; i++) {
 		const struct site *site = &before->sites[i];
 		struct pair pair = {same[site->stack], site->domain};
@@ -319,6 +337,8 @@ sites_mark(struct match *match, struct snapshot *after,
 		at = site_index(match, after, pair);
 		mark->live[2 * at] += site_live_bytes(site);
 		mark->live[2 * at + 1] += site_live_count(site);
+		if (before->spreads)
+			spread_add(&mark->spreads[at], &before->spreads[i]);
 	}
 	mark->count = after->site_count;
 }
@@ -347,6 +367,7 @@ match_sites(struct snapshot *after, const struct snapshot *before,
 	    .time_ns = before->time_ns,
 	    .mono_ns = before->mono_ns,
 	    .tick = before->tick,
+	    .apart = !is_same_process(&after->process, &before->process),
 	};
 	same = names_match(&match, after->names);
 	sites_put(&match, after, same);

@@ -58,6 +58,25 @@ bad:
 		       text);
 }
 
+bool
+budget_parse(const char *text, uint32_t *ppm, struct err *err)
+{
+	char *end;
+	double percent = strtod(text, &end);
+
+	if (*end == ' ')
+		end++;
+	if (*end == '%')
+		end++;
+	if (end == text || *end || !(percent >= 0.01 && percent <= 100))
+		return err_set(err,
+			       "'%s' is not a share of CPU time; write 2%% or "
+			       "0.5%%",
+			       text);
+	*ppm = (uint32_t)lround(percent * 1e4);
+	return true;
+}
+
 static bool
 word_check(enum value kind, const char *word, struct err *err)
 {
@@ -130,6 +149,7 @@ set_exact(struct options *options, const char *value, struct err *err)
 	(void)value;
 	(void)err;
 	options->has_sample = false;
+	options->budget_ppm = 0;
 	return true;
 }
 
@@ -143,6 +163,12 @@ set_sample(struct options *options, const char *value, struct err *err)
 		return err_set(err, "0 bytes between samples; use --exact to "
 				    "count every allocation");
 	return true;
+}
+
+static bool
+set_budget(struct options *options, const char *value, struct err *err)
+{
+	return budget_parse(value, &options->budget_ppm, err);
 }
 
 static bool

@@ -41,7 +41,9 @@ enum value {
 	X(EXACT, exact, 0, "exact", NULL, NONE,                                \
 	  "count every allocation (the default)")                              \
 	X(SAMPLE, sample, 0, "sample", "BYTES", SIZE,                          \
-	  "sample one allocation in BYTES on average (512K)")                  \
+	  "record one block in BYTES on average and estimate (512K)")          \
+	X(BUDGET, budget, 0, "budget", "PERCENT", TEXT,                        \
+	  "sample, as finely as this share of CPU time allows, as 2%")         \
 	X(UNWINDER, unwinder, 0, "unwinder", "HOW", UNWINDER,                  \
 	  "walk stacks by rules, by libunwind, or check one by the other")     \
 	X(HEADLESS, headless, 0, "headless", NULL, NONE,                       \
@@ -120,6 +122,7 @@ struct options {
 
 	bool has_sample;
 	uint64_t sample_bytes;
+	uint32_t budget_ppm; /* of the program's CPU time; 0 none */
 	const char *unwinder; /* a word the agent takes; NULL its default */
 	bool headless;
 	const char *save;
@@ -177,6 +180,9 @@ bool options_parse(struct options *, const struct subcommand *, int argc,
 /* The words a value of this kind may be, ended by NULL, or NULL when it is
  * free. Owned by the table. */
 const char *const *value_words(enum value);
+
+/* "2%", "0.5%", "2": a share of CPU time in parts per million, never 0. */
+bool budget_parse(const char *text, uint32_t *ppm, struct err *);
 
 /* "512K", "64KiB", "1M", "2GiB", "4096": powers of 1024. */
 bool size_parse(const char *text, uint64_t *size, struct err *);

@@ -194,6 +194,11 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 		snprintf(text, sizeof(text), "sample:%" PRIu64,
 			 options->sample_bytes);
 	setenv("HEAPTOP_MODE", text, 1);
+	snprintf(text, sizeof(text), "%" PRIu32, options->budget_ppm);
+	if (options->budget_ppm)
+		setenv("HEAPTOP_BUDGET", text, 1);
+	else
+		unsetenv("HEAPTOP_BUDGET");
 	if (options->unwinder)
 		setenv("HEAPTOP_UNWINDER", options->unwinder, 1);
 	snprintf(text, sizeof(text), "%016" PRIx64, run_id);

@@ -11,6 +11,7 @@
 #include "cmd/columns.h"
 #include "cmd/subcommand.h"
 #include "export/export.h"
+#include "model/rate.h"
 #include "symbol/symbol.h"
 
 void
@@ -44,19 +45,20 @@ static void
 print_totals(const struct snapshot *snapshot, const struct query *query,
 	     const struct rows *rows)
 {
-	const struct row *total = &rows->total;
-	char size[TEXT_SIZE_MAX];
+	struct export_numbers which = {
+	    .deltas = query->mark != NULL,
+	    .errors = query_estimates(query, snapshot),
+	};
+	char text[RATE_TEXT_MAX];
 	size_t i;
 
-	printf("%zu of %zu %s, total: size=%s", rows->count, rows->matched,
-	       rows->matched == 1 ? "entry" : "entries",
-	       text_size(size, total->size));
-	if (query->mark)
-		printf(" (%s)", text_size_diff(size, total->size_diff));
-	printf(", count=%" PRIu64, total->count);
-	if (query->mark)
-		printf(" (%+" PRId64 ")", total->count_diff);
+	printf("%zu of %zu %s, total: ", rows->count, rows->matched,
+	       rows->matched == 1 ? "entry" : "entries");
+	export_numbers(stdout, &rows->total, which);
 	putchar('\n');
+	if (which.errors)
+		printf("estimates, ± is one standard error: %s\n",
+		       rate_text_cost(text, &snapshot->process));
 	for (i = 0; i < snapshot->loss_count; i++)
 		printf("not in it: %" PRIu64 " %s\n", snapshot->losses[i].count,
 		       snapshot->losses[i].text);

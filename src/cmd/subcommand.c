@@ -34,7 +34,7 @@ const struct subcommand subcommands[] = {
 		"when it could not be executed, 125 when heaptop "
 		"failed.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) |
-		   OPTION_BIT(UNWINDER) | OPTION_BIT(HEADLESS) |
+		   OPTION_BIT(BUDGET) | OPTION_BIT(UNWINDER) | OPTION_BIT(HEADLESS) |
 		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
 		   OPTION_VIEW | COMMON,
 	.operands_min = 1,
@@ -116,6 +116,22 @@ const struct subcommand subcommands[] = {
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,
 	.run = cmd_export,
+    },
+    {
+	.name = "rate",
+	.operands = "PID|NAME RATE",
+	.summary = "change how much a running process records",
+	.text = "RATE is \"exact\" (every block), a size such as 512K "
+		"(one block in so many bytes on average), or a share of "
+		"its CPU time such as 2% to keep within. What was "
+		"recorded before keeps its weight, so totals and growth "
+		"stay right. Prints what it was and what it is, once "
+		"the process has done it.",
+	.options = COMMON,
+	.operands_min = 2,
+	.operands_max = 2,
+	.operand = VALUE_PROCESS,
+	.run = cmd_rate,
     },
     {
 	.name = "clean",

@@ -47,6 +47,7 @@ int cmd_report(const struct options *);
 int cmd_diff(const struct options *);
 int cmd_snapshot(const struct options *);
 int cmd_export(const struct options *);
+int cmd_rate(const struct options *);
 int cmd_clean(const struct options *);
 int cmd_env(const struct options *);
 int cmd_doctor(const struct options *);

@@ -34,6 +34,16 @@ bool export_text(FILE *, const struct snapshot *, const struct query *,
 bool export_json(FILE *, const struct snapshot *, const struct query *,
 		 const struct rows *, struct err *);
 
+/*
+ * The numbers of a row in such a line: "size=..., count=...". With errors,
+ * each is followed by its standard error: "size=38.5 MiB ±1.2 MiB".
+ */
+struct export_numbers {
+	bool deltas;
+	bool errors;
+};
+void export_numbers(FILE *, const struct row *, struct export_numbers);
+
 /* A format of a whole snapshot, as `export --format` takes. */
 struct export_format {
 	const char *name;

@@ -71,7 +71,18 @@ put_traceback(FILE *file, struct names *names, uint32_t stack)
 }
 
 static void
-put_row(FILE *file, const struct snapshot *snapshot, const struct row *row)
+put_errors(FILE *file, const struct row *row)
+{
+	fprintf(file,
+		",\"size_error\":%.0f,\"count_error\":%.1f"
+		",\"size_diff_error\":%.0f,\"count_diff_error\":%.1f",
+		row->size_error, row->count_error, row->size_diff_error,
+		row->count_diff_error);
+}
+
+static void
+put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
+	bool errors)
 {
 	struct names *names = snapshot->names;
 
@@ -95,6 +106,8 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row)
 		row->size, row->count, row_average(row), row->size_diff,
 		row->count_diff, row->total_size, row->total_count,
 		row->peak_size, row->site_count);
+	if (errors)
+		put_errors(file, row);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }
@@ -128,6 +141,13 @@ put_process(FILE *file, const struct snapshot *snapshot)
 		snapshot->agent_bytes);
 	fputs(",\"mode\":", file);
 	text_json_write(file, process->mode);
+	if (process->sample_bytes > 1)
+		fprintf(file, ",\"sample_bytes\":%" PRIu64,
+			process->sample_bytes);
+	if (process->budget_ppm)
+		fprintf(file,
+			",\"budget_ppm\":%" PRIu32 ",\"cost_ppm\":%" PRIu32,
+			process->budget_ppm, process->cost_ppm);
 	fputs(",\"losses\":{", file);
 	for (size_t i = 0; i < snapshot->loss_count; i++) {
 		fputs(i ? "," : "", file);
@@ -141,23 +161,27 @@ bool
 export_json(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows, struct err *err)
 {
+	bool errors = query_estimates(query, snapshot);
 	bool first = true;
 
 	fprintf(
 	    file,
 	    "{\"group_by\":\"%s\",\"inclusive\":%s,\"mine\":%s,"
 	    "\"total\":{\"size\":%" PRIu64 ",\"count\":%" PRIu64
-	    ",\"size_diff\":%" PRId64 ",\"count_diff\":%" PRId64 "}",
+	    ",\"size_diff\":%" PRId64 ",\"count_diff\":%" PRId64,
 	    group_names[query->group_by], query->inclusive ? "true" : "false",
 	    query->mine ? "true" : "false", rows->total.size, rows->total.count,
 	    rows->total.size_diff, rows->total.count_diff);
+	if (errors)
+		put_errors(file, &rows->total);
+	putc('}', file);
 	put_process(file, snapshot);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!label_row_counts(&rows->rows[i]))
 			continue;
 		fputs(first ? "" : ",", file);
-		put_row(file, snapshot, &rows->rows[i]);
+		put_row(file, snapshot, &rows->rows[i], errors);
 		first = false;
 	}
 	fputs("]}\n", file);

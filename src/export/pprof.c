@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "export/formats.h"
 #include "export/label.h"
+#include "model/rate.h"
 
 /* Field numbers of profile.proto (github.com/google/pprof, proto/). */
 enum {
@@ -27,6 +28,7 @@ enum {
 	PROFILE_TIME_NS = 9,
 	PROFILE_PERIOD_TYPE = 11,
 	PROFILE_PERIOD,
+	PROFILE_COMMENT,
 };
 
 enum extra {
@@ -37,6 +39,7 @@ enum extra {
 	EXTRA_INUSE_OBJECTS,
 	EXTRA_INUSE_SPACE,
 	EXTRA_SPACE,
+	EXTRA_COMMENT, /* made in put_strings, of a sampled process only */
 };
 static const char *const extra_strings[] = {
     "alloc_objects", "count",	    "alloc_space", "bytes",
@@ -251,12 +254,27 @@ put_string(struct pprof *pprof, const char *text)
 }
 
 static void
+put_comment(struct pprof *pprof)
+{
+	char rate[RATE_TEXT_MAX], text[128];
+
+	snprintf(text, sizeof(text), "heaptop: estimates, %s",
+		 rate_text(rate, &pprof->snapshot->process));
+	put_string(pprof, text);
+	put_number(&pprof->outer, PROFILE_COMMENT, extra(pprof, EXTRA_COMMENT));
+	fwrite(pprof->outer.bytes, 1, pprof->outer.size, pprof->file);
+	pprof->outer.size = 0;
+}
+
+static void
 put_strings(struct pprof *pprof)
 {
 	for (size_t i = 0; i <= names_strings(pprof->names); i++)
 		put_string(pprof, names_text(pprof->names, (uint32_t)i));
 	for (size_t i = 0; i < sizeof(extra_strings) / sizeof(char *); i++)
 		put_string(pprof, extra_strings[i]);
+	if (snapshot_is_sampled(pprof->snapshot))
+		put_comment(pprof);
 }
 
 bool

@@ -9,16 +9,49 @@
 #include "export/label.h"
 
 static void
-put_numbers(FILE *file, const struct row *row, bool deltas)
+put_size_error(FILE *file, struct export_numbers which, double error)
 {
 	char size[TEXT_SIZE_MAX];
 
-	fprintf(file, ": size=%s", text_size(size, row->size));
-	if (deltas)
-		fprintf(file, " (%s)", text_size_diff(size, row->size_diff));
+	if (which.errors)
+		fprintf(file, " ±%s", text_size_error(size, error));
+}
+
+static void
+put_count_error(FILE *file, struct export_numbers which, double error)
+{
+	if (which.errors)
+		fprintf(file, " ±%.0f", error);
+}
+
+void
+export_numbers(FILE *file, const struct row *row, struct export_numbers which)
+{
+	char size[TEXT_SIZE_MAX];
+
+	fprintf(file, "size=%s", text_size(size, row->size));
+	put_size_error(file, which, row->size_error);
+	if (which.deltas) {
+		fprintf(file, " (%s", text_size_diff(size, row->size_diff));
+		put_size_error(file, which, row->size_diff_error);
+		putc(')', file);
+	}
 	fprintf(file, ", count=%" PRIu64, row->count);
-	if (deltas)
-		fprintf(file, " (%+" PRId64 ")", row->count_diff);
+	put_count_error(file, which, row->count_error);
+	if (which.deltas) {
+		fprintf(file, " (%+" PRId64, row->count_diff);
+		put_count_error(file, which, row->count_diff_error);
+		putc(')', file);
+	}
+}
+
+static void
+put_numbers(FILE *file, const struct row *row, struct export_numbers which)
+{
+	char size[TEXT_SIZE_MAX];
+
+	fputs(": ", file);
+	export_numbers(file, row, which);
 	if (row->count)
 		fprintf(file, ", average=%s",
 			text_size(size, row_average(row)));
@@ -62,13 +95,18 @@ export_text(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows,
 	    const struct export_source *source, struct err *err)
 {
+	struct export_numbers which = {
+	    .deltas = query->mark != NULL,
+	    .errors = query_estimates(query, snapshot),
+	};
+
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->rows[i];
 
 		if (!label_row_counts(row))
 			continue;
 		label_row(file, snapshot, query->group_by, row);
-		put_numbers(file, row, query->mark != NULL);
+		put_numbers(file, row, which);
 		if (query->group_by == GROUP_TRACEBACK)
 			put_frames(file, snapshot->names, row->stack, source);
 	}
