@@ -63,7 +63,7 @@ is 'a value as the next word' 'rules libunwind check' \
     "$(offers 'heaptop run --unwinder ')"
 like 'programs complete' '*bash*' "$(offers 'heaptop run --headless ba')"
 
-for page in "$share/man/heaptop.1" "$top_srcdir/share/man/heaptop-wire.5"; do
+for page in "$share/man/heaptop.1" "$top_srcdir"/share/man/*.5; do
 	if command -v man >/dev/null; then
 		is "${page##*/} is sound" '' \
 		    "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$page" \
