@@ -18,6 +18,12 @@ refused 2 "PROGRAM is missing; *" run --headless
 refused 2 "unknown option '--frob'; *" run --frob true
 refused 2 "option '--save' needs a value; *" run --save
 refused 2 "--sample: *" run --sample=x true
+refused 2 "--budget: 'x' is not a share of CPU time; *" run --budget x true
+refused 2 "--budget: '0%' is not *" run --budget 0% true
+refused 2 "RATE is missing; *" rate 1
+for rate in 0 1 x '' 512Q 0% 200% exactly; do
+	refused 2 "'$rate' is *; *" rate 1 "$rate"
+done
 refused 2 "--unwinder: *rules, libunwind, check; *" run --unwinder x true
 refused 2 "PID|NAME|FILE is missing; *" report
 refused 2 "'2' is one operand too many; *" report 1 2
@@ -39,6 +45,8 @@ refused 2 "'x' is one operand too many; *" list x
 # What is not there, or not ours.
 refused 1 "*99999999*" report 99999999
 refused 1 "*$$*" report $$
+refused 1 "*99999999*" rate 99999999 exact
+refused 1 "*no-such-name*" rate no-such-name 64K
 refused 1 "*no-such-name*" report no-such-name
 refused 1 "*no-such-file*" report ./no-such-file
 refused 1 "*terminal*heaptop top -b*"
@@ -49,6 +57,8 @@ head -c 100000 /dev/urandom >random
 refused 1 "*'./random'*" report ./random
 printf '{"a":' >torn.json
 refused 1 "*torn.json*" report ./torn.json
+printf '{"format":"heaptop-snapshot","version":1,"process":{"pid":7}}' >old.json
+refused 1 "*process 7: it is a saved snapshot; *" rate ./old.json exact
 mkfifo pipe
 refused 1 "*pipe*" report ./pipe
 refused 1 "*" report /dev/zero
@@ -64,6 +74,7 @@ is 'a name with control characters' '1 1 0' \
 good=$(echo "$HEAPTOP_DIR"/*.heaptop)
 head -c 100 "$good" >cut1
 head -c 20000 "$good" >cut2
+refused 1 "*has ended; *" rate "$good" 64K
 refused 1 "*cut1*" report ./cut1
 refused 1 "*cut2*" report ./cut2
 cp "$good" version && printf '\377\377' |

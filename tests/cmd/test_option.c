@@ -113,6 +113,58 @@ options_of_the_program(void **state)
 	assert_string_equal(options.operands[0], "prog");
 }
 
+/* A number is taken only where one stands. */
+static void
+sample_and_budget(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t bytes; /* 0: exact */
+		uint32_t ppm;
+	} lines[] = {
+	    {"run prog", 0, 0},
+	    {"run --sample prog", 512 << 10, 0},
+	    {"run --sample -- prog", 512 << 10, 0},
+	    {"run --sample --headless prog", 512 << 10, 0},
+	    {"run --sample --headless -- prog", 512 << 10, 0},
+	    {"run --sample=64K prog", 64 << 10, 0},
+	    {"run --sample 64K prog", 64 << 10, 0},
+	    {"run --sample 64K -- prog", 64 << 10, 0},
+	    {"run --sample 1M --headless prog", 1 << 20, 0},
+	    {"run --sample 524288 prog", 524288, 0},
+	    {"run --sample 1.5MiB prog", 3 << 19, 0},
+	    {"run --sample --exact prog", 0, 0},
+	    {"run --exact --sample prog", 512 << 10, 0},
+	    {"run --budget 2% prog", 0, 20000},
+	    {"run --budget=0.5% -- prog", 0, 5000},
+	    {"run --budget 100 prog", 0, 1000000},
+	    {"run --budget 0.01% prog", 0, 100},
+	    {"run --sample 64K --budget 2% prog", 64 << 10, 20000},
+	    {"run --budget 2% --exact prog", 0, 0},
+	};
+	static const char *const names[] = {"7z",  "2to3",  "64KB7", "4Kx",
+					    "1-1", "Kafka", "-"};
+	struct options options;
+	char line[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		accept(&options, lines[i].line);
+		assert_int_equal(options.has_sample, lines[i].bytes != 0);
+		if (lines[i].bytes)
+			assert_int_equal(options.sample_bytes, lines[i].bytes);
+		assert_int_equal(options.budget_ppm, lines[i].ppm);
+		assert_string_equal(options.operands[0], "prog");
+	}
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(line, sizeof(line), "run --sample %s prog", names[i]);
+		accept(&options, line);
+		assert_int_equal(options.sample_bytes, 512 << 10);
+		assert_string_equal(options.operands[0], names[i]);
+	}
+}
+
 static void
 refusals(void **state)
 {
@@ -128,6 +180,23 @@ refusals(void **state)
 	    "diff 1",
 	    "run",
 	    "run --sample=0 true",
+	    "run --sample 0 true",
+	    "run --sample=1x true",
+	    "run --sample= true",
+	    "run --budget",
+	    "run --budget true",
+	    "run --budget= true",
+	    "run --budget 0 true",
+	    "run --budget 0% true",
+	    "run --budget 0.001% true",
+	    "run --budget -2% true",
+	    "run --budget 101% true",
+	    "run --budget nan% true",
+	    "run --budget inf true",
+	    "run --budget 2%% true",
+	    "run --budget 2K true",
+	    "rate 1",
+	    "rate 1 2 3",
 	    "top -n 0 1",
 	    "top -d x 1",
 	    "snapshot 1 -o",
@@ -178,6 +247,7 @@ main(void)
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(query_options),
 	    cmocka_unit_test(options_of_the_program),
+	    cmocka_unit_test(sample_and_budget),
 	    cmocka_unit_test(refusals),
 	    cmocka_unit_test(letters_and_words),
 	};

@@ -164,6 +164,18 @@ test_traceback(void **state)
 	    "  0x456 in /srv/lib.so\n");
 }
 
+static const char *
+json_of(const struct query *query)
+{
+	struct err err;
+	FILE *file = output();
+
+	assert_true(export_json(file, &snapshot, query,
+				engine_run(engine, &snapshot, query), &err));
+	fclose(file);
+	return out;
+}
+
 static struct json_object *
 get(struct json_object *object, const char *key)
 {
@@ -294,6 +306,42 @@ varint(const uint8_t **at)
 	}
 }
 
+/* Estimates have their errors beside them, exact numbers do not. */
+static void
+test_sampled(void **state)
+{
+	struct mark mark = {.live = (uint64_t[]){13526630, 2, 4096, 40},
+			    .count = 2};
+	struct query query = {.mark = &mark, .sort = COLUMN_SIZE_DIFF};
+	const char *at;
+
+	(void)state;
+	snapshot.process.sample_bytes = 512 << 10;
+	snapshot_spread(&snapshot);
+	snapshot.spreads[0] = (struct spread){0x1p40, 0, 4, 0};
+	assert_string_equal(
+	    text(&query, false),
+	    "/srv/fo\\x1brm;at.py:41: size=38.5 MiB ±1024 KiB (+25.6 MiB "
+	    "±1024 KiB), count=6 ±2 (+4 ±2), average=6571 KiB\n"
+	    "/srv/a.h:5: size=2000 B ±0 B (-2096 B ±0 B), count=20 ±0 (-20 "
+	    "±0), average=100 B\n");
+	assert_non_null(strstr(json_of(&query),
+			       "\"size_error\":1048576,\"count_error\":2.0,"
+			       "\"size_diff_error\":1048576,"
+			       "\"count_diff_error\":2.0,\"traceback\""));
+	assert_non_null(strstr(out, "\"sample_bytes\":524288"));
+	at = format("pprof");
+	assert_non_null(
+	    memmem(at, out_size, "heaptop: estimates, sampled 512 KiB", 35));
+	free(snapshot.spreads);
+	snapshot.spreads = NULL;
+	snapshot.process.sample_bytes = 1;
+	assert_null(strstr(text(&query, false), "±"));
+	assert_null(strstr(json_of(&query), "_error"));
+	at = format("pprof");
+	assert_null(memmem(at, out_size, "estimates", 9));
+}
+
 static void
 test_pprof(void **state)
 {
@@ -372,10 +420,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_text),      cmocka_unit_test(test_traceback),
-	    cmocka_unit_test(test_json),      cmocka_unit_test(test_folded),
-	    cmocka_unit_test(test_snapshot),  cmocka_unit_test(test_pprof),
-	    cmocka_unit_test(test_full_disk), cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_text),     cmocka_unit_test(test_traceback),
+	    cmocka_unit_test(test_json),     cmocka_unit_test(test_folded),
+	    cmocka_unit_test(test_snapshot), cmocka_unit_test(test_pprof),
+	    cmocka_unit_test(test_sampled),  cmocka_unit_test(test_full_disk),
+	    cmocka_unit_test(test_formats),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
