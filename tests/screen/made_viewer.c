@@ -3,7 +3,7 @@
  *
  *	made_viewer [--ascii] [--theme NAME] [--script FILE] [--extra SITES]
  *		[--grow] [--ended] [--delay SECONDS] [--no-color] [--host]
- *		[--empty]
+ *		[--empty] [--sampled]
  */
 #include "config.h"
 
@@ -65,6 +65,7 @@ main(int argc, char **argv)
 	    {"no-color", no_argument, NULL, 'c'},
 	    {"host", no_argument, NULL, 'h'},
 	    {"empty", no_argument, NULL, '0'},
+	    {"sampled", no_argument, NULL, 'p'},
 	    {NULL, 0, NULL, 0},
 	};
 	struct viewer_options options = {0};
@@ -78,6 +79,7 @@ main(int argc, char **argv)
 	struct err err;
 	size_t extra = 0;
 	bool grows = false, ends = false, hosted = false, empty = false;
+	bool sampled = false;
 	int option;
 	int status;
 
@@ -113,10 +115,15 @@ main(int argc, char **argv)
 		case '0':
 			empty = true;
 			break;
+		case 'p':
+			sampled = true;
+			break;
 		default:
 			return 2;
 		}
 	made_init(&made, extra);
+	if (sampled)
+		made_sample(&made);
 	made.grows = grows;
 	made.ends = ends;
 	feed = made_feed(&made);
