@@ -91,6 +91,7 @@ forked(void)
 	maps_forked();
 	py_forked();
 	unwind_forked();
+	threads_forked();
 	agent_config.keep = agent_config.keep_all;
 	ticker_forget();
 	ticker_start(true);
@@ -115,7 +116,8 @@ agent_early(void)
 		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
-	agent_on = live_init();
+	live_init();
+	agent_on = true;
 	thread_tls.guard = guard;
 }
 
@@ -133,7 +135,7 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
 	    !unwind_init((int)agent_config.unwinder))
 		agent_config.unwinder = WIRE_UNWINDER_RULES;
-	pthread_atfork(NULL, NULL, forked);
+	pthread_atfork(threads_fork_begin, threads_fork_end, forked);
 	py_setup();
 	ticker_start(false);
 	thread_tls.guard = guard;

@@ -10,7 +10,33 @@
 #include <string.h>
 
 #include "agent/safe.h"
+#include "agent/spare.h"
 #include "agent/thread.h"
+
+/* Of threads that are gone, for other threads. Zero but for the first word. */
+static struct {
+	struct spare mids;
+	struct spare leaves;
+	struct spare spreads;
+} spares;
+
+/* The counters of all threads that are gone. Ticker. */
+static struct counts gone;
+
+static void *
+take(struct spare *spare, size_t size)
+{
+	void *piece = spare_take(spare);
+
+	return piece ? piece : safe_alloc(size);
+}
+
+static void
+give(struct spare *spare, void *piece, size_t size)
+{
+	memset(piece, 0, size);
+	spare_put(spare, piece);
+}
 
 struct leaf *
 counts_leaf_make(struct counts *counts, uint32_t site)
@@ -22,15 +48,16 @@ counts_leaf_make(struct counts *counts, uint32_t site)
 	struct leaf *leaf;
 
 	if (!mid) {
-		mid = safe_alloc(sizeof(*mid));
+		mid = take(&spares.mids, sizeof(*mid));
 		if (!mid)
 			return NULL;
+		mid->place = place;
 		/* In this order: a handler may leave here by longjmp. */
 		mid->next = counts->mids;
 		__atomic_store_n(&counts->mids, mid, __ATOMIC_RELEASE);
 		*place = mid;
 	}
-	leaf = safe_alloc(sizeof(*leaf));
+	leaf = take(&spares.leaves, sizeof(*leaf));
 	if (!leaf)
 		return NULL;
 	leaf->mark = &mid->mark[at];
@@ -43,7 +70,7 @@ counts_leaf_make(struct counts *counts, uint32_t site)
 struct leaf_spread *
 counts_spread_make(struct leaf *leaf)
 {
-	struct leaf_spread *around = safe_alloc(sizeof(*around));
+	struct leaf_spread *around = take(&spares.spreads, sizeof(*around));
 
 	__atomic_store_n(&leaf->spread, around, __ATOMIC_RELEASE);
 	return around;
@@ -200,11 +227,13 @@ counts_collect(bool (*add)(void *, uint32_t, const struct counter *,
 	const struct visit visit = {add, context};
 	struct thread *thread;
 
+	counts_visit(&gone, false, leaf_frees, &visit);
 	for (thread = threads_first(); thread; thread = thread->next)
 		counts_visit(&thread->counts, false, leaf_frees, &visit);
 	/* Threads and leaves that came up meanwhile are looked at too: a block
 	 * born there may have been freed in what was just read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	counts_visit(&gone, true, leaf_allocs, &visit);
 	for (thread = threads_first(); thread; thread = thread->next)
 		counts_visit(&thread->counts, true, leaf_allocs, &visit);
 }
@@ -218,15 +247,84 @@ leaf_restart(struct leaf *leaf)
 	counts_mark(leaf);
 }
 
+static void
+restart(struct counts *counts)
+{
+	for (struct mid *mid = counts->mids; mid; mid = mid->next)
+		for (uint32_t i = 0; i < COUNTS_MID; i++)
+			if (mid->leaves[i])
+				leaf_restart(mid->leaves[i]);
+}
+
 void
 counts_restart(void)
 {
 	struct thread *thread;
+
+	restart(&gone);
+	for (thread = threads_first(); thread; thread = thread->next)
+		restart(&thread->counts);
+}
+
+static void
+counter_add(struct counter *to, const struct counter *more)
+{
+	to->alloc_bytes += more->alloc_bytes;
+	to->alloc_count += more->alloc_count;
+	to->free_bytes += more->free_bytes;
+	to->free_count += more->free_count;
+}
+
+static void
+spread_add(struct spread *to, const struct spread *more)
+{
+	to->alloc_bytes += more->alloc_bytes;
+	to->free_bytes += more->free_bytes;
+	to->alloc_count += more->alloc_count;
+	to->free_count += more->free_count;
+}
+
+/* What was not seen yet is not seen there either. */
+static bool
+leaf_fold(struct leaf *leaf)
+{
+	struct leaf *to = counts_leaf(&gone, leaf->base);
+
+	if (!to || (leaf->spread && !to->spread && !counts_spread_make(to)))
+		return false;
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
+		counter_add(&to->counter[i], &leaf->counter[i]);
+		counter_add(&to->seen[i], &leaf->seen[i]);
+		if (!leaf->spread)
+			continue;
+		spread_add(&to->spread->now[i], &leaf->spread->now[i]);
+		spread_add(&to->spread->seen[i], &leaf->spread->seen[i]);
+	}
+	if (*leaf->mark)
+		counts_mark(to);
+	if (leaf->spread)
+		give(&spares.spreads, leaf->spread, sizeof(*leaf->spread));
+	give(&spares.leaves, leaf, sizeof(*leaf));
+	return true;
+}
+
+bool
+counts_fold(struct counts *counts)
+{
 	struct mid *mid;
 
-	for (thread = threads_first(); thread; thread = thread->next)
-		for (mid = thread->counts.mids; mid; mid = mid->next)
-			for (uint32_t i = 0; i < COUNTS_MID; i++)
-				if (mid->leaves[i])
-					leaf_restart(mid->leaves[i]);
+	while ((mid = counts->mids)) {
+		for (uint32_t i = 0; i < COUNTS_MID; i++) {
+			if (!mid->leaves[i])
+				continue;
+			if (!leaf_fold(mid->leaves[i]))
+				return false;
+			mid->leaves[i] = NULL;
+		}
+		counts->mids = mid->next;
+		*mid->place = NULL;
+		give(&spares.mids, mid, sizeof(*mid));
+	}
+	counts->changed = 0;
+	return true;
 }

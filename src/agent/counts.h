@@ -56,7 +56,6 @@ struct leaf_spread {
 struct leaf {
 	uint8_t *mark;		    /* in its mid; 1: look here */
 	uint32_t *changed;	    /* of its thread's counts */
-	struct leaf *next;	    /* of the same mid */
 	struct leaf_spread *spread; /* owner; NULL until it has sampled */
 	uint32_t base;		    /* site id of counter[0] */
 	struct counter counter[COUNTS_LEAF]; /* owner */
@@ -64,12 +63,13 @@ struct leaf {
 };
 
 struct mid {
+	struct mid *next;   /* of the same thread */
+	struct mid **place; /* in root */
 	union {
 		uint8_t mark[COUNTS_MID];	/* owner: 1 after a change */
 		uint64_t marks[COUNTS_MID / 8]; /* ticker: eight at a time */
 	};
 	struct leaf *leaves[COUNTS_MID];
-	struct mid *next; /* of the same thread */
 };
 
 struct counts {
@@ -138,6 +138,11 @@ void counts_collect(bool (*add)(void *context, uint32_t site,
 				const struct counter *change,
 				const struct spread *spread),
 		    void *context);
+
+/* Adds the counters of a thread that is gone to those of all such, and empties
+ * them; none may be counting there. False: no memory, and nothing was done or
+ * not all; it can be called again. */
+bool counts_fold(struct counts *);
 
 /* Forgets what was seen, so that the next collect starts from nothing. */
 void counts_restart(void);

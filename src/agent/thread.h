@@ -1,12 +1,17 @@
 /*
  * thread.h - what the agent keeps for each thread.
  *
- * A thread finds its struct through 16 bytes of initial-exec TLS. Structs are
- * never freed: one belongs to a thread descriptor's address, so a later thread
- * at the same address goes on with the struct, counters included, and their
- * number follows the most threads that were alive at once. No destructor runs.
+ * A thread finds its struct through 16 bytes of initial-exec TLS. No destructor
+ * runs. A struct belongs to a thread descriptor's address, so a later thread at
+ * the same address goes on with it, counters included. For the others the
+ * ticker asks the kernel, a few at each tick, whether their thread is still
+ * there; if not, the counters are folded into those of all that are gone, the
+ * memory is given back, and the struct waits for a new thread.
  *
- * Context: hook; threads_first also ticker.
+ *	structs <= most threads alive at once + those gone that were not yet
+ *		   asked for
+ *
+ * Context: hook; threads_tend and threads_first also ticker.
  */
 #ifndef HEAPTOP_AGENT_THREAD_H
 #define HEAPTOP_AGENT_THREAD_H
@@ -35,8 +40,11 @@ struct strand {
 };
 
 struct thread {
-	uint64_t owner; /* arch_thread_pointer */
+	uint64_t owner;	 /* arch_thread_pointer */
+	uint64_t tenant; /* its thread's id, see thread.c; 0: nobody's */
 	struct thread *next;
+	uint64_t resident; /* ticker: bytes of this struct in memory */
+	/* From here on zero in a struct that is nobody's. */
 	int64_t countdown; /* sampled mode: bytes until the next point */
 	uint64_t random;   /* 0: not begun */
 	struct leaf *leaf; /* of the site captured last */
@@ -70,5 +78,15 @@ struct thread *thread_self(void);
 /* The newest; `next` leads to the others. */
 struct thread *threads_first(void);
 uint32_t threads_count(void);
+/* Takes in what threads that are gone have left; a few of them at each call.
+ * Context: ticker. */
+void threads_tend(void);
+/* Bytes that the structs have in memory, as far as they were measured. */
+uint64_t threads_resident(void);
+
+/* Around fork: in its caller before, in its caller after, in the child. */
+void threads_fork_begin(void);
+void threads_fork_end(void);
+void threads_forked(void);
 
 #endif

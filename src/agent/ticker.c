@@ -234,11 +234,12 @@ fill_status(uint32_t state)
 	status->file_size = ticker.segment.size;
 	status->sites = ticker.named;
 	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	status->agent_bytes =
-	    safe_held() + live_measure() + ticker.segment.held;
+	status->agent_bytes = safe_held() + live_measure() +
+			      threads_resident() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	status->sample_bytes =
 	    agent_config.sample_bytes > 1 ? agent_config.sample_bytes : 1;
+	status->live_map = live.kind;
 	status->threads = threads_count();
 	status->python = py_version();
 	for (int i = 0; i < WIRE_LOST_COUNT; i++)
@@ -270,6 +271,7 @@ tick(uint32_t state)
 	segment_publish(&ticker.segment, &ticker.status);
 	commit_dirty();
 	ring_settle();
+	threads_tend();
 }
 
 /* How long to wait for somebody to ask for a tick. Their clock is a wish. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/counts.h"
+#include "agent/safe.h"
 #include "agent/thread.h"
 
 #define SITES	5000
@@ -196,6 +197,91 @@ test_a_later_thread_goes_on(void **state)
 	assert_ptr_equal(thread_self(), thread_self());
 }
 
+/* As long as there is a struct that is not asked for. */
+static void
+tend_all(void)
+{
+	for (uint32_t i = 0; i <= threads_count() / 16; i++)
+		threads_tend();
+}
+
+static pthread_barrier_t together;
+
+/* Alive all at once, so that each has a struct of its own. */
+static void *
+touch_three(void *number)
+{
+	struct counts *counts = &thread_self()->counts;
+	uint64_t seed = (uint64_t)(uintptr_t)number;
+
+	pthread_barrier_wait(&together);
+	for (int i = 0; i < 3; i++) {
+		uint32_t site = 1 + (uint32_t)random_below(&seed, SITES);
+		struct leaf *leaf = counts_leaf(counts, site);
+
+		counts_alloc(leaf, site, site, 1);
+		truth_add(site, false);
+		if (random_below(&seed, 2)) {
+			counts_free(leaf, site, site, 1);
+			truth_add(site, true);
+		}
+	}
+	return NULL;
+}
+
+static void
+crowd(uint64_t seed)
+{
+	pthread_t threads[200];
+
+	pthread_barrier_init(&together, NULL, 200);
+	for (uint64_t i = 0; i < 200; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, touch_three,
+						(void *)(seed + i)),
+				 0);
+	for (int i = 0; i < 200; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&together);
+}
+
+static bool
+has_counters(const struct thread *thread)
+{
+	return thread->counts.mids != NULL;
+}
+
+static void
+test_what_gone_threads_counted_stays(void **state)
+{
+	uint64_t held;
+	uint32_t structs;
+
+	(void)state;
+	negative = false;
+	for (uint64_t round = 0; round < 20; round++) {
+		crowd(1000 * round + 1);
+		if (round % 2) /* folded before they were seen, and after */
+			collect(NULL);
+		tend_all();
+		collect(NULL);
+		assert_memory_equal(sums, truth, sizeof(sums));
+		if (round == 9) {
+			held = safe_held();
+			structs = threads_count();
+		}
+	}
+	assert_false(negative);
+	assert_int_equal(threads_count(), structs);
+	assert_true(safe_held() <= held);
+	for (const struct thread *thread = threads_first(); thread;
+	     thread = thread->next)
+		assert_false(has_counters(thread));
+	memset(sums, 0, sizeof(sums));
+	counts_restart();
+	collect(NULL);
+	assert_memory_equal(sums, truth, sizeof(sums));
+}
+
 int
 main(void)
 {
@@ -205,6 +291,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_new_is_told_once),
 	    cmocka_unit_test(test_after_a_restart_all_is_told),
 	    cmocka_unit_test(test_a_later_thread_goes_on),
+	    cmocka_unit_test(test_what_gone_threads_counted_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
