@@ -116,8 +116,7 @@ agent_early(void)
 		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
-	live_init();
-	agent_on = true;
+	agent_on = live_init();
 	thread_tls.guard = guard;
 }
 
