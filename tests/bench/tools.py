@@ -21,7 +21,9 @@ class Tool:
     missing: Callable = lambda bench: None  # or why it cannot run here
 
     def size(self, workload, scale):
-        return max(1, round(workload.size * scale * self.share))
+        """Never so small that only the start is measured, if it can be."""
+        share = max(scale * self.share, min(scale, 0.01))
+        return max(1, round(workload.size * share))
 
 
 def heaptop(*words):
