@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -50,13 +51,14 @@ static struct {
 	uint32_t begun; /* 1: set by whoever is first, segment or exit */
 	uint32_t ready; /* the segment exists; control->wake can be used */
 	uint32_t done;	/* futex: 1 the thread has ended */
-	struct segment segment;
-	struct wire_status status;
-	uint32_t named;	      /* sites 1..named have a tally */
+	uint32_t named; /* sites 1..named have a tally */
 	bool short_of_memory; /* in this tick: some changes are left out */
 	uint32_t *dirty;
 	uint64_t dirty_count;
 	uint64_t dirty_room;
+	/* Large, and in a process without a segment never touched. */
+	struct segment segment;
+	struct wire_status status;
 } ticker;
 
 static uint64_t
@@ -458,7 +460,11 @@ ticker_stop(void)
 void
 ticker_forget(void)
 {
+	/* A child of fork that calls exec at once pays for each page. */
+	size_t used = ticker.begun ? sizeof(ticker)
+				   : offsetof(__typeof__(ticker), segment);
+
 	ring_forget();
 	names_forget();
-	memset(&ticker, 0, sizeof(ticker));
+	memset(&ticker, 0, used);
 }

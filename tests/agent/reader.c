@@ -178,22 +178,31 @@ read_names(struct reader *reader, const char *start, size_t size)
 	return true;
 }
 
+struct slot {
+	struct wire_record record;
+	struct wire_spread spread;
+};
+
 /* A slot as it was at one time; false: it was being written. */
 static bool
-read_slot(const struct wire_record *slot, struct wire_record *record)
+read_slot(const void *from, size_t size, struct slot *slot)
 {
-	uint64_t sequence = __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE);
+	const struct wire_record *record = from;
+	uint64_t sequence =
+	    __atomic_load_n(&record->sequence, __ATOMIC_ACQUIRE);
 
-	memcpy(record, slot, sizeof(*record));
+	memset(slot, 0, sizeof(*slot));
+	memcpy(slot, from, size);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	record->sequence = sequence;
+	slot->record.sequence = sequence;
 	return sequence &&
-	       __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) == sequence;
+	       __atomic_load_n(&record->sequence, __ATOMIC_RELAXED) == sequence;
 }
 
 static bool
-take_record(struct reader *reader, const struct wire_record *record)
+take_record(struct reader *reader, const struct slot *slot)
 {
+	const struct wire_record *record = &slot->record;
 	struct reader_site *site;
 
 	if (record->kind != WIRE_RECORD_SITE ||
@@ -213,6 +222,7 @@ take_record(struct reader *reader, const struct wire_record *record)
 	site->totals.free_bytes = record->free_bytes;
 	site->totals.free_count = record->free_count;
 	site->peak = record->peak_bytes;
+	site->spread = slot->spread;
 	return true;
 }
 
@@ -220,13 +230,16 @@ static bool
 read_ring(struct reader *reader, const char *start, size_t size)
 {
 	const struct wire_status *status = &reader->status;
-	const struct wire_record *slots =
-	    (const void *)(start + status->ring_offset);
+	const char *slots = start + status->ring_offset;
 	uint64_t count = status->ring_slots;
-	struct wire_record record;
+	uint64_t bytes =
+	    status->record_bytes ? status->record_bytes : WIRE_RECORD_EXACT;
+	struct slot slot;
 
-	if (!count || count > size / sizeof(*slots) ||
-	    status->ring_offset > size - count * sizeof(*slots))
+	if (bytes != WIRE_RECORD_EXACT && bytes != WIRE_RECORD_SAMPLED)
+		return fault(reader, "records of odd size");
+	if (!count || count > size / bytes ||
+	    status->ring_offset > size - count * bytes)
 		return fault(reader, "the ring does not lie in the file");
 	reader->sites = calloc(status->sites + 1, sizeof(*reader->sites));
 	if (!reader->sites)
@@ -236,12 +249,12 @@ read_ring(struct reader *reader, const char *start, size_t size)
 
 		/* Renumbered meanwhile: what it says is the same. */
 		for (int tries = 0; tries < 3 && !whole; tries++)
-			whole = read_slot(&slots[i], &record);
+			whole = read_slot(slots + i * bytes, bytes, &slot);
 		if (!whole)
 			continue;
-		if ((record.sequence - 1) % count != i)
+		if ((slot.record.sequence - 1) % count != i)
 			return fault(reader, "a sequence in a wrong slot");
-		if (!take_record(reader, &record))
+		if (!take_record(reader, &slot))
 			return false;
 	}
 	return true;

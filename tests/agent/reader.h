@@ -22,6 +22,7 @@ struct reader_site {
 	uint32_t tick;
 	struct wire_totals totals;
 	uint64_t peak;
+	struct wire_spread spread; /* zero where the ring has none */
 };
 
 struct reader_frame {

@@ -37,6 +37,7 @@ struct truth {
 	struct reader_site site[SITES_LIMIT + 1];
 	uint32_t dirty[SITES_LIMIT]; /* of the last tick */
 	uint32_t dirty_count;
+	uint32_t sampled_from; /* the tick of the first spread; 0: never */
 };
 
 static void
@@ -61,6 +62,13 @@ truth_touch(struct truth *truth, uint32_t id)
 	live = site->totals.alloc_bytes - site->totals.free_bytes;
 	if (live > site->peak)
 		site->peak = live;
+	if (truth->sampled_from && truth->tick >= truth->sampled_from &&
+	    id % 2) {
+		site->spread.alloc_bytes += 0.5 * (double)size;
+		site->spread.free_bytes += 0.25 * (double)id;
+		site->spread.alloc_count += 1.5;
+		site->spread.free_count += 0.75;
+	}
 	truth->dirty[truth->dirty_count++] = id;
 }
 
@@ -137,6 +145,21 @@ tally_copy(const struct reader_site *from, struct tally *to)
 }
 
 static void
+site_copy(const struct reader_site *from, uint32_t id)
+{
+	struct spread *spread;
+
+	tally_copy(from, tally_get(id));
+	if (from->spread.alloc_count == 0)
+		return;
+	spread = tally_spread_make(id);
+	spread->alloc_bytes = from->spread.alloc_bytes;
+	spread->free_bytes = from->spread.free_bytes;
+	spread->alloc_count = from->spread.alloc_count;
+	spread->free_count = from->spread.free_count;
+}
+
+static void
 writer_tick(struct truth *truth, void (*between)(void))
 {
 	uint32_t known = (uint32_t)writer.status.sites;
@@ -144,8 +167,7 @@ writer_tick(struct truth *truth, void (*between)(void))
 	while (known < truth->sites)
 		assert_true(tally_make(++known));
 	for (uint32_t i = 0; i < truth->dirty_count; i++)
-		tally_copy(&truth->site[truth->dirty[i]],
-			   tally_get(truth->dirty[i]));
+		site_copy(&truth->site[truth->dirty[i]], truth->dirty[i]);
 	assert_true(ring_fit(truth->sites, truth->dirty_count));
 	for (uint32_t i = 0; i < truth->dirty_count; i++) {
 		if (between)
@@ -194,6 +216,8 @@ assert_is(const struct reader *reader, const struct truth *truth)
 		assert_int_equal(found->stack, want->stack);
 		assert_int_equal(found->domain, want->domain);
 		assert_int_equal(found->peak, want->peak);
+		assert_memory_equal(&found->spread, &want->spread,
+				    sizeof(found->spread));
 	}
 }
 
@@ -219,6 +243,31 @@ test_each_tick_is_found(void **state)
 		truth_step(truth);
 		writer_tick(truth, NULL);
 		if (truth->tick % 3 == 0 || truth->dirty_count > 500)
+			assert_file_is(truth);
+	}
+	assert_true(writer.status.ring_slots > SLOTS);
+	assert_true(writer.status.head > 2 * writer.status.ring_slots);
+	writer_end();
+	free(truth);
+}
+
+/* Sampled from some tick on: the slots grow, and nothing is lost. */
+static void
+test_a_ring_that_gets_spreads(void **state)
+{
+	struct truth *truth = truth_new(21, 3000);
+
+	(void)state;
+	truth->sampled_from = 60;
+	writer_start();
+	while (truth->tick < 400) {
+		truth_step(truth);
+		writer_tick(truth, NULL);
+		assert_int_equal(writer.status.record_bytes,
+				 truth->tick < 60 ? WIRE_RECORD_EXACT
+						  : WIRE_RECORD_SAMPLED);
+		if (truth->tick % 3 == 0 ||
+		    (truth->tick > 58 && truth->tick < 63))
 			assert_file_is(truth);
 	}
 	assert_true(writer.status.ring_slots > SLOTS);
@@ -502,6 +551,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_tick_is_found),
+	    cmocka_unit_test(test_a_ring_that_gets_spreads),
 	    cmocka_unit_test(test_the_last_lap_is_numbered),
 	    cmocka_unit_test(test_the_middle_of_a_tick_does_not_show),
 	    cmocka_unit_test(test_a_reader_beside_the_writer),
