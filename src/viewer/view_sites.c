@@ -1,6 +1,7 @@
 /* view_sites.c - the list: numbers first, the name last. */
 #include "config.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "viewer/format.h"
@@ -193,7 +194,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 		format_size(out, row->size, compact);
 		return row->size ? ROLE_TEXT : ROLE_DIM;
 	case COLUMN_ERROR:
-		format_size(out, (uint64_t)row->size_error, compact);
+		format_size(out, (uint64_t)fmin(row->size_error, 1e18),
+			    compact);
 		return ROLE_DIM;
 	case COLUMN_SIZE_DIFF:
 		if (row_is_doubtful(row))
