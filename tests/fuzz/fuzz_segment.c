@@ -27,14 +27,17 @@ use(struct source *source)
 {
 	struct engine *engine = engine_new();
 	FILE *sink = fopen("/dev/null", "w");
+	struct mark mark;
 	struct err err;
 
+	mark_take(&mark, source_snapshot(source), "");
 	source_refresh(source, &err);
 	for (int round = 0; round < 2 * GROUP_COUNT; round++) {
 		struct query query = {.group_by = (enum group)(round / 2),
 				      .inclusive = round % 2,
 				      .mine = round % 3 == 0,
 				      .sort = (enum column)(round % COLUMN_MAX),
+				      .mark = round % 4 == 1 ? &mark : NULL,
 				      .top = 20,
 				      .filter = round == 5 ? "py:1" : NULL};
 		const struct rows *rows =
@@ -48,6 +51,7 @@ use(struct source *source)
 	     format++)
 		format->write(sink, source_snapshot(source), &err);
 	fclose(sink);
+	mark_fini(&mark);
 	engine_free(engine);
 }
 
