@@ -7,7 +7,9 @@
  * before it starts:
  *
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
- *	HEAPTOP_MODE	  exact, or sample:BYTES
+ *	HEAPTOP_MODE	  exact, sample, or sample:BYTES
+ *	HEAPTOP_BUDGET	  what it may cost of the process's CPU time: 2%, or
+ *			  20000 parts of a million; then it begins sampled
  *	HEAPTOP_UNWINDER  rules, libunwind or check
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
  *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
@@ -25,13 +27,16 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
+#include "agent/budget.h"
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/modules.h"
 #include "agent/nodes.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
+#include "agent/record.h"
 #include "agent/safe.h"
+#include "agent/sample.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
 #include "agent/ticker.h"
@@ -75,6 +80,46 @@ read_config(void)
 		agent_config.unwinder = WIRE_UNWINDER_CHECK;
 }
 
+/* "2%", "0.5%", or parts of a million. 0: none. */
+static uint32_t
+read_share(const char *text)
+{
+	char *end;
+	uint64_t whole = strtoull(text, &end, 10);
+	uint64_t scale = 10000;
+	uint64_t ppm;
+
+	if (end == text || whole > 1000000)
+		return 0;
+	ppm = whole * scale;
+	for (const char *at = *end == '.' ? end + 1 : end;
+	     *at >= '0' && *at <= '9'; at++)
+		ppm += (uint64_t)(*at - '0') * (scale /= 10);
+	ppm = strchr(end, '%') ? ppm : whole;
+	return ppm <= 1000000 ? (uint32_t)ppm : 0;
+}
+
+/* Before the first block. */
+static void
+read_rate(void)
+{
+	const char *mode = getenv("HEAPTOP_MODE");
+	const char *share = getenv("HEAPTOP_BUDGET");
+	uint32_t ppm = share ? read_share(share) : 0;
+
+	agent_config.sample_bytes = 1;
+	if (ppm)
+		agent_config.sample_bytes = SAMPLE_DEFAULT;
+	if (mode && strcmp(mode, "exact") == 0)
+		agent_config.sample_bytes = 1;
+	if (mode && strcmp(mode, "sample") == 0)
+		agent_config.sample_bytes = SAMPLE_DEFAULT;
+	if (mode && strncmp(mode, "sample:", 7) == 0)
+		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
+	budget_set(ppm);
+	sample_rate_set(agent_config.sample_bytes);
+}
+
 /* In the child, before fork returns there. */
 static void
 forked(void)
@@ -88,6 +133,8 @@ forked(void)
 	sites_forked();
 	modules_forked();
 	live_forked();
+	record_forked();
+	budget_forked();
 	maps_forked();
 	py_forked();
 	unwind_forked();
@@ -103,17 +150,13 @@ agent_early(void)
 {
 	static bool begun;
 	uint64_t guard = thread_tls.guard;
-	const char *mode;
 
 	/* A privileged program is not to be looked into. */
 	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL) ||
 	    getauxval(AT_SECURE))
 		return;
 	thread_tls.guard = GUARD_FOREVER;
-	/* Fixed with the first block: its free must count what it counted. */
-	mode = getenv("HEAPTOP_MODE");
-	if (mode && strncmp(mode, "sample:", 7) == 0)
-		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
+	read_rate();
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
 	agent_on = live_init();
@@ -138,6 +181,13 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	py_setup();
 	ticker_start(false);
 	thread_tls.guard = guard;
+}
+
+void
+agent_off(void)
+{
+	agent_on = false;
+	sample_rate_touch();
 }
 
 void

@@ -15,6 +15,9 @@ extern bool agent_on;
  * record. What needs threads and the environment waits for agent_begin. */
 void agent_early(void);
 
+/* Hooks record no more; they only forward. */
+void agent_off(void);
+
 /* The process ends: publishes the final totals. */
 void agent_exit(void);
 
@@ -23,7 +26,7 @@ void agent_exit(void);
 struct agent_config {
 	const char *directory; /* HEAPTOP_DIR, NULL: the default */
 	uint64_t run_id;       /* HEAPTOP_RUN */
-	uint64_t sample_bytes; /* HEAPTOP_MODE: 1 exact, else the interval */
+	uint64_t sample_bytes; /* at start: 1 exact, else the interval */
 	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
 	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
 	bool keep;	       /* this process's file outlives a clean exit */

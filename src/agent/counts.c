@@ -76,6 +76,47 @@ counts_spread_make(struct leaf *leaf)
 	return around;
 }
 
+static void
+sum_add(double *sum, double value)
+{
+	double now = *sum + value;
+
+	__atomic_store(sum, &now, __ATOMIC_RELAXED);
+}
+
+static struct spread *
+spread_get(struct leaf *leaf, uint32_t site)
+{
+	if (!leaf->spread && !counts_spread_make(leaf))
+		return NULL;
+	return &leaf->spread->now[site & (COUNTS_LEAF - 1)];
+}
+
+bool
+counts_spread_alloc(struct leaf *leaf, uint32_t site, double bytes,
+		    double count)
+{
+	struct spread *spread = spread_get(leaf, site);
+
+	if (!spread)
+		return false;
+	sum_add(&spread->alloc_bytes, bytes);
+	sum_add(&spread->alloc_count, count);
+	return true;
+}
+
+bool
+counts_spread_free(struct leaf *leaf, uint32_t site, double bytes, double count)
+{
+	struct spread *spread = spread_get(leaf, site);
+
+	if (!spread)
+		return false;
+	sum_add(&spread->free_bytes, bytes);
+	sum_add(&spread->free_count, count);
+	return true;
+}
+
 struct visit {
 	bool (*add)(void *, uint32_t, const struct counter *,
 		    const struct spread *);

@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/arch/arch.h"
+
 #define COUNTS_LEAF_BITS 3
 #define COUNTS_MID_BITS	 8
 #define COUNTS_ROOT_BITS 13 /* 24 in all, as a site id */
@@ -78,6 +80,17 @@ struct counts {
 	struct mid *root[COUNTS_ROOT];
 };
 
+/* The leaf of a site; NULL: there is none yet. */
+static inline struct leaf *
+counts_leaf_find(const struct counts *counts, uint32_t site)
+{
+	const struct mid *mid =
+	    counts->root[site >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS)];
+
+	return mid ? mid->leaves[site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1)]
+		   : NULL;
+}
+
 /* Makes the leaf of a site; NULL: no memory. */
 struct leaf *counts_leaf_make(struct counts *, uint32_t site);
 /* Makes the spread of a leaf; NULL: no memory. */
@@ -86,13 +99,8 @@ struct leaf_spread *counts_spread_make(struct leaf *);
 static inline struct leaf *
 counts_leaf(struct counts *counts, uint32_t site)
 {
-	struct mid *mid =
-	    counts->root[site >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS)];
-	struct leaf *leaf;
+	struct leaf *leaf = counts_leaf_find(counts, site);
 
-	if (!mid)
-		return counts_leaf_make(counts, site);
-	leaf = mid->leaves[site >> COUNTS_LEAF_BITS & (COUNTS_MID - 1)];
 	return leaf ? leaf : counts_leaf_make(counts, site);
 }
 
@@ -104,17 +112,14 @@ counts_mark(struct leaf *leaf)
 	__atomic_store_n(leaf->changed, 1, __ATOMIC_RELEASE);
 }
 
-/* Only the owner writes: a load and a store are enough. */
-#define COUNTS_ADD_(field_, value_) \
-	__atomic_store_n(&(field_), (field_) + (value_), __ATOMIC_RELAXED)
-
+/* Only the owner writes: no locked instruction. Its signal handlers may too. */
 static inline void
 counts_alloc(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 {
 	struct counter *counter = &leaf->counter[site & (COUNTS_LEAF - 1)];
 
-	COUNTS_ADD_(counter->alloc_bytes, size);
-	COUNTS_ADD_(counter->alloc_count, count);
+	arch_add(&counter->alloc_bytes, size);
+	arch_add(&counter->alloc_count, count);
 	counts_mark(leaf);
 }
 
@@ -123,10 +128,16 @@ counts_free(struct leaf *leaf, uint32_t site, uint64_t size, uint64_t count)
 {
 	struct counter *counter = &leaf->counter[site & (COUNTS_LEAF - 1)];
 
-	COUNTS_ADD_(counter->free_bytes, size);
-	COUNTS_ADD_(counter->free_count, count);
+	arch_add(&counter->free_bytes, size);
+	arch_add(&counter->free_count, count);
 	counts_mark(leaf);
 }
+
+/* Before the counters: adds to what they may be off by. False: no memory. */
+bool counts_spread_alloc(struct leaf *, uint32_t site, double bytes,
+			 double count);
+bool counts_spread_free(struct leaf *, uint32_t site, double bytes,
+			double count);
 
 /*
  * Adds to a site's totals what changed since the last call; add is called for

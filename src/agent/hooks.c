@@ -31,12 +31,81 @@
 
 #define EXPORT __attribute__((visibility("default"), noinline))
 
+#define BEGIN() \
+	struct thread *thread_ = record_begin(__builtin_frame_address(0))
+
+/* frame_: of the function that the program called. */
+#define END_BORN_AT(frame_, domain_, block_, size_)                       \
+	do {                                                              \
+		if (thread_) {                                            \
+			if (block_) {                                     \
+				struct unwind_state state_;               \
+				RECORD_CALLER_AT(&state_, frame_);        \
+				record_alloc(thread_, (domain_), &state_, \
+					     (block_), (size_));          \
+			}                                                 \
+			record_end(thread_);                              \
+		}                                                         \
+	} while (0)
+#define END_BORN(domain_, block_, size_) \
+	END_BORN_AT(__builtin_frame_address(0), domain_, block_, size_)
+
+static inline void
+settle(void)
+{
+	if (__builtin_expect(py_settling, 0))
+		py_settle();
+}
+
+/*
+ * What a block that passes is made by: the true functions when they are libc's.
+ * Other allocators may call hooks, for their arenas, which are not to be
+ * counted, so they are guarded.
+ */
+#define GUARDED(call_)                                                  \
+	do {                                                            \
+		bool hushed_ = record_hush(__builtin_frame_address(0)); \
+		void *block_ = (call_);                                 \
+                                                                        \
+		record_unhush(hushed_);                                 \
+		return block_;                                          \
+	} while (0)
+
+static void *
+guarded_malloc(size_t size)
+{
+	GUARDED(real.malloc(size));
+}
+
+static void *
+guarded_calloc(size_t count, size_t size)
+{
+	GUARDED(real.calloc(count, size));
+}
+
+static void *
+guarded_realloc(void *old, size_t size)
+{
+	GUARDED(real.realloc(old, size));
+}
+
+static struct {
+	void *(*malloc)(size_t);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+} passing = {guarded_malloc, guarded_calloc, guarded_realloc};
+
 static __attribute__((noinline)) bool
 get_ready(void)
 {
 	real_init();
 	if (!__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE))
 		return false;
+	if (real_is_libc()) {
+		passing.malloc = real.malloc;
+		passing.calloc = real.calloc;
+		passing.realloc = real.realloc;
+	}
 	agent_early();
 	return true;
 }
@@ -50,31 +119,10 @@ is_ready(void)
 	return get_ready();
 }
 
-#define BEGIN() \
-	struct thread *thread_ = record_begin(__builtin_frame_address(0))
-
-#define END_BORN(domain_, block_, size_)                                  \
-	do {                                                              \
-		if (thread_) {                                            \
-			if (block_) {                                     \
-				struct unwind_state state_;               \
-				RECORD_CALLER(&state_);                   \
-				record_alloc(thread_, (domain_), &state_, \
-					     (block_), (size_));          \
-			}                                                 \
-			record_end(thread_);                              \
-		}                                                         \
-	} while (0)
-
-static inline void
-settle(void)
-{
-	if (__builtin_expect(py_settling, 0))
-		py_settle();
-}
-
-EXPORT void *
-malloc(size_t size)
+/* A malloc that does not pass; frame is that of the hook. When this is called
+ * by a jump, its own takes the same place and holds the same. */
+static __attribute__((noinline)) void *
+malloc_slow(size_t size, const uint64_t *frame)
 {
 	void *block;
 
@@ -83,12 +131,22 @@ malloc(size_t size)
 	settle();
 	BEGIN();
 	block = real.malloc(size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	if (!thread_)
+		record_skip();
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, size);
 	return block;
 }
 
 EXPORT void *
-calloc(size_t count, size_t size)
+malloc(size_t size)
+{
+	if (record_passes(size))
+		return passing.malloc(size);
+	return malloc_slow(size, __builtin_frame_address(0));
+}
+
+static __attribute__((noinline)) void *
+calloc_slow(size_t count, size_t size, const uint64_t *frame)
 {
 	void *block;
 
@@ -99,8 +157,21 @@ calloc(size_t count, size_t size)
 	settle();
 	BEGIN();
 	block = real.calloc(count, size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, (uint64_t)count * size);
+	if (!thread_)
+		record_skip();
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, (uint64_t)count * size);
 	return block;
+}
+
+EXPORT void *
+calloc(size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (!__builtin_mul_overflow(count, size, &bytes) &&
+	    record_passes(bytes))
+		return passing.calloc(count, size);
+	return calloc_slow(count, size, __builtin_frame_address(0));
 }
 
 /* A block from before the true functions were known moves to the true heap. */
@@ -115,8 +186,8 @@ pool_realloc(void *old, size_t size)
 	return block;
 }
 
-EXPORT void *
-realloc(void *old, size_t size)
+static __attribute__((noinline)) void *
+realloc_slow(void *old, size_t size, const uint64_t *frame)
 {
 	struct taken taken = {0};
 	void *block;
@@ -136,48 +207,56 @@ realloc(void *old, size_t size)
 			record_freed(thread_, taken);
 		else
 			record_put_back(thread_, old, taken);
+	} else {
+		record_skip();
 	}
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, size);
 	return block;
 }
 
-#define FREE_BODY(block_, call_)                                              \
-	do {                                                                  \
-		if (!(block_) || !is_ready() || pool_owns(block_))            \
-			return;                                               \
-		BEGIN();                                                      \
-		if (thread_) {                                                \
-			struct taken taken_ = record_take(thread_, (block_)); \
-			call_;                                                \
-			record_freed(thread_, taken_);                        \
-			record_end(thread_);                                  \
-		} else {                                                      \
-			call_;                                                \
-		}                                                             \
-	} while (0)
-
-EXPORT void
-free(void *block)
+EXPORT void *
+realloc(void *old, size_t size)
 {
-	FREE_BODY(block, real.free(block));
+	if (!pool_may_own(old) && !record_may_know(old) && record_passes(size))
+		return passing.realloc(old, size);
+	return realloc_slow(old, size, __builtin_frame_address(0));
 }
+
+/* Whether it is not for the true free. */
+static bool
+is_odd(void *block)
+{
+	return pool_may_own(block) &&
+	       (!block || !is_ready() || pool_owns(block));
+}
+
+/* A function of its own, so that the usual case is a jump. */
+#define FREE(name_, params_, args_, call_)                           \
+	static __attribute__((noinline)) void name_##_slow params_   \
+	{                                                            \
+		if (is_odd(block))                                   \
+			return;                                      \
+		record_gone(block);                                  \
+		call_;                                               \
+	}                                                            \
+	EXPORT void name_ params_                                    \
+	{                                                            \
+		if (!record_may_know(block) && !pool_may_own(block)) \
+			call_;                                       \
+		else                                                 \
+			name_##_slow args_;                          \
+	}
+
+FREE(free, (void *block), (block), real.free(block))
 
 #ifdef HAVE_FREE_SIZED
 /* Older C libraries below have only free. */
-EXPORT void
-free_sized(void *block, size_t size)
-{
-	FREE_BODY(block, real.free_sized ? real.free_sized(block, size)
-					 : real.free(block));
-}
-
-EXPORT void
-free_aligned_sized(void *block, size_t align, size_t size)
-{
-	FREE_BODY(block, real.free_aligned_sized
-			     ? real.free_aligned_sized(block, align, size)
-			     : real.free(block));
-}
+FREE(free_sized, (void *block, size_t size), (block, size),
+     real.free_sized ? real.free_sized(block, size) : real.free(block))
+FREE(free_aligned_sized, (void *block, size_t align, size_t size),
+     (block, align, size),
+     real.free_aligned_sized ? real.free_aligned_sized(block, align, size)
+			     : real.free(block))
 #endif
 
 EXPORT void *

@@ -22,6 +22,7 @@
 
 struct real real;
 bool real_ready;
+struct pool_range pool_range = {0, UINTPTR_MAX};
 
 static struct {
 	uint64_t owner; /* the thread that is in real_init; 0 none */
@@ -33,6 +34,25 @@ static struct {
 	} chunks[POOL_CHUNKS];
 	size_t count;
 } pool;
+
+/* What lies between all chunks; nothing when there is none. */
+static void
+range_update(void)
+{
+	uintptr_t low = UINTPTR_MAX, high = 0;
+
+	for (size_t i = 0; i < pool.count; i++) {
+		uintptr_t start = (uintptr_t)pool.chunks[i].start;
+
+		low = start < low ? start : low;
+		high = start + pool.chunks[i].size > high
+			   ? start + pool.chunks[i].size
+			   : high;
+	}
+	pool_range.start = low;
+	__atomic_store_n(&pool_range.size, high > low ? high - low : 0,
+			 __ATOMIC_RELEASE);
+}
 
 /* The last chunk, if it has room for need bytes, else a new one. */
 static struct chunk *
@@ -55,6 +75,8 @@ chunk_for(size_t need)
 	if (!chunk->start)
 		return NULL;
 	pool.count++;
+	if (real_ready)
+		range_update();
 	return chunk;
 }
 
@@ -123,5 +145,18 @@ real_init(void)
 #include "agent/hooks.def"
 #undef HOOK
 	__atomic_store_n(&real_ready, true, __ATOMIC_RELEASE);
+	range_update();
 	errno = saved;
+}
+
+bool
+real_is_libc(void)
+{
+	void *functions[2] = {NULL, dlsym(RTLD_NEXT, "gnu_get_libc_version")};
+	Dl_info found[2];
+
+	memcpy(&functions[0], &real.malloc, sizeof(functions[0]));
+	return functions[1] && dladdr(functions[0], &found[0]) &&
+	       dladdr(functions[1], &found[1]) &&
+	       found[0].dli_fbase == found[1].dli_fbase;
 }

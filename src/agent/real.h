@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define REAL_FIELD_(result_, name_, params_, args_, exported_) \
@@ -25,12 +26,26 @@ extern struct real real;
 extern bool real_ready;
 
 void real_init(void);
+/* Whether the true malloc is the one of libc, which calls no hook. */
+bool real_is_libc(void);
 
 /* Memory for whoever allocates while real_init looks for the true malloc.
  * Never given back; pool_owns tells its blocks, which hooks must not pass on.
  */
 void *pool_alloc(size_t alignment, size_t size);
 bool pool_owns(const void *block);
+/* False is certain; true before the true functions are known. For any pointer,
+ * NULL too. */
+struct pool_range {
+	uintptr_t start;
+	uintptr_t size;
+};
+extern struct pool_range pool_range;
+static inline bool
+pool_may_own(const void *block)
+{
+	return (uintptr_t)block - pool_range.start < pool_range.size;
+}
 size_t pool_size(const void *block);
 
 #endif

@@ -8,9 +8,11 @@
 #include "agent/record.h"
 
 #include "agent/agent.h"
+#include "agent/arch/arch.h"
 #include "agent/capture.h"
 #include "agent/live.h"
 #include "agent/maps.h"
+#include "agent/py/py.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
 #include "agent/thread.h"
@@ -38,52 +40,98 @@ static bool
 guard_is_stale(uint64_t frame)
 {
 	const struct thread *thread = thread_tls.thread;
-	uint64_t guard = thread_tls.guard;
+	uint64_t guard = thread_tls.guard & ~GUARD_RECORDING;
 
-	return guard != GUARD_FOREVER && thread && frame > guard &&
+	return thread_tls.guard != GUARD_FOREVER && thread && frame > guard &&
 	       guard >= thread->bounds.low && frame < thread->bounds.high;
 }
 
-struct thread *
-record_begin(void *frame)
+static void
+sampler_begin(struct thread *thread)
 {
-	struct thread *thread;
+	struct sampler *sampler = &thread->sampler;
 
-	if (__builtin_expect(!agent_on, 0))
-		return NULL;
-	if (__builtin_expect(thread_tls.guard != 0, 0)) {
+	if (!sampler->random)
+		sampler->random = (thread->owner ^ arch_cycles()) *
+				      UINT64_C(0x9e3779b97f4a7c15) |
+				  1;
+	thread_tls.countdown =
+	    sample_begin(sampler, SAMPLE_LEVEL(thread_tls.rate));
+}
+
+/* The thread's part of thread_tls's invariant. */
+static bool
+look_up(void)
+{
+	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_ACQUIRE);
+
+	if (!agent_on)
+		return false;
+	/* While the interpreter starts, no hook may pass by. */
+	if (py_settling && SAMPLE_LEVEL(rate))
+		rate = SAMPLE_LEVEL(rate);
+	if (thread_tls.rate == rate)
+		return true;
+	if (!thread_self())
+		return false;
+	thread_tls.rate = rate;
+	thread_tls.untimed = 1;
+	sampler_begin(thread_tls.thread);
+	return true;
+}
+
+static bool
+look_up_guarded(void)
+{
+	bool known;
+
+	if (thread_tls.guard)
+		return false;
+	thread_tls.guard = (uint64_t)__builtin_frame_address(0);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	known = look_up();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread_tls.guard = 0;
+	return known;
+}
+
+struct thread *
+record_begin_slow(void *frame)
+{
+	if (thread_tls.guard) {
 		if (!guard_is_stale((uint64_t)frame)) {
-			if (thread_tls.recording)
+			if (thread_tls.guard & GUARD_RECORDING &&
+			    thread_tls.guard != GUARD_FOREVER)
 				record_lost(WIRE_LOST_REENTRANT, 1);
 			return NULL;
 		}
-		thread_tls.recording = false;
 		safe_lock_abandon();
 	}
 	thread_tls.guard = (uint64_t)frame;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	thread = thread_tls.thread;
-	if (__builtin_expect(!thread, 0)) {
-		thread = thread_self();
-		if (!thread)
-			thread_tls.guard = 0;
-	}
-	return thread;
+	if (look_up())
+		return thread_tls.thread;
+	thread_tls.guard = 0;
+	return NULL;
 }
 
 void
-record_end(struct thread *thread)
+record_skip(void)
 {
-	(void)thread;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	thread_tls.guard = 0;
+	struct thread *thread = thread_tls.thread;
+
+	if (thread && SAMPLE_LEVEL(thread_tls.rate))
+		sampler_begin(thread);
 }
 
-static void
+static inline void
 recording_set(bool on)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	thread_tls.recording = on;
+	if (on)
+		thread_tls.guard |= GUARD_RECORDING;
+	else
+		thread_tls.guard &= ~GUARD_RECORDING;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -96,123 +144,227 @@ map_gone(struct thread *thread, uint32_t site, uint64_t bytes, bool last)
 		counts_free(leaf, site, bytes, last);
 }
 
-/* Mappings are few and large: they are always counted in full. */
-static struct weight
-weight_of(uint64_t size, uint64_t address)
+static __attribute__((noinline)) bool
+spread_add(struct leaf *leaf, struct taken block, bool is_free)
 {
-	if (agent_config.sample_bytes <= 1)
-		return (struct weight){size, 1};
-	return sample_weight(size, address, agent_config.sample_bytes);
+	struct variance variance = sample_variance(block.size, block.level);
+
+	return is_free ? counts_spread_free(leaf, block.site, variance.bytes,
+					    variance.count)
+		       : counts_spread_alloc(leaf, block.site, variance.bytes,
+					     variance.count);
 }
 
-/* Sampled mode: whether no point falls on a block of this size. */
-static inline bool
-is_passed_over(struct thread *thread, uint64_t size)
+/* A sampled block's share of the counters of its site; the spread first. */
+static void
+count_sampled(struct leaf *leaf, struct taken block, bool is_free)
 {
-	uint64_t interval = agent_config.sample_bytes;
+	struct weight weight = sample_weight(block.size, block.level);
+	bool counted = true;
 
-	if (interval <= 1)
-		return false;
-	thread->countdown -= (int64_t)size;
-	if (thread->countdown > 0)
-		return true;
-	if (!thread->random) {
-		thread->random = thread->owner * UINT64_C(0x9e3779b97f4a7c15);
-		thread->random |= 1;
-		thread->countdown += sample_next(&thread->random, interval);
-		if (thread->countdown > 0)
-			return true;
+	if (weight.count > 1)
+		counted = spread_add(leaf, block, is_free);
+	if (!counted)
+		record_lost(WIRE_LOST_NO_MEMORY, 1);
+	else if (is_free)
+		counts_free(leaf, block.site, weight.bytes, weight.count);
+	else
+		counts_alloc(leaf, block.site, weight.bytes, weight.count);
+}
+
+static inline void
+count_born(struct leaf *leaf, struct taken block)
+{
+	if (__builtin_expect(block.level, 0))
+		count_sampled(leaf, block, false);
+	else
+		counts_alloc(leaf, block.site, block.size, 1);
+}
+
+static inline void
+count_gone(struct leaf *leaf, struct taken block)
+{
+	if (__builtin_expect(block.level, 0))
+		count_sampled(leaf, block, true);
+	else
+		counts_free(leaf, block.site, block.size, 1);
+}
+
+/* The first time that this thread frees one of those sites' blocks. Not from a
+ * handler that has interrupted just that. */
+static __attribute__((noinline)) struct leaf *
+leaf_make(struct thread *thread, uint32_t site)
+{
+	struct leaf *leaf;
+	uint64_t guard = thread_tls.guard;
+
+	if (guard & GUARD_RECORDING) {
+		record_lost(WIRE_LOST_REENTRANT, 1);
+		return NULL;
 	}
-	thread->countdown = sample_next(&thread->random, interval);
-	return false;
+	thread_tls.guard =
+	    (guard ? guard : (uint64_t)__builtin_frame_address(0)) |
+	    GUARD_RECORDING;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	leaf = counts_leaf(&thread->counts, site);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread_tls.guard = guard;
+	if (!leaf)
+		record_lost(WIRE_LOST_NO_MEMORY, 1);
+	return leaf;
+}
+
+void
+record_freed(struct thread *thread, struct taken taken)
+{
+	struct leaf *leaf;
+
+	if (!taken.site)
+		return;
+	leaf = counts_leaf_find(&thread->counts, taken.site);
+	if (__builtin_expect(!leaf, 0))
+		leaf = leaf_make(thread, taken.site);
+	if (leaf)
+		count_gone(leaf, taken);
 }
 
 /* Blocks whose free was not seen: their place could not be given out else. */
-static void
+static inline void
 forget_blocks(struct thread *thread, uint64_t address, uint64_t size)
 {
-	struct taken old = {0};
 	struct block block;
+	uint64_t where;
 
-	while ((block = live_evict(address, size, &old.address)).site) {
-		old.site = block.site;
-		old.size = block.size;
-		record_freed(thread, old);
+	while (__builtin_expect(
+	    (block = live_evict(address, size, &where)).site != 0, 0)) {
+		struct leaf *leaf = counts_leaf(&thread->counts, block.site);
+
+		if (leaf)
+			count_gone(leaf, (struct taken){block.size, block.site,
+							block.level});
 	}
 }
 
-static bool
-remember(struct thread *thread, enum wire_domain domain, uint32_t site,
-	 void *block, uint64_t size)
+static void
+map_born(struct thread *thread, const struct unwind_state *state,
+	 uint64_t start, uint64_t size)
 {
-	enum wire_lost cause = WIRE_LOST_LIVE_FULL;
+	uint32_t site = capture_site(thread, WIRE_DOMAIN_MMAP, state);
 
-	if (domain == WIRE_DOMAIN_MMAP) {
-		maps_remove((uint64_t)block, size, NULL, thread, map_gone);
-		if (maps_add((uint64_t)block, size, site))
-			return true;
-		cause = WIRE_LOST_MMAP_FULL;
-	} else {
-		forget_blocks(thread, (uint64_t)block, size);
-		if (live_put((uint64_t)block, (struct block){size, site, 0}))
-			return true;
-		if (size > LIVE_SIZE_MAX)
-			cause = WIRE_LOST_TOO_LARGE;
+	if (!site)
+		return;
+	maps_remove(start, size, NULL, thread, map_gone);
+	if (maps_add(start, size, site))
+		counts_alloc(thread->leaf, site, size, 1);
+	else
+		record_lost(WIRE_LOST_MMAP_FULL, 1);
+}
+
+static inline void
+live_prefetch(uint64_t address)
+{
+	const uint32_t *entry = live_entry(address);
+
+	if (entry)
+		__builtin_prefetch(entry, 1);
+}
+
+static inline void
+block_born(struct thread *thread, enum wire_domain domain,
+	   const struct unwind_state *state, uint64_t address, uint64_t size,
+	   uint32_t level)
+{
+	uint32_t site;
+
+	live_prefetch(address);
+	site = capture_site(thread, domain, state);
+	if (!site)
+		return;
+	forget_blocks(thread, address, size);
+	if (__builtin_expect(
+		live_put(address, (struct block){size, site, level}), 1))
+		count_born(thread->leaf, (struct taken){size, site, level});
+	else
+		record_lost(size > LIVE_SIZE_MAX ? WIRE_LOST_TOO_LARGE
+						 : WIRE_LOST_LIVE_FULL,
+			    1);
+}
+
+/* Few take longer; those that do were interrupted. */
+#define TIMED_MAX UINT64_C(200000)
+#define TIMED	  64 /* in exact mode, one in so many is timed */
+
+/* The same, and how long it took, for all those that are not timed. */
+static __attribute__((noinline)) void
+block_born_timed(struct thread *thread, enum wire_domain domain,
+		 const struct unwind_state *state, uint64_t address,
+		 uint64_t size, uint32_t level)
+{
+	uint32_t stands_for = level ? 1 : TIMED;
+	uint64_t start = arch_cycles();
+	uint64_t spent;
+
+	thread_tls.untimed = stands_for;
+	block_born(thread, domain, state, address, size, level);
+	spent = arch_cycles() - start;
+	spent = spent < TIMED_MAX ? spent : TIMED_MAX;
+	arch_add(&thread->spent_cycles, spent * stands_for);
+	arch_add(&thread->spent_blocks, stands_for);
+}
+
+/* Sampled mode: whether a block is recorded that record_passes has not seen, or
+ * has not let pass. */
+static bool
+is_hit(struct thread *thread, uint32_t level, uint64_t size)
+{
+	if (size < thread_tls.countdown) {
+		thread_tls.countdown -= size + 1;
+		return false;
 	}
-	record_lost(cause, 1);
-	return false;
+	return sample_hit(&thread->sampler, level, size, &thread_tls.countdown);
 }
 
 void
 record_alloc(struct thread *thread, enum wire_domain domain,
 	     const struct unwind_state *state, void *block, uint64_t size)
 {
-	struct weight weight = {size, 1};
-	uint32_t site;
+	uint32_t level = SAMPLE_LEVEL(thread_tls.rate);
+	uint64_t address = (uint64_t)block;
 
-	if (domain != WIRE_DOMAIN_MMAP) {
-		if (is_passed_over(thread, size))
-			return;
-		weight = weight_of(size, (uint64_t)block);
-	}
+	/* Mappings are few and large: they are always counted in full. */
+	if (__builtin_expect(level, 0) && domain != WIRE_DOMAIN_MMAP &&
+	    !is_hit(thread, level, size))
+		return;
 	recording_set(true);
-	site = capture_site(thread, domain, state);
-	if (site && remember(thread, domain, site, block, size))
-		counts_alloc(thread->leaf, site, weight.bytes,
-			     weight.count);
-	recording_set(false);
+	if (__builtin_expect(domain == WIRE_DOMAIN_MMAP, 0))
+		map_born(thread, state, address, size);
+	else if (__builtin_expect(--thread_tls.untimed == 0, 0))
+		block_born_timed(thread, domain, state, address, size, level);
+	else
+		block_born(thread, domain, state, address, size, level);
+}
+
+void
+record_gone_slow(void *block)
+{
+	struct block gone;
+
+	/* Not a hook that begins: what counts blocks does not depend on the
+	 * rate, and can be done from a handler too. */
+	if (__builtin_expect(!thread_tls.thread, 0) && !look_up_guarded())
+		return;
+	gone = live_take((uint64_t)block);
+	record_freed(thread_tls.thread,
+		     (struct taken){gone.size, gone.site, gone.level});
 }
 
 struct taken
 record_take(struct thread *thread, void *block)
 {
-	struct taken taken = {0};
-	struct block known;
+	struct block known = live_take((uint64_t)block);
 
 	(void)thread;
-	taken.address = (uint64_t)block;
-	if (block) {
-		known = live_take(taken.address);
-		taken.site = known.site;
-		taken.size = known.size;
-	}
-	return taken;
-}
-
-void
-record_freed(struct thread *thread, struct taken taken)
-{
-	struct weight weight;
-	struct leaf *leaf;
-
-	if (!taken.site)
-		return;
-	leaf = counts_leaf(&thread->counts, taken.site);
-	weight = weight_of(taken.size, taken.address);
-	if (leaf)
-		counts_free(leaf, taken.site, weight.bytes, weight.count);
-	else
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
+	return (struct taken){known.size, known.site, known.level};
 }
 
 void
@@ -221,7 +373,7 @@ record_put_back(struct thread *thread, void *block, struct taken taken)
 	(void)thread;
 	if (taken.site)
 		live_put((uint64_t)block,
-			 (struct block){taken.size, taken.site, 0});
+			 (struct block){taken.size, taken.site, taken.level});
 }
 
 struct taken
@@ -248,4 +400,13 @@ record_unmap_failed(struct thread *thread, void *start, struct taken taken)
 	if (leaf && maps_add((uint64_t)start, taken.size, taken.site))
 		counts_alloc(leaf, taken.site, taken.size, 1);
 	recording_set(false);
+}
+
+void
+record_forked(void)
+{
+	/* What is thrown in the child has nothing to do with its parent's. */
+	if (thread_tls.thread)
+		thread_tls.thread->sampler.random = 0;
+	sample_rate_touch();
 }

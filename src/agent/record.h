@@ -9,14 +9,32 @@
  * another one, and then the hook just forwards. So a malloc made inside a
  * Python allocator, or an arena mapped inside malloc, is not counted twice.
  *
+ *	if (record_passes(size))
+ *		return real_malloc(size);
  *	struct thread *thread = record_begin(__builtin_frame_address(0));
  *	void *block = real_malloc(size);
  *
- *	if (thread) {
- *		if (block)
- *			record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, block,
- *size); record_end(thread);
+ *	if (!thread)
+ *		record_skip();
+ *	else if (block)
+ *		record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, block, size);
+ *	record_end(thread);
+ *
+ * Hooks whose true function allocates through other hooks keep those quiet
+ * although they pass:
+ *
+ *	if (record_passes(size)) {
+ *		bool hushed = record_hush(__builtin_frame_address(0));
+ *
+ *		block = below->malloc(size);
+ *		record_unhush(hushed);
+ *		return block;
  *	}
+ *
+ * A free:
+ *
+ *	record_gone(block);
+ *	real_free(block);
  */
 #ifndef HEAPTOP_AGENT_RECORD_H
 #define HEAPTOP_AGENT_RECORD_H
@@ -25,6 +43,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/live_filter.h"
+#include "agent/sample.h"
+#include "agent/tls.h"
 #include "agent/unwind.h"
 #include "heaptop/wire.h"
 
@@ -33,21 +54,102 @@ struct thread;
 /* A block taken out of the live map: what it was, so that it can be counted
  * as freed, or put back when the true function failed. site 0: unknown. */
 struct taken {
-	uint32_t site;
 	uint64_t size;
-	uint64_t address;
+	uint32_t site;
+	uint32_t level; /* sample.h */
 };
 
-/* Begins a hook whose own frame is at `frame`; NULL: forward only. */
-struct thread *record_begin(void *frame);
-void record_end(struct thread *);
+/* Whether nothing is to be done for a new block of this size: no point falls
+ * on it. In exact mode never. */
+static inline bool
+record_passes(uint64_t size)
+{
+	struct thread_tls *tls = &thread_tls;
+	uint64_t left;
 
-/* A block was born. state is the hook's caller. */
+	/* countdown - (size + 1), which must not wrap */
+	if (!__builtin_add_overflow(tls->countdown, ~size, &left) ||
+	    tls->rate != __atomic_load_n(&sample_rate, __ATOMIC_RELAXED))
+		return false;
+	tls->countdown = left;
+	return true;
+}
+
+/* Begins a hook whose own frame is at `frame`; NULL: forward only. */
+struct thread *record_begin_slow(void *frame);
+static inline struct thread *
+record_begin(void *frame)
+{
+	struct thread_tls *tls = &thread_tls;
+
+	if (__builtin_expect(
+		tls->rate != __atomic_load_n(&sample_rate, __ATOMIC_RELAXED) ||
+		    tls->guard,
+		0))
+		return record_begin_slow(frame);
+	tls->guard = (uint64_t)frame;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return tls->thread;
+}
+
+/* thread may be NULL: nothing was begun. */
+static inline void
+record_end(struct thread *thread)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (thread)
+		thread_tls.guard = 0;
+}
+
+/* begin returned NULL for a block that did not pass: it is left out. */
+void record_skip(void);
+
+/* Inside, hooks forward only. False when some hook has begun already. */
+static inline bool
+record_hush(void *frame)
+{
+	struct thread_tls *tls = &thread_tls;
+
+	if (tls->guard)
+		return false;
+	tls->guard = (uint64_t)frame;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
+static inline void
+record_unhush(bool hushed)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (hushed)
+		thread_tls.guard = 0;
+}
+
+/* A block was born; the hook ends after this. state is its caller. Whether it
+ * is recorded is decided here, unless record_passes has. */
 void record_alloc(struct thread *, enum wire_domain,
 		  const struct unwind_state *, void *block, uint64_t size);
 
-/* Before the true free or realloc: takes the block out of the live map. From
- * then on another thread may own the address. block may be NULL. */
+/* Whether a block may have been recorded; false is certain. */
+static inline bool
+record_may_know(const void *block)
+{
+	return sample_was_exact || live_filter_has((uint64_t)block);
+}
+
+/* Before the true free, which cannot fail: the block, if it was recorded, is
+ * counted as freed. From then on another thread may own the address. Needs no
+ * begin. block may be NULL. */
+void record_gone_slow(void *block);
+static inline void
+record_gone(void *block)
+{
+	if (record_may_know(block))
+		record_gone_slow(block);
+}
+
+/* Before the true realloc: takes the block out of the live map. block may be
+ * NULL. */
 struct taken record_take(struct thread *, void *block);
 /* After: counts it as freed ... */
 void record_freed(struct thread *, struct taken);
@@ -62,18 +164,23 @@ struct taken record_unmapped(struct thread *, void *start, uint64_t size);
  * the site's totals have one more of each. */
 void record_unmap_failed(struct thread *, void *start, struct taken);
 
+/* In a forked child. */
+void record_forked(void);
+
 /* Counts a loss; any context, any thread. */
 void record_lost(enum wire_lost, uint64_t count);
 uint64_t record_losses(enum wire_lost);
 
-/* The state of a hook's caller. A macro: it must run in the hook's own frame,
- * and the file must be built with -fno-omit-frame-pointer. */
-#define RECORD_CALLER(state_)                                        \
-	do {                                                         \
-		const uint64_t *frame_ = __builtin_frame_address(0); \
-		(state_)->bp = frame_[0];                            \
-		(state_)->pc = frame_[1];                            \
-		(state_)->sp = (uint64_t)(frame_ + 2);               \
+/* The state of the caller of the function whose frame this is; the file must
+ * be built with -fno-omit-frame-pointer. A macro: it may run in the hook. */
+#define RECORD_CALLER_AT(state_, frame_)            \
+	do {                                        \
+		const uint64_t *at_ = (frame_);     \
+		(state_)->bp = at_[0];              \
+		(state_)->pc = at_[1];              \
+		(state_)->sp = (uint64_t)(at_ + 2); \
 	} while (0)
+#define RECORD_CALLER(state_) \
+	RECORD_CALLER_AT(state_, __builtin_frame_address(0))
 
 #endif

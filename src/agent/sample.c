@@ -1,13 +1,36 @@
 /*
  * sample.c - which blocks are recorded in sampled mode, and what for.
  *
- * Context: hook.
+ * Context: hook, ticker.
  */
 #include "config.h"
 
 #include "agent/sample.h"
 
+#include <stddef.h>
+
+#include "agent/live.h"
+
 #define LN2 0.69314718055994530942
+
+/*
+ * Mean distance of points, in intervals. With it a point falls on a block of
+ * mass m <= interval / 2 more often than the block is to be recorded:
+ *
+ *	1 - exp(-m / (0.7 interval)) > m / interval >= 1 / k
+ */
+#define POINTS 0.7
+
+_Static_assert((int)SAMPLE_LEVELS == (int)LIVE_LEVELS, "levels");
+
+uint32_t sample_rate = 16;
+bool sample_was_exact;
+
+/* interval[0] is 1. A level, once given, keeps its interval. */
+static struct {
+	uint64_t interval[SAMPLE_LEVELS];
+	uint32_t count; /* of levels given, without 0 */
+} levels;
 
 /* xorshift64, G. Marsaglia, "Xorshift RNGs", 2003. */
 static uint64_t
@@ -19,6 +42,13 @@ random_next(uint64_t *random)
 	x ^= x >> 7;
 	x ^= x << 17;
 	return *random = x;
+}
+
+/* In (0, 1]. */
+static double
+random_unit(uint64_t *random)
+{
+	return (double)((random_next(random) >> 11) + 1) * 0x1p-53;
 }
 
 /* ln(value) for value > 0: the exponent apart, then the series of atanh. */
@@ -41,49 +71,180 @@ logarithm(double value)
 	return exponent * LN2 + 2 * z * sum;
 }
 
-/* 1 - exp(-x) for x >= 0, exact for small x too. */
+/* 1 - exp(-x) for 0 <= x < 1, exact for small x too. */
 static double
 one_less_exp(double x)
 {
-	double part = 0;
-	int halves = 0;
+	double half = 0;
 
-	if (x > 40)
-		return 1;
-	for (; x > 0.5; halves++)
-		x /= 2;
 	for (int k = 14; k > 0; k--)
-		part = (1 - part) * x / k;
+		half = (1 - half) * (x / 2) / k;
 	/* 1 - exp(-2x) = q (2 - q) with q = 1 - exp(-x) */
-	while (halves-- > 0)
-		part *= 2 - part;
-	return part;
+	return half * (2 - half);
 }
 
-int64_t
-sample_next(uint64_t *random, uint64_t interval)
-{
-	double unit =
-	    (double)((random_next(random) >> 11) + 1) * 0x1p-53; /* (0, 1] */
-
-	return 1 + (int64_t)(-logarithm(unit) * (double)interval);
-}
-
-/* The fraction is rounded up as often as it is large. */
 static uint64_t
-round_by(double value, uint64_t dice)
+distance(uint64_t a, uint64_t b)
 {
-	return (uint64_t)(value + (double)(dice >> 11) * 0x1p-53);
+	return a > b ? a / b : b / a;
+}
+
+static uint32_t
+level_nearest(uint64_t interval)
+{
+	uint32_t best = 1;
+
+	for (uint32_t i = 2; i <= levels.count; i++)
+		if (distance(levels.interval[i], interval) <
+		    distance(levels.interval[best], interval))
+			best = i;
+	return best;
+}
+
+static uint32_t
+level_of(uint64_t interval)
+{
+	if (interval <= 1)
+		return 0;
+	if (interval > SAMPLE_INTERVAL_MAX)
+		interval = SAMPLE_INTERVAL_MAX;
+	for (uint32_t i = 1; i <= levels.count; i++)
+		if (levels.interval[i] == interval)
+			return i;
+	if (levels.count == SAMPLE_LEVELS - 1)
+		return level_nearest(interval);
+	levels.interval[++levels.count] = interval;
+	return levels.count;
+}
+
+static uint32_t
+rate_after(uint32_t rate, uint32_t level)
+{
+	uint32_t next = ((rate | 15u) + 1) | level;
+
+	return next & ~15u ? next : next | 16;
+}
+
+void
+sample_rate_set(uint64_t interval)
+{
+	uint32_t level = level_of(interval);
+	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
+
+	if (!level) {
+		live_all_maybe();
+		__atomic_store_n(&sample_was_exact, true, __ATOMIC_RELEASE);
+	}
+	while (!__atomic_compare_exchange_n(&sample_rate, &rate,
+					    rate_after(rate, level), true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+void
+sample_rate_touch(void)
+{
+	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(
+	    &sample_rate, &rate, rate_after(rate, SAMPLE_LEVEL(rate)), true,
+	    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+uint64_t
+sample_interval(void)
+{
+	uint32_t level =
+	    SAMPLE_LEVEL(__atomic_load_n(&sample_rate, __ATOMIC_ACQUIRE));
+
+	return level ? levels.interval[level] : 1;
+}
+
+/* The mass to a new point, at least 1: rounded up, so that points have no
+ * memory in whole bytes either. */
+static uint64_t
+throw_point(struct sampler *sampler, uint64_t interval)
+{
+	return 1 + (uint64_t)(-logarithm(random_unit(&sampler->random)) *
+			      (POINTS * (double)interval));
+}
+
+/* At most half an interval, so that every larger block asks. */
+static uint64_t
+give(struct sampler *sampler, uint64_t interval)
+{
+	uint64_t most = interval / 2;
+
+	/* The point itself is to ask. */
+	sampler->given = sampler->point - 1 < most ? sampler->point - 1 : most;
+	return sampler->given;
+}
+
+uint64_t
+sample_begin(struct sampler *sampler, uint32_t level)
+{
+	uint64_t interval = levels.interval[level];
+
+	sampler->given = 0;
+	if (!level)
+		return 0;
+	sampler->point = throw_point(sampler, interval);
+	return give(sampler, interval);
+}
+
+static inline uint64_t
+copies(uint64_t mass, uint64_t interval)
+{
+	if (mass > interval / 2 || !mass)
+		return 1;
+	return (interval + mass - 1) / mass;
+}
+
+/* A point fell on the block: is it to be recorded? */
+static bool
+is_spared(struct sampler *sampler, uint64_t mass, uint64_t interval)
+{
+	double hit = one_less_exp((double)mass / (POINTS * (double)interval));
+
+	return random_unit(&sampler->random) * hit *
+		   (double)copies(mass, interval) >
+	       1;
+}
+
+bool
+sample_hit(struct sampler *sampler, uint32_t level, uint64_t size,
+	   uint64_t *countdown)
+{
+	uint64_t interval = levels.interval[level];
+	uint64_t mass = size + 1;
+	uint64_t left = sampler->point - (sampler->given - *countdown);
+	bool hit = left <= mass;
+	bool large = mass > interval / 2 || !mass;
+
+	sampler->point = left - mass;
+	if (hit || large)
+		sampler->point = throw_point(sampler, interval);
+	*countdown = give(sampler, interval);
+	if (large)
+		return true;
+	return hit && !is_spared(sampler, mass, interval);
 }
 
 struct weight
-sample_weight(uint64_t size, uint64_t address, uint64_t interval)
+sample_weight(uint64_t size, uint32_t level)
 {
-	double p = one_less_exp((double)size / (double)interval);
-	uint64_t dice = address * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t k = copies(size + 1, levels.interval[level]);
 
-	dice = (dice ^ dice >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return (struct weight){
-	    round_by((double)size / p, dice),
-	    round_by(1 / p, dice * UINT64_C(0x2545f4914f6cdd1d))};
+	return (struct weight){size * k, k};
+}
+
+struct variance
+sample_variance(uint64_t size, uint32_t level)
+{
+	double k = (double)copies(size + 1, levels.interval[level]);
+	double count = k * (k - 1);
+
+	return (struct variance){(float)((double)size * (double)size * count),
+				 (float)count};
 }

@@ -1,33 +1,86 @@
 /*
  * sample.h - which blocks are recorded in sampled mode, and what for.
  *
- * A point falls on the bytes that a thread allocates, at random, once in
- * `interval` bytes on average (a Poisson process); a block is recorded when a
- * point falls on it. So a block of `size` bytes is recorded with probability
+ * A point falls on the bytes that a thread allocates, at random, once in 0.7
+ * intervals on average (a Poisson process). A block on which a point falls is
+ * recorded, but for a few that a second throw spares, so that the probability
+ * for a block of `size` bytes is a whole part of one:
  *
- *	p = 1 - exp(-size / interval)
+ *	mass = size + 1, so that empty blocks are counted too
+ *	k    = 1 when mass is more than half the interval,
+ *	       else interval / mass, rounded up
+ *	p    = 1 / k
  *
- * and stands for 1/p blocks and size/p bytes, which makes sums over many
- * blocks right on average. What a block stands for is rounded by its address,
- * so that its free takes away exactly what its birth added.
+ * So a recorded block stands for k blocks and k * size bytes, both whole and
+ * the same at its birth and at its free; sums over many blocks are right on
+ * average (D. Horvitz and D. Thompson, 1952), and a block of more than half
+ * the interval is always recorded, and exactly. What the sums may be off by is
+ * estimated from the recorded blocks alone: each adds to the variance
  *
- * Context: hook. No libm: the agent needs libc only.
+ *	of blocks  (1 - p) / p^2 = k * (k - 1)
+ *	of bytes   size^2 * k * (k - 1)
+ *
+ * The interval may change at any time. A block keeps the level it was recorded
+ * at: an index into the table of all intervals there were; 0 is exact.
+ *
+ * Context: hook; sample_rate_set: setup and ticker. No libm: the agent needs
+ * libc only.
  */
 #ifndef HEAPTOP_AGENT_SAMPLE_H
 #define HEAPTOP_AGENT_SAMPLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#define SAMPLE_LEVELS	    14
+#define SAMPLE_DEFAULT	    (UINT64_C(512) << 10)
+#define SAMPLE_INTERVAL_MAX (UINT64_C(1) << 40)
+
+/* Changes whenever a thread has to look up before its next event: the rate has
+ * changed, or the agent was switched off. Never 0. */
+extern uint32_t sample_rate;
+#define SAMPLE_LEVEL(rate_) ((rate_)&15u)
+
+/* Every block was recorded at some time: there may be one anywhere. */
+extern bool sample_was_exact;
+
+/* From now on at this mean interval in bytes; 1: every block. There can be
+ * SAMPLE_LEVELS - 1 of them in a process's life, later ones are replaced by the
+ * nearest of those. */
+void sample_rate_set(uint64_t interval);
+/* Makes every thread look up. */
+void sample_rate_touch(void);
+/* 1 exact, else the interval. */
+uint64_t sample_interval(void);
+
+/* Where a thread is between two points. The countdown it is given is the mass
+ * that it may allocate until it has to ask sample_hit. */
+struct sampler {
+	uint64_t random; /* never 0 once it has begun */
+	uint64_t point;	 /* mass to the next point, when countdown was given */
+	uint64_t given;	 /* the countdown */
+};
+
+/* At a new rate, or when what was allocated since is not to be counted: the
+ * countdown. Points have no memory, so they may be thrown anew at any time. */
+uint64_t sample_begin(struct sampler *, uint32_t level);
+/* A block that the countdown does not cover: whether it is recorded. Sets the
+ * countdown. */
+bool sample_hit(struct sampler *, uint32_t level, uint64_t size,
+		uint64_t *countdown);
+
+/* What a recorded block stands for. */
 struct weight {
 	uint64_t bytes;
 	uint64_t count;
 };
-
-/* Bytes until the next point: exponentially distributed, at least 1. random is
- * the thread's state, not 0. */
-int64_t sample_next(uint64_t *random, uint64_t interval);
-
-/* What a recorded block stands for. */
-struct weight sample_weight(uint64_t size, uint64_t address, uint64_t interval);
+struct weight sample_weight(uint64_t size, uint32_t level);
+/* Rounded to 24 bits, so that sums of many are exact and a free takes away
+ * what the birth added. */
+struct variance {
+	double bytes;
+	double count;
+};
+struct variance sample_variance(uint64_t size, uint32_t level);
 
 #endif

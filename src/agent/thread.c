@@ -230,7 +230,7 @@ is_gone(uint64_t tenant)
 static void
 thread_empty(struct thread *thread)
 {
-	size_t head = offsetof(struct thread, countdown);
+	size_t head = offsetof(struct thread, sampler);
 
 	memset((char *)thread + head, 0, PAGE - head);
 	safe_syscall(SYS_madvise, (long)thread + PAGE,

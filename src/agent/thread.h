@@ -1,7 +1,7 @@
 /*
  * thread.h - what the agent keeps for each thread.
  *
- * A thread finds its struct through 16 bytes of initial-exec TLS. No destructor
+ * A thread finds its struct through initial-exec TLS (tls.h). No destructor
  * runs. A struct belongs to a thread descriptor's address, so a later thread at
  * the same address goes on with it, counters included. For the others the
  * ticker asks the kernel, a few at each tick, whether their thread is still
@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/sample.h"
+#include "agent/tls.h"
 #include "agent/counts.h"
 #include "agent/path.h"
 #include "agent/unwind.h"
@@ -43,10 +45,11 @@ struct thread {
 	uint64_t owner;	 /* arch_thread_pointer */
 	uint64_t tenant; /* its thread's id, see thread.c; 0: nobody's */
 	struct thread *next;
-	uint64_t resident; /* ticker: bytes of this struct in memory */
+	uint64_t resident;     /* ticker: bytes of this struct in memory */
+	uint64_t spent_cycles; /* owner: in hooks, estimated */
+	uint64_t spent_blocks; /* owner: recorded in them, estimated */
 	/* From here on zero in a struct that is nobody's. */
-	int64_t countdown; /* sampled mode: bytes until the next point */
-	uint64_t random;   /* 0: not begun */
+	struct sampler sampler;
 	struct leaf *leaf; /* of the site captured last */
 	struct unwind_bounds bounds;
 	struct counts counts;
@@ -58,20 +61,6 @@ struct thread {
 	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
 	struct paths paths;
 };
-
-/*
- * guard is the frame address of the hook in progress, 0 none, GUARD_FOREVER in
- * the ticker. recording: past the true function, so whoever comes now is a
- * signal handler.
- */
-struct thread_tls {
-	struct thread *thread;
-	uint64_t guard;
-	bool recording;
-};
-extern __thread struct thread_tls thread_tls;
-
-#define GUARD_FOREVER UINT64_MAX
 
 /* The struct of the calling thread, made when it has none; NULL: no room. */
 struct thread *thread_self(void);

@@ -23,12 +23,14 @@
 
 #include "agent/agent.h"
 #include "agent/alone.h"
+#include "agent/budget.h"
 #include "agent/live.h"
 #include "agent/names.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
 #include "agent/ring.h"
 #include "agent/safe.h"
+#include "agent/sample.h"
 #include "agent/segment.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
@@ -239,8 +241,7 @@ fill_status(uint32_t state)
 	status->agent_bytes = safe_held() + live_measure() +
 			      threads_resident() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
-	status->sample_bytes =
-	    agent_config.sample_bytes > 1 ? agent_config.sample_bytes : 1;
+	budget_tick(status);
 	status->live_map = live.kind;
 	status->threads = threads_count();
 	status->python = py_version();
@@ -259,6 +260,7 @@ tick(uint32_t state)
 	/* In a forked child the loader's lock may be held for ever. */
 	if (!ticker.forked && number % 10 == 1)
 		unwind_modules_scan();
+	budget_wishes(ticker.segment.control);
 	/* What is left out is told again in the next tick; but say so. */
 	ticker.short_of_memory = !name_sites(sites_count());
 	counts_collect(add_change, NULL);
@@ -313,7 +315,7 @@ wait_for_tick(void)
 static bool
 segment_begin(void)
 {
-	bool sampled = agent_config.sample_bytes > 1;
+	bool sampled = sample_interval() > 1;
 	uint64_t ring_bytes =
 	    FIRST_SLOTS * (sampled ? WIRE_RECORD_SAMPLED : WIRE_RECORD_EXACT);
 	void *body;
@@ -343,7 +345,7 @@ run(void)
 		counts_restart();
 	if (!segment_begin()) {
 		/* Nothing could be shown: cost nothing either. */
-		agent_on = false;
+		agent_off();
 		return;
 	}
 	__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
@@ -426,7 +428,7 @@ ticker_start(bool forked)
 	ticker.started = thread_start();
 	thread_tls.guard = guard;
 	if (!ticker.started)
-		agent_on = false;
+		agent_off();
 }
 
 void

@@ -17,6 +17,24 @@ arch_thread_pointer(void)
 	__asm__("mov %%fs:0, %0" : "=r"(self));
 	return self;
 }
+
+/* Adds in one instruction: a signal handler of the same thread comes before or
+ * after, and other threads read the old value or the new. They must not add. */
+static inline void
+arch_add(uint64_t *to, uint64_t value)
+{
+	__asm__ volatile("addq %1, %0" : "+m"(*to) : "er"(value) : "cc");
+}
+
+/* A clock of cycles, of unknown but constant frequency. */
+static inline uint64_t
+arch_cycles(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
 #else
 #error "no port of the agent to this CPU"
 #endif

@@ -59,16 +59,32 @@ born(struct thread *thread, int domain, void *block, size_t size)
 		     &state, block, size);
 }
 
+/* What is below may be another hook: an arena, or a large block from malloc. */
+#define HUSHED(call_)                                                   \
+	do {                                                            \
+		bool hushed_ = record_hush(__builtin_frame_address(0)); \
+		void *block_ = (call_);                                 \
+                                                                        \
+		record_unhush(hushed_);                                 \
+		return block_;                                          \
+	} while (0)
+
 INLINE void *
 hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 	    size_t size)
 {
-	struct thread *thread = record_begin(__builtin_frame_address(0));
-	void *block = below->malloc(ctx, size);
+	struct thread *thread;
+	void *block;
 
+	if (record_passes(size))
+		HUSHED(below->malloc(ctx, size));
+	thread = record_begin(__builtin_frame_address(0));
+	block = below->malloc(ctx, size);
 	if (thread) {
 		born(thread, domain, block, size);
 		record_end(thread);
+	} else {
+		record_skip();
 	}
 	return block;
 }
@@ -77,12 +93,18 @@ INLINE void *
 hook_calloc(const struct py_allocator *below, void *ctx, int domain,
 	    size_t count, size_t size)
 {
-	struct thread *thread = record_begin(__builtin_frame_address(0));
-	void *block = below->calloc(ctx, count, size);
+	struct thread *thread;
+	void *block;
 
+	if (record_passes(count * size))
+		HUSHED(below->calloc(ctx, count, size));
+	thread = record_begin(__builtin_frame_address(0));
+	block = below->calloc(ctx, count, size);
 	if (thread) {
 		born(thread, domain, block, count * size);
 		record_end(thread);
+	} else {
+		record_skip();
 	}
 	return block;
 }
@@ -91,17 +113,22 @@ INLINE void *
 hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	     void *block, size_t size)
 {
-	struct thread *thread = record_begin(__builtin_frame_address(0));
 	struct taken taken = {0};
+	struct thread *thread;
 	void *moved;
 
 	if (block && domain == DOMAIN_OBJ)
 		py_code_freed(block);
+	if (!record_may_know(block) && record_passes(size))
+		HUSHED(below->realloc(ctx, block, size));
+	thread = record_begin(__builtin_frame_address(0));
 	if (thread && block)
 		taken = record_take(thread, block);
 	moved = below->realloc(ctx, block, size);
-	if (!thread)
+	if (!thread) {
+		record_skip();
 		return moved;
+	}
 	if (block && moved)
 		record_freed(thread, taken);
 	else if (block)
@@ -111,35 +138,34 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	return moved;
 }
 
+static void
+settling_begin(void)
+{
+	py_settling = true;
+	sample_rate_touch();
+}
+
 /* The interpreter is gone. From 3.12 on the next one starts from the allocators
  * that Python was built with. Its last blocks to go are raw ones. */
 static void
 expect_restart(void)
 {
 	hook.settles = 0;
-	py_settling = true;
+	settling_begin();
 }
 
+/* Hooks below find nothing any more at the same address. */
 INLINE void
 hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 {
-	struct thread *thread;
-	struct taken taken = {0};
-
 	if (!block) {
 		below->free(ctx, block);
 		return;
 	}
-	thread = record_begin(__builtin_frame_address(0));
 	if (domain == DOMAIN_OBJ)
 		py_code_freed(block);
-	if (thread)
-		taken = record_take(thread, block);
+	record_gone(block);
 	below->free(ctx, block);
-	if (thread) {
-		record_freed(thread, taken);
-		record_end(thread);
-	}
 	if (domain == DOMAIN_RAW && !py_settling &&
 	    !py_runtime.is_initialized())
 		expect_restart();
@@ -244,7 +270,7 @@ install(void)
 		else
 			install_slot(domain);
 	if (!running)
-		py_settling = true;
+		settling_begin();
 }
 
 /* Whether what was below our slot is now on top: somebody took us away, as

@@ -60,8 +60,6 @@ static struct {
 	int note; /* of a script in a subinterpreter */
 } shim;
 
-static __thread int depth;
-
 /* What the last walk of this thread gave. */
 struct last {
 	struct py_kept kept;
@@ -123,21 +121,29 @@ block_drop(uint64_t address)
 	return (int64_t)block->size;
 }
 
-struct thread *
-record_begin(void *frame)
+/* The parts of record.h that are inline lead to those here at every event. */
+__thread struct thread_tls thread_tls;
+uint32_t sample_rate = 1;
+bool sample_was_exact = true;
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+
+void
+sample_rate_touch(void)
 {
-	(void)frame;
-	if (!shim.started || depth)
-		return NULL;
-	depth++;
-	return (struct thread *)&depth;
 }
 
 void
-record_end(struct thread *thread)
+record_skip(void)
 {
-	(void)thread;
-	depth--;
+}
+
+struct thread *
+record_begin_slow(void *frame)
+{
+	if (!shim.started || thread_tls.guard)
+		return NULL;
+	thread_tls.guard = (uint64_t)frame;
+	return (struct thread *)&thread_tls;
 }
 
 /* Both ways to walk say the same, and what the incremental one says of the walk
@@ -209,6 +215,12 @@ record_take(struct thread *thread, void *block)
 	taken.site = size >= 0;
 	taken.size = size >= 0 ? (uint64_t)size : 0;
 	return taken;
+}
+
+void
+record_gone_slow(void *block)
+{
+	record_take(NULL, block);
 }
 
 void
