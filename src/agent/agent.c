@@ -159,7 +159,8 @@ agent_early(void)
 	read_rate();
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
-	agent_on = live_init();
+	live_init();
+	agent_on = true;
 	thread_tls.guard = guard;
 }
 

@@ -8,74 +8,86 @@
 
 #include "agent/live.h"
 
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "agent/live_chunk.h"
+#include "agent/live_filter.h"
+#include "agent/live_hash.h"
+#include "agent/live_trim.h"
 #include "agent/safe.h"
 
-#define PAGE	     4096
-#define CHUNK_SIZE   (LIVE_CHUNK_UNITS * sizeof(uint32_t) + PAGE)
-#define MEASURED_MAX 4096 /* 256 GiB of heap; later chunks are not measured */
+/* With less address space than this the map is of the smaller kind. */
+#define SHADOW_ROOM (UINT64_C(16) << 30)
+#define SMALL_ROOM  (UINT64_C(256) << 20)
 
 struct live live;
 
-/* For live_measure only. */
-static struct {
-	uint32_t count;
-	uint32_t next;
-	uint32_t calls;
-	uint64_t total;
-	struct measured {
-		uint32_t *chunk;
-		uint64_t bytes;
-	} chunks[MEASURED_MAX];
-} measure;
+/* What the process may map, of all kinds and of its own data. */
+static uint64_t
+room_of(int what)
+{
+	struct rlimit limit = {0, 0};
+
+	if (safe_syscall(SYS_prlimit64, 0, what, 0, (long)&limit, 0, 0))
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+/* Whether the system counts what is reserved as if it were used. */
+static bool
+system_is_strict(void)
+{
+	char answer = 0;
+	long file = safe_syscall(SYS_openat, AT_FDCWD,
+				 (long)"/proc/sys/vm/overcommit_memory",
+				 O_RDONLY | O_CLOEXEC, 0, 0, 0);
+
+	if (safe_failed(file))
+		return false;
+	safe_syscall(SYS_read, file, (long)&answer, 1, 0, 0, 0);
+	safe_syscall(SYS_close, file, 0, 0, 0, 0, 0);
+	return answer == '2';
+}
+
+static enum wire_live_map
+kind_that_fits(void)
+{
+	uint64_t room = room_of(RLIMIT_AS);
+	uint64_t data = room_of(RLIMIT_DATA);
+
+	if (data < room)
+		room = data;
+	if (room < SMALL_ROOM)
+		return WIRE_LIVE_HASH;
+	if (room < SHADOW_ROOM || system_is_strict())
+		return WIRE_LIVE_SHADOW_SMALL;
+	return WIRE_LIVE_SHADOW;
+}
 
 bool
+live_init_as(enum wire_live_map kind)
+{
+	live.kind = kind;
+	return kind == WIRE_LIVE_HASH ||
+	       live_chunk_init(kind == WIRE_LIVE_SHADOW_SMALL);
+}
+
+void
 live_init(void)
 {
-	live.chunks = safe_reserve(2 * LIVE_CHUNKS * sizeof(*live.chunks));
-	if (!live.chunks)
-		return false;
-	live.limit = LIVE_CHUNKS;
-	return true;
+	if (!live_init_as(kind_that_fits()))
+		live_init_as(WIRE_LIVE_SHADOW_SMALL);
 }
 
 void
 live_forked(void)
 {
 	live_filter_forked();
-}
-
-static void
-measure_add(uint32_t *chunk)
-{
-	uint32_t at = __atomic_fetch_add(&measure.count, 1, __ATOMIC_RELAXED);
-
-	if (at < MEASURED_MAX)
-		__atomic_store_n(&measure.chunks[at].chunk, chunk,
-				 __ATOMIC_RELEASE);
-}
-
-/* The entry of an address, with a chunk made for it; NULL: no memory. */
-static uint32_t *
-entry_make(uint64_t address)
-{
-	uint64_t index = address >> LIVE_CHUNK_BITS;
-	uint32_t **place = &live.chunks[index * 2 + (address >> 3 & 1)];
-	uint32_t *expected = NULL;
-	uint32_t *fresh;
-
-	if (live_entry(address) || index >= live.limit || address & 7)
-		return live_entry(address);
-	fresh = safe_reserve(CHUNK_SIZE);
-	if (!fresh)
-		return NULL;
-	if (__atomic_compare_exchange_n(place, &expected, fresh, false,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		measure_add(fresh);
-	else
-		safe_unreserve(fresh, CHUNK_SIZE);
-	return live_entry(address);
+	live_hash_forked();
+	live_trim_forked();
 }
 
 static bool
@@ -157,12 +169,21 @@ remove_at(uint32_t *entry, uint64_t address)
 bool
 live_put_slow(uint64_t address, struct block block)
 {
-	uint32_t *entry = entry_make(address);
+	uint32_t *entry;
 
-	if (!entry || block.size > LIVE_SIZE_MAX)
+	if (block.size > LIVE_SIZE_MAX || address >> LIVE_ADDRESS_BITS)
 		return false;
 	if (block.level)
 		live_filter_add(address);
+	if (live.kind == WIRE_LIVE_HASH && live_hash_put(address, block))
+		return true;
+	entry =
+	    live.kind == WIRE_LIVE_HASH ? NULL : live_chunk_entry_make(address);
+	if (!entry) {
+		if (block.level)
+			live_filter_remove(address);
+		return false;
+	}
 	store(entry, block);
 	return true;
 }
@@ -170,8 +191,16 @@ live_put_slow(uint64_t address, struct block block)
 struct block
 live_take_slow(uint64_t address)
 {
-	uint32_t *entry = live_entry(address);
+	struct block block;
+	uint32_t *entry;
 
+	if (live.kind == WIRE_LIVE_HASH) {
+		block = live_hash_take(address);
+		if (block.level)
+			live_filter_remove(address);
+		return block;
+	}
+	entry = live_chunk_entry(address);
 	if (!entry || !*entry || is_tail(*entry))
 		return (struct block){0};
 	return remove_at(entry, address);
@@ -194,14 +223,19 @@ struct block
 live_evict_slow(uint64_t address, uint64_t size, uint64_t *where)
 {
 	unsigned count = size >= LIVE_TAIL_MAX ? 4 : 1 + (size > LIVE_TINY_MAX);
-	uint64_t unit = address >> 4 & (LIVE_CHUNK_UNITS - 1);
-	uint32_t *entry = live_entry(address);
+	uint64_t unit = live_chunk_unit(address);
+	uint32_t *entry;
 
+	*where = address;
+	if (live.kind == WIRE_LIVE_HASH)
+		return live_take_slow(address);
+	entry = live_chunk_entry(address);
 	for (unsigned i = 0; entry && i < count; i++) {
 		uint32_t *first = first_of(&entry[i], unit + i);
 
 		if (!first) {
-			entry[i] = 0;
+			if (entry[i])
+				entry[i] = 0;
 			continue;
 		}
 		*where = address - 16 * (uint64_t)(entry - first);
@@ -210,36 +244,33 @@ live_evict_slow(uint64_t address, uint64_t size, uint64_t *where)
 	return (struct block){0};
 }
 
-static uint64_t
-resident(uint32_t *chunk)
-{
-	static unsigned char pages[CHUNK_SIZE / PAGE];
-	uint64_t bytes = 0;
-
-	if (safe_syscall(SYS_mincore, (long)chunk, CHUNK_SIZE, (long)pages, 0,
-			 0, 0))
-		return 0;
-	for (size_t i = 0; i < sizeof(pages); i++)
-		bytes += pages[i] & 1 ? PAGE : 0;
-	return bytes;
-}
-
+/* Chunk by chunk, one in ten calls; or one in each, as long as there are new
+ * ones or much is given back. */
 uint64_t
 live_measure(void)
 {
-	uint32_t count = __atomic_load_n(&measure.count, __ATOMIC_RELAXED);
-	struct measured *next;
-	uint64_t bytes;
+	static struct {
+		struct live_chunk *newest; /* when this turn began */
+		struct live_chunk *next;   /* NULL: a turn begins */
+		uint64_t total;
+		uint32_t calls;
+		bool hurry;
+	} turn;
+	uint64_t before;
 
-	if (count > MEASURED_MAX)
-		count = MEASURED_MAX;
-	if (!count || (measure.calls++ % 10 && measure.next >= count))
-		return measure.total;
-	next = &measure.chunks[measure.next++ % count];
-	if (!__atomic_load_n(&next->chunk, __ATOMIC_ACQUIRE))
-		return measure.total;
-	bytes = resident(next->chunk);
-	measure.total += bytes - next->bytes;
-	next->bytes = bytes;
-	return measure.total;
+	if (turn.calls++ % 10 && !turn.hurry &&
+	    turn.newest == live_chunk_first())
+		return turn.total;
+	if (!turn.next) {
+		turn.next = live_chunk_first();
+		turn.hurry = turn.newest != turn.next;
+		turn.newest = turn.next;
+	}
+	if (!turn.next)
+		return turn.total;
+	before = turn.next->resident;
+	turn.hurry |= live_trim(turn.next) > 0;
+	turn.total += turn.next->resident - before;
+	turn.next = turn.next->next;
+	return turn.total;
 }

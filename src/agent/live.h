@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "agent/live_filter.h"
+#include "heaptop/wire.h"
 
 #define LIVE_LEVELS    14
 #define LIVE_SITE_BITS 24
@@ -57,18 +58,28 @@ struct block {
 #define LIVE_SPARE_UNITS  3 /* for a block that begins in a chunk's last */
 
 struct live {
-	uint32_t *
-	    *chunks; /* two for each chunk: multiples of 16, and the others */
-	uint64_t limit; /* addresses have a chunk below this number */
+	/* Two for each chunk: of multiples of 16, and of the others. NULL where
+	 * there is none, and while pages of one are given back (live_trim.h).
+	 */
+	uint32_t **chunks;
+	uint64_t limit; /* addresses have a chunk below this number; 0: it is
+			   not for inline code to know */
+	enum wire_live_map kind;
 };
 extern struct live live;
 
-/* Chooses the kind of map and reserves what it needs. False: no memory. */
-bool live_init(void);
+/* Chooses the kind of map that the address space has room for, now: the shadow
+ * in chunks of 16 MiB; in chunks of 260 KiB, where address space is limited
+ * (RLIMIT_AS, RLIMIT_DATA) or counted as memory (overcommit_memory is 2); a
+ * hash table, where very little is left. */
+void live_init(void);
+/* A certain kind. False: no memory. */
+bool live_init_as(enum wire_live_map);
 /* In the child of a fork. */
 void live_forked(void);
-/* Bytes of shadow that are in memory. Looks at one chunk anew at every tenth
- * call, so that a tick's cost does not follow the heap. Context: ticker. */
+/* Bytes of shadow that are in memory (not the hash table: safe_held has it).
+ * Looks at one chunk at most, so that a tick's cost does not follow the heap,
+ * and gives back its empty pages. Context: ticker. */
 uint64_t live_measure(void);
 
 /* The same as below, for whatever the inline parts do not do. */

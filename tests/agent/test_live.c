@@ -1,22 +1,32 @@
 /*
- * test_live.c - the map of live blocks, beside a naive one.
+ * test_live.c - the map of live blocks, beside a naive one. Built once for each
+ * kind of map, LIVE_KIND.
  */
 #include "config.h"
 
 #include "check.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "agent/live.h"
+#include "agent/safe.h"
 
 #define BASE	 UINT64_C(0x7f1234000000)
 #define SITE	 77u
 #define SITE_MAX LIVE_SITE_MASK
 #define MODEL	 4096 /* addresses, 8 bytes apart */
 
+#define IS_HASH (LIVE_KIND == WIRE_LIVE_HASH)
+#define FAR	(UINT64_C(1) << 42)
+
 static int
 start(void **state)
 {
 	(void)state;
-	return live.chunks || live_init() ? 0 : -1;
+	return live.kind || live_init_as(LIVE_KIND) ? 0 : -1;
 }
 
 static void
@@ -333,35 +343,170 @@ test_what_is_touched_is_measured(void **state)
 	uint64_t after = 0;
 
 	(void)state;
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 30000; i++)
 		before = live_measure();
 	for (uint64_t i = 0; i < 1000; i++)
-		assert_put(BASE + (i << 14), SITE, 64, 0);
-	for (int i = 0; i < 100; i++)
+		assert_put(FAR + (i << 14), SITE, 64, 0);
+	for (int i = 0; i < 30000; i++)
 		after = live_measure();
 	/* 16 KiB of heap are a page of shadow. */
 	assert_in_range(after - before, 990 * 4096, 1010 * 4096);
+}
+
+/* What a thread owns: every fourth block of a row without gaps. */
+struct owner {
+	pthread_t thread;
+	uint64_t number;
+	uint64_t wrong;
+};
+
+#define OWNERS 4
+#define ROW    4000
+static uint64_t row[ROW + 1]; /* where each begins; the last ends */
+
+static void *
+own(void *argument)
+{
+	struct owner *owner = argument;
+	uint64_t seed = owner->number + 1;
+	struct block mine[ROW / OWNERS] = {{0}};
+
+	for (int step = 0; step < 300000; step++) {
+		uint64_t i = random_below(&seed, ROW / OWNERS);
+		uint64_t n = i * OWNERS + owner->number;
+		uint64_t where;
+		struct block block;
+
+		if (!mine[i].site) {
+			mine[i].site = 1 + (uint32_t)random_below(&seed, 1000);
+			mine[i].level =
+			    random_below(&seed, 4) ? 0 : (uint32_t)n % 14;
+			mine[i].size =
+			    row[n + 1] - row[n] - random_below(&seed, 8);
+			owner->wrong +=
+			    !!live_evict(row[n], mine[i].size, &where).site;
+			owner->wrong += !live_put(row[n], mine[i]);
+			continue;
+		}
+		owner->wrong += mine[i].level && !live_maybe(row[n]);
+		block = live_take(row[n]);
+		owner->wrong += block.site != mine[i].site ||
+				block.size != mine[i].size ||
+				block.level != mine[i].level;
+		mine[i].site = 0;
+	}
+	for (uint64_t i = 0; i < ROW / OWNERS; i++)
+		live_take(row[i * OWNERS + owner->number]);
+	return NULL;
+}
+
+static void
+test_threads_own_neighbours(void **state)
+{
+	struct owner owners[OWNERS] = {{0}};
+	uint64_t seed = 7;
+
+	(void)state;
+	row[0] = BASE + (UINT64_C(1) << 30) - ROW * 12;
+	for (unsigned i = 0; i < ROW; i++)
+		row[i + 1] = row[i] + 8 + 8 * random_below(&seed, 5);
+	for (unsigned i = 0; i < OWNERS; i++) {
+		owners[i].number = i;
+		assert_int_equal(
+		    pthread_create(&owners[i].thread, NULL, own, &owners[i]),
+		    0);
+	}
+	for (unsigned i = 0; i < OWNERS; i++) {
+		pthread_join(owners[i].thread, NULL);
+		assert_int_equal(owners[i].wrong, 0);
+	}
+	for (unsigned i = 0; i < ROW; i++)
+		assert_none(row[i]);
+}
+
+/* Many blocks at once, then none: what the hash table holds follows them. */
+static void
+test_grows_and_shrinks(void **state)
+{
+	const uint64_t count = 300000;
+	uint64_t before = safe_held();
+	uint64_t most;
+
+	(void)state;
+	for (uint64_t i = 0; i < count; i++)
+		assert_put(BASE + i * 4096, SITE, i, 0);
+	most = safe_held();
+	for (uint64_t i = 0; i < count; i++)
+		assert_taken(BASE + (count - 1 - i) * 4096, SITE, count - 1 - i,
+			     0);
+	if (!IS_HASH)
+		return;
+	assert_in_range(most - before, count * 16, count * 16 * 3);
+	assert_in_range(safe_held() - before, 0, count);
+}
+
+static enum wire_live_map
+kind_with(int limit, uint64_t bytes)
+{
+	struct rlimit most = {bytes, bytes};
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		if (bytes && setrlimit(limit, &most))
+			_exit(99);
+		live_init();
+		if (!live_put(BASE, (struct block){100, SITE, 0}) ||
+		    live_take(BASE).size != 100)
+			_exit(98);
+		_exit((int)live.kind);
+	}
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void
+test_the_kind_follows_the_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(kind_with(RLIMIT_AS, UINT64_C(100) << 20),
+			 WIRE_LIVE_HASH);
+	assert_int_equal(kind_with(RLIMIT_DATA, UINT64_C(100) << 20),
+			 WIRE_LIVE_HASH);
+	assert_int_equal(kind_with(RLIMIT_AS, UINT64_C(1) << 30),
+			 WIRE_LIVE_SHADOW_SMALL);
+	assert_int_equal(kind_with(RLIMIT_DATA, UINT64_C(4) << 30),
+			 WIRE_LIVE_SHADOW_SMALL);
+	/* Whatever the machine allows. */
+	assert_in_range(kind_with(RLIMIT_AS, 0), WIRE_LIVE_SHADOW,
+			WIRE_LIVE_SHADOW_SMALL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_the_kind_follows_the_limits),
 	    cmocka_unit_test(test_what_was_put_is_taken_once),
 	    cmocka_unit_test(test_sizes_sites_and_levels),
 	    cmocka_unit_test(test_too_large_is_refused),
 	    cmocka_unit_test(test_no_user_address_is_refused),
-	    cmocka_unit_test(test_odd_addresses_are_refused),
 	    cmocka_unit_test(test_neighbours_of_all_alignments),
 	    cmocka_unit_test(test_blocks_across_two_chunks),
-	    cmocka_unit_test(test_what_vanished_is_evicted),
-	    cmocka_unit_test(test_several_are_evicted_in_turn),
 	    cmocka_unit_test(test_the_inside_of_a_block_is_none),
 	    cmocka_unit_test(test_like_a_naive_map),
+	    cmocka_unit_test(test_threads_own_neighbours),
+	    cmocka_unit_test(test_grows_and_shrinks),
 	    cmocka_unit_test(test_the_filter_forgets),
 	    cmocka_unit_test(test_a_full_filter_stays_full),
+	    /* The hash table knows nothing of where a block ends. */
+	    cmocka_unit_test(test_odd_addresses_are_refused),
+	    cmocka_unit_test(test_what_vanished_is_evicted),
+	    cmocka_unit_test(test_several_are_evicted_in_turn),
 	    cmocka_unit_test(test_what_is_touched_is_measured),
 	};
+	size_t count = sizeof(tests) / sizeof(*tests);
 
-	return cmocka_run_group_tests(tests, start, NULL);
+	return _cmocka_run_group_tests(
+	    "live", tests, IS_HASH ? count - 4 : count, start, NULL);
 }

@@ -1,0 +1,208 @@
+/*
+ * live_hash.c - the map of live blocks as a hash table.
+ *
+ * Open addressing. A cell whose block was taken is GONE until a cell after it
+ * is free; the table is made anew, larger or smaller, when too few are free or
+ * too few are taken. Each step leaves the table right, since a signal handler
+ * may leave it at any place for ever.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/live_hash.h"
+
+#include <stddef.h>
+
+#include "agent/live.h"
+#include "agent/safe.h"
+
+#define SHARD_BITS 6
+#define FIRST_ROOM 256
+#define GONE	   1
+
+#define LEVEL_BIT   12 /* in the key, above it the address, below the size */
+#define ADDRESS_BIT 16
+#define LOW_BITS    40 /* of the size that stand in the value */
+
+/* key 0: free. */
+struct cell {
+	uint64_t key;
+	uint64_t value; /* size, site */
+};
+
+struct cells {
+	uint64_t room; /* a power of 2 */
+	uint64_t bytes;
+	struct cell cell[];
+};
+
+static struct shard {
+	struct safe_lock lock;
+	struct cells *cells; /* NULL: none yet */
+	uint64_t used;	     /* cells that are not free, at most */
+	uint64_t live;	     /* those with a block */
+} __attribute__((aligned(64))) shards[1u << SHARD_BITS];
+
+static uint64_t
+hash_of(uint64_t address)
+{
+	uint64_t hash = (address >> 3) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return hash ^ hash >> 32;
+}
+
+static struct shard *
+shard_of(uint64_t address)
+{
+	return &shards[hash_of(address) & ((1u << SHARD_BITS) - 1)];
+}
+
+/* The cell of an address, or the free one where the search for it ends. */
+static struct cell *
+probe(struct cells *cells, uint64_t address)
+{
+	uint64_t at = hash_of(address) >> SHARD_BITS;
+	struct cell *cell;
+
+	do {
+		cell = &cells->cell[at++ & (cells->room - 1)];
+	} while (cell->key && cell->key >> ADDRESS_BIT != address);
+	return cell;
+}
+
+static void
+cell_set(struct cell *cell, uint64_t key, uint64_t value)
+{
+	cell->value = value;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	cell->key = key;
+}
+
+/* With the lock. */
+static bool
+remake(struct shard *shard, uint64_t room)
+{
+	uint64_t bytes = sizeof(struct cells) + room * sizeof(struct cell);
+	struct cells *old = shard->cells;
+	struct cells *fresh = safe_map(bytes);
+	uint64_t count = 0;
+
+	if (!fresh)
+		return false;
+	fresh->room = room;
+	fresh->bytes = bytes;
+	for (uint64_t i = 0; old && i < old->room; i++) {
+		const struct cell *cell = &old->cell[i];
+
+		if (cell->key <= GONE)
+			continue;
+		*probe(fresh, cell->key >> ADDRESS_BIT) = *cell;
+		count++;
+	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	shard->cells = fresh;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	shard->used = shard->live = count;
+	if (old)
+		safe_unmap(old, old->bytes);
+	return true;
+}
+
+/* With the lock. Room for one more, with at least one cell left free. */
+static bool
+make_room(struct shard *shard)
+{
+	const struct cells *cells = shard->cells;
+	uint64_t room = cells ? cells->room : FIRST_ROOM;
+
+	if (cells && (shard->used + 1) * 4 <= room * 3)
+		return true;
+	if (shard->live * 2 >= room)
+		room *= 2;
+	return remake(shard, room) || (cells && shard->used + 2 <= cells->room);
+}
+
+bool
+live_hash_put(uint64_t address, struct block block)
+{
+	struct shard *shard = shard_of(address);
+	uint64_t key = address << ADDRESS_BIT |
+		       (uint64_t)block.level << LEVEL_BIT |
+		       block.size >> LOW_BITS;
+	uint64_t value = block.size << LIVE_SITE_BITS | block.site;
+	struct cell *cell;
+	bool done;
+
+	safe_lock(&shard->lock);
+	done = make_room(shard);
+	if (done) {
+		cell = probe(shard->cells, address);
+		if (!cell->key) {
+			shard->used++;
+			shard->live++;
+		}
+		cell_set(cell, key, value);
+	}
+	safe_unlock(&shard->lock);
+	return done;
+}
+
+/* With the lock. Frees those at the end of a run of cells that are gone. */
+static void
+sweep(struct shard *shard, struct cell *cell)
+{
+	struct cells *cells = shard->cells;
+	uint64_t at = (uint64_t)(cell - cells->cell);
+
+	if (cells->cell[(at + 1) & (cells->room - 1)].key)
+		return;
+	for (; cells->cell[at & (cells->room - 1)].key == GONE; at--) {
+		cells->cell[at & (cells->room - 1)].key = 0;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		shard->used--;
+	}
+}
+
+static struct block
+unpack(const struct cell *cell)
+{
+	const uint64_t high = (UINT64_C(1) << LEVEL_BIT) - 1;
+
+	return (struct block){
+	    .site = cell->value & LIVE_SITE_MASK,
+	    .size = cell->value >> LIVE_SITE_BITS | (cell->key & high)
+							<< LOW_BITS,
+	    .level = cell->key >> LEVEL_BIT & 15,
+	};
+}
+
+struct block
+live_hash_take(uint64_t address)
+{
+	struct shard *shard = shard_of(address);
+	struct block block = {0};
+	struct cell *cell;
+
+	safe_lock(&shard->lock);
+	cell = shard->cells ? probe(shard->cells, address) : NULL;
+	if (cell && cell->key) {
+		block = unpack(cell);
+		cell->key = GONE;
+		shard->live--;
+		sweep(shard, cell);
+		if (shard->cells->room > FIRST_ROOM &&
+		    shard->live * 8 < shard->cells->room)
+			remake(shard, shard->cells->room / 2);
+	}
+	safe_unlock(&shard->lock);
+	return block;
+}
+
+/* Another thread may have held a lock; the tables are right at any instant. */
+void
+live_hash_forked(void)
+{
+	for (uint32_t i = 0; i < 1u << SHARD_BITS; i++)
+		shards[i].lock = (struct safe_lock){0};
+}

@@ -1,0 +1,23 @@
+/*
+ * live_hash.h - the map of live blocks as a hash table.
+ *
+ * For processes whose address space is short: 16 bytes for each block, half to
+ * three quarters full, whatever the blocks' sizes and places. Slower than the
+ * shadow: each access takes the lock of one of 64 tables.
+ *
+ * Context: hook. Addresses below 2^47.
+ */
+#ifndef HEAPTOP_AGENT_LIVE_HASH_H
+#define HEAPTOP_AGENT_LIVE_HASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct block;
+
+/* Replaces what is known of the address. False: no memory. */
+bool live_hash_put(uint64_t address, struct block);
+struct block live_hash_take(uint64_t address);
+void live_hash_forked(void);
+
+#endif
