@@ -37,7 +37,7 @@ struct slot {
 /* Never freed, never moved; a bigger one takes its place. */
 struct table {
 	unsigned bits; /* log2 of the slots */
-	uint8_t *filter;
+	struct py_code_filter *filter;
 	struct slot slots[];
 };
 
@@ -46,42 +46,27 @@ static struct {
 	uint32_t sequence; /* odd while the table's slots change */
 	struct table *table;
 	size_t count;
-	size_t removed; /* since the filter was made */
-	uint8_t *spare; /* the other filter of the table */
+	size_t removed;		      /* since the filter was made */
+	struct py_code_filter *spare; /* the other filter of the table */
 } codes;
 
-uint64_t py_code_epoch;
+static struct py_code_filter no_codes = {.shift = 63};
+struct py_code_filter *py_code_filter = &no_codes;
 
-static inline uint64_t
-hash_code(uint64_t code)
-{
-	return (code >> 3) * GOLDEN;
-}
+uint64_t py_code_epoch;
 
 static inline size_t
 home(const struct table *table, uint64_t code)
 {
-	return hash_code(code) >> (64 - table->bits);
-}
-
-static inline bool
-filter_has(const struct table *table, uint64_t code)
-{
-	uint64_t bit = hash_code(code) >> (64 - FILTER_BITS - table->bits);
-	const uint8_t *filter =
-	    __atomic_load_n(&table->filter, __ATOMIC_ACQUIRE);
-
-	return __atomic_load_n(&filter[bit >> 3], __ATOMIC_RELAXED) >>
-		   (bit & 7) &
-	       1;
+	return py_code_hash(code) >> (64 - table->bits);
 }
 
 static void
-filter_set(const struct table *table, uint8_t *filter, uint64_t code)
+filter_set(struct py_code_filter *filter, uint64_t code)
 {
-	uint64_t bit = hash_code(code) >> (64 - FILTER_BITS - table->bits);
+	uint64_t bit = py_code_hash(code) >> filter->shift;
 
-	__atomic_fetch_or(&filter[bit >> 3], (uint8_t)(1u << (bit & 7)),
+	__atomic_fetch_or(&filter->bits[bit >> 3], (uint8_t)(1u << (bit & 7)),
 			  __ATOMIC_RELAXED);
 }
 
@@ -89,6 +74,17 @@ static inline size_t
 filter_size(unsigned bits)
 {
 	return (size_t)1 << (bits + FILTER_BITS - 3);
+}
+
+static struct py_code_filter *
+filter_new(unsigned bits)
+{
+	struct py_code_filter *filter =
+	    safe_alloc(sizeof(*filter) + filter_size(bits));
+
+	if (filter)
+		filter->shift = 64 - FILTER_BITS - bits;
+	return filter;
 }
 
 static struct slot *
@@ -160,7 +156,7 @@ place(struct table *table, const struct slot *value)
 
 	while (table->slots[at & mask].code)
 		at++;
-	filter_set(table, table->filter, value->code);
+	filter_set(table->filter, value->code);
 	slot_store(&table->slots[at & mask], value);
 }
 
@@ -193,7 +189,7 @@ table_new(unsigned bits)
 	if (!table)
 		return NULL;
 	table->bits = bits;
-	table->filter = safe_alloc(filter_size(bits));
+	table->filter = filter_new(bits);
 	return table->filter ? table : NULL;
 }
 
@@ -215,6 +211,7 @@ grow(void)
 	codes.removed = 0;
 	codes.spare = NULL;
 	__atomic_store_n(&codes.table, table, __ATOMIC_RELEASE);
+	__atomic_store_n(&py_code_filter, table->filter, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -223,20 +220,21 @@ grow(void)
 static void
 filter_renew(struct table *table)
 {
-	uint8_t *fresh = codes.spare;
+	struct py_code_filter *fresh = codes.spare;
 
 	if (!fresh)
-		fresh = safe_alloc(filter_size(table->bits));
+		fresh = filter_new(table->bits);
 	if (!fresh)
 		return;
 	for (size_t i = 0; i < filter_size(table->bits); i++)
-		__atomic_store_n(&fresh[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&fresh->bits[i], 0, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < (size_t)1 << table->bits; i++)
 		if (table->slots[i].code)
-			filter_set(table, fresh, table->slots[i].code);
+			filter_set(fresh, table->slots[i].code);
 	codes.spare = table->filter;
 	codes.removed = 0;
-	__atomic_store_n(&table->filter, fresh, __ATOMIC_RELEASE);
+	table->filter = fresh;
+	__atomic_store_n(&py_code_filter, fresh, __ATOMIC_RELEASE);
 }
 
 static void
@@ -331,12 +329,9 @@ py_code_find(uint64_t word)
 void
 py_code_freed(void *block)
 {
-	struct table *table = __atomic_load_n(&codes.table, __ATOMIC_ACQUIRE);
 	uint64_t code = (uint64_t)block;
 	struct slot found;
 
-	if (!table || !filter_has(table, code))
-		return;
 	if (look(code, &found) && !found.code)
 		return;
 	safe_lock(&codes.lock);

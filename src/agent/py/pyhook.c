@@ -45,29 +45,35 @@ static struct {
 
 bool py_settling;
 
-/* The four functions, inlined into each real hook: the frame is the hook's. */
+/* The four functions, inlined into each real hook: the frame is the hook's.
+ * What Python's allocators call in turn, malloc or mmap, is kept quiet also
+ * when the block itself is passed over. */
+
+#define HUSHED(block_, call_)                                           \
+	do {                                                            \
+		bool hushed_ = record_hush(__builtin_frame_address(0)); \
+                                                                        \
+		(block_) = (call_);                                     \
+		record_unhush(hushed_);                                 \
+	} while (0)
 
 INLINE void
 born(struct thread *thread, int domain, void *block, size_t size)
 {
 	struct unwind_state state;
 
-	if (!block)
+	if (!thread) {
+		record_skip();
 		return;
-	RECORD_CALLER(&state);
-	record_alloc(thread, (enum wire_domain)(WIRE_DOMAIN_PYMEM_RAW + domain),
-		     &state, block, size);
+	}
+	if (block) {
+		RECORD_CALLER(&state);
+		record_alloc(thread,
+			     (enum wire_domain)(WIRE_DOMAIN_PYMEM_RAW + domain),
+			     &state, block, size);
+	}
+	record_end(thread);
 }
-
-/* What is below may be another hook: an arena, or a large block from malloc. */
-#define HUSHED(call_)                                                   \
-	do {                                                            \
-		bool hushed_ = record_hush(__builtin_frame_address(0)); \
-		void *block_ = (call_);                                 \
-                                                                        \
-		record_unhush(hushed_);                                 \
-		return block_;                                          \
-	} while (0)
 
 INLINE void *
 hook_malloc(const struct py_allocator *below, void *ctx, int domain,
@@ -76,16 +82,13 @@ hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 	struct thread *thread;
 	void *block;
 
-	if (record_passes(size))
-		HUSHED(below->malloc(ctx, size));
+	if (record_passes(size)) {
+		HUSHED(block, below->malloc(ctx, size));
+		return block;
+	}
 	thread = record_begin(__builtin_frame_address(0));
 	block = below->malloc(ctx, size);
-	if (thread) {
-		born(thread, domain, block, size);
-		record_end(thread);
-	} else {
-		record_skip();
-	}
+	born(thread, domain, block, size);
 	return block;
 }
 
@@ -96,16 +99,13 @@ hook_calloc(const struct py_allocator *below, void *ctx, int domain,
 	struct thread *thread;
 	void *block;
 
-	if (record_passes(count * size))
-		HUSHED(below->calloc(ctx, count, size));
+	if (record_passes(count * size)) {
+		HUSHED(block, below->calloc(ctx, count, size));
+		return block;
+	}
 	thread = record_begin(__builtin_frame_address(0));
 	block = below->calloc(ctx, count, size);
-	if (thread) {
-		born(thread, domain, block, count * size);
-		record_end(thread);
-	} else {
-		record_skip();
-	}
+	born(thread, domain, block, count * size);
 	return block;
 }
 
@@ -113,62 +113,62 @@ INLINE void *
 hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	     void *block, size_t size)
 {
-	struct taken taken = {0};
 	struct thread *thread;
+	struct taken taken = {0};
 	void *moved;
 
-	if (block && domain == DOMAIN_OBJ)
+	if (domain == DOMAIN_OBJ && py_code_may_be(block))
 		py_code_freed(block);
-	if (!record_may_know(block) && record_passes(size))
-		HUSHED(below->realloc(ctx, block, size));
+	if (!record_may_know(block) && record_passes(size)) {
+		HUSHED(moved, below->realloc(ctx, block, size));
+		return moved;
+	}
 	thread = record_begin(__builtin_frame_address(0));
 	if (thread && block)
 		taken = record_take(thread, block);
 	moved = below->realloc(ctx, block, size);
-	if (!thread) {
-		record_skip();
-		return moved;
-	}
-	if (block && moved)
+	if (moved)
 		record_freed(thread, taken);
-	else if (block)
+	else
 		record_put_back(thread, block, taken);
 	born(thread, domain, moved, size);
-	record_end(thread);
 	return moved;
-}
-
-static void
-settling_begin(void)
-{
-	py_settling = true;
-	sample_rate_touch();
 }
 
 /* The interpreter is gone. From 3.12 on the next one starts from the allocators
  * that Python was built with. Its last blocks to go are raw ones. */
-static void
+static __attribute__((noinline)) void
 expect_restart(void)
 {
+	if (py_runtime.is_initialized())
+		return;
 	hook.settles = 0;
-	settling_begin();
+	py_settling = true;
 }
 
-/* Hooks below find nothing any more at the same address. */
-INLINE void
-hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
+/* Of its own, so that the usual free of a sampled process saves no registers.
+ */
+static __attribute__((noinline)) void
+free_known(const struct py_allocator *below, void *ctx, bool may_be_code,
+	   void *block)
 {
-	if (!block) {
-		below->free(ctx, block);
-		return;
-	}
-	if (domain == DOMAIN_OBJ)
+	if (may_be_code)
 		py_code_freed(block);
 	record_gone(block);
 	below->free(ctx, block);
-	if (domain == DOMAIN_RAW && !py_settling &&
-	    !py_runtime.is_initialized())
+}
+
+INLINE void
+hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
+{
+	bool may_be_code = domain == DOMAIN_OBJ && py_code_may_be(block);
+
+	if (domain == DOMAIN_RAW && !py_settling)
 		expect_restart();
+	if (may_be_code || record_may_know(block))
+		free_known(below, ctx, may_be_code, block);
+	else
+		below->free(ctx, block);
 }
 
 /* HOOKS(name, domain, below, ctx): one set of hooks. Object frees look for
@@ -270,7 +270,7 @@ install(void)
 		else
 			install_slot(domain);
 	if (!running)
-		settling_begin();
+		py_settling = true;
 }
 
 /* Whether what was below our slot is now on top: somebody took us away, as
