@@ -58,17 +58,32 @@ static struct {
 } bench;
 
 /* Nothing is hooked here. */
+__thread struct thread_tls thread_tls;
+uint32_t sample_rate = 1;
+bool sample_was_exact;
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+
+void
+sample_rate_touch(void)
+{
+}
+
+void
+record_skip(void)
+{
+}
+
 struct thread *
-record_begin(void *frame)
+record_begin_slow(void *frame)
 {
 	(void)frame;
 	return NULL;
 }
 
 void
-record_end(struct thread *thread)
+record_gone_slow(void *block)
 {
-	(void)thread;
+	(void)block;
 }
 
 void

@@ -135,6 +135,13 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	return moved;
 }
 
+static void
+settling_begin(void)
+{
+	py_settling = true;
+	sample_rate_touch();
+}
+
 /* The interpreter is gone. From 3.12 on the next one starts from the allocators
  * that Python was built with. Its last blocks to go are raw ones. */
 static __attribute__((noinline)) void
@@ -143,11 +150,11 @@ expect_restart(void)
 	if (py_runtime.is_initialized())
 		return;
 	hook.settles = 0;
-	py_settling = true;
+	settling_begin();
 }
 
-/* Of its own, so that the usual free of a sampled process saves no registers.
- */
+/* On its own, so that the usual free of a sampled process saves no registers.
+ * Hooks below find nothing any more at the same address. */
 static __attribute__((noinline)) void
 free_known(const struct py_allocator *below, void *ctx, bool may_be_code,
 	   void *block)
@@ -270,7 +277,7 @@ install(void)
 		else
 			install_slot(domain);
 	if (!running)
-		py_settling = true;
+		settling_begin();
 }
 
 /* Whether what was below our slot is now on top: somebody took us away, as
