@@ -10,11 +10,16 @@
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+
+#include "agent/safe.h"
 
 /* The flag may be copied into the executable: then there are two of them. */
 static struct {
 	bool asked;
+	bool can_hide; /* the ticker meets none of the locks libc leaves out */
 	bool was_single;
+	long pid;
 	bool hidden; /* the flag says one thread, and there is the ticker */
 	uint32_t *threads; /* private to libc; NULL where it is not found */
 	char *single;	   /* glibc 2.32 and later, else NULL */
@@ -34,6 +39,10 @@ ask(void)
 		return;
 	alone.single = dlsym(libc, "__libc_single_threaded");
 	dlclose(libc);
+	/* Without _dl_find_object the ticker takes the loader's lock, and where
+	 * it is counted it ends as any thread does, which frees memory. */
+	alone.can_hide = alone.threads && alone.single &&
+			 dlsym(RTLD_DEFAULT, "_dl_find_object");
 }
 
 static bool
@@ -56,6 +65,7 @@ alone_before_thread(void)
 	if (!alone.asked)
 		ask();
 	alone.was_single = is_single();
+	alone.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 void
@@ -63,8 +73,8 @@ alone_after_thread(bool made)
 {
 	if (made && alone.threads)
 		__atomic_fetch_sub(alone.threads, 1, __ATOMIC_ACQ_REL);
-	alone.hidden = alone.was_single;
-	if (alone.was_single)
+	alone.hidden = alone.can_hide && alone.was_single;
+	if (alone.hidden)
 		set_single(1);
 }
 
@@ -77,7 +87,9 @@ alone_is_uncounted(void)
 bool
 alone_suspend(void)
 {
-	if (!alone.hidden || !is_single())
+	/* A child of vfork has its parent's memory, but none of its threads. */
+	if (!alone.hidden || !is_single() ||
+	    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != alone.pid)
 		return false;
 	set_single(0);
 	return true;
@@ -86,6 +98,8 @@ alone_suspend(void)
 void
 alone_resume(bool suspended)
 {
-	if (suspended)
+	/* initgroups asks whom the system is told to ask; they may have made
+	 * threads. */
+	if (suspended && __atomic_load_n(alone.threads, __ATOMIC_ACQUIRE) == 1)
 		set_single(1);
 }
