@@ -16,10 +16,10 @@ snapshot_copy(const struct snapshot *from)
 	struct snapshot copy = *from;
 
 	copy.sites = NULL;
+	copy.spreads = NULL;
 	copy.site_count = copy.site_capacity = 0;
 	snapshot_room(&copy, from->site_count);
 	memcpy(copy.sites, from->sites, from->site_count * sizeof(*copy.sites));
-	copy.spreads = NULL;
 	if (from->spreads) {
 		snapshot_spread(&copy);
 		memcpy(copy.spreads, from->spreads,
