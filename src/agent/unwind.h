@@ -22,14 +22,23 @@ struct unwind_state {
 	uint64_t bp;
 };
 
+/* A page of a stack that is not the thread's own, and up to where the pages
+ * above it can be read; known while nothing was unmapped. */
+struct unwind_probed {
+	uint64_t page;
+	uint64_t high;
+	uint32_t stamp; /* 0: empty */
+};
+
+#define UNWIND_PROBED 256
+
 /* The stacks of this thread that may be read; kept per thread by the caller,
- * zero at first; unwind fills and refreshes it. */
+ * zero at first; unwind fills and refreshes it. 12 KiB, of which only the
+ * first words are touched unless there are other stacks. */
 struct unwind_bounds {
 	uint64_t low; /* of the thread's own stack */
 	uint64_t high;
-	uint64_t other_low; /* of another one, as far as it has been probed */
-	uint64_t other_high;
-	uint32_t stamp; /* the other one is known if nothing was unmapped */
+	struct unwind_probed probed[UNWIND_PROBED][2]; /* the newer first */
 };
 
 enum unwind_end {

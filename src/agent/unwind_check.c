@@ -8,6 +8,7 @@
 
 #include "agent/unwind_check.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static struct {
 	char log_path[256]; /* empty: differences are only counted */
 	struct check_counts own;
 	struct check_counts *counts;
+	struct unwind_module allocator; /* another than libc's; or nothing */
 } check = {.counts = &check.own};
 
 struct comparison {
@@ -57,11 +59,29 @@ share_counts(void)
 	safe_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
+/* libunwind's first walk in a thread allocates: not when an allocator asks for
+ * pages, with its locks taken. libc's does so in its own hook, which is seen.
+ */
+static void
+find_allocator(void)
+{
+	static const char *const names[] = {"mallocx", "tc_malloc",
+					    "mi_malloc"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		void *address = dlsym(RTLD_DEFAULT, names[i]);
+
+		if (address)
+			unwind_find_module((uint64_t)address, &check.allocator);
+	}
+}
+
 void
 check_init(void)
 {
 	const char *path = getenv("HEAPTOP_UNWIND_LOG");
 
+	find_allocator();
 	if (check.log_path[0] || !path || path[0] != '/' ||
 	    strlen(path) >= sizeof(check.log_path))
 		return;
@@ -189,7 +209,8 @@ check_walk(const uint64_t *pcs, size_t count, size_t max, bool stopped,
 	enum check_verdict verdict;
 	size_t alike = 0;
 
-	if (count == 0)
+	if (count == 0 || pcs[0] - check.allocator.start <
+			      check.allocator.end - check.allocator.start)
 		return;
 	this.is_whole = !stopped && end != UNWIND_END_FULL;
 	if (max > FRAMES_MAX - SLACK)

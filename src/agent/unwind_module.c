@@ -224,12 +224,16 @@ module_find(uint64_t pc, struct cfi_image *image, const char **name)
 }
 
 bool
-module_has_code(uint64_t pc)
+module_is_return(uint64_t value)
 {
 	struct cfi_image image;
 	const char *name;
 	uint64_t low, high;
 
-	return module_find(pc, &image, &name) &&
-	       cfi_image_segment(&image, pc, PF_R | PF_X, &low, &high);
+	if (value < ARCH_CALL_MAX || value >> ARCH_CODE_BITS)
+		return false;
+	return module_find(value - 1, &image, &name) &&
+	       cfi_image_segment(&image, value - 1, PF_R | PF_X, &low, &high) &&
+	       value - low >= ARCH_CALL_MAX &&
+	       arch_follows_call((const uint8_t *)value);
 }

@@ -21,7 +21,7 @@ bool module_find(uint64_t pc, struct cfi_image *, const char **name);
  * Context: setup, ticker. */
 void module_scan(void);
 
-/* Whether pc lies in executable memory of a module. */
-bool module_has_code(uint64_t pc);
+/* Whether value can be what a call in a module's code has pushed. */
+bool module_is_return(uint64_t value);
 
 #endif

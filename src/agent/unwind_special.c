@@ -12,24 +12,89 @@
 #include "agent/unwind_step.h"
 #include "agent/unwind_table.h"
 
-/* Code without CFI that keeps a frame pointer: believed if the chain leads
- * outwards on this stack, into code of a module. */
-static enum unwind_step
-step_frame_pointer(struct walk *walk, struct unwind_registers *registers)
+/* No function of code without CFI is longer. */
+#define FUNCTION_MAX (64u << 10)
+
+/* Words between sp and bp that are looked through. */
+#define FRAME_WORDS 1024
+
+/* How far apart the code of one translator can lie: what points near pc may
+ * be a return address, though no module tells. */
+#define TRANSLATED_SPAN (256ull << 20)
+
+/*
+ * Whether the function that pc is in may be the one that a call pushed `other`
+ * for, rather than `own`. Where calls name their targets, a function that
+ * begins behind pc, or before the one that own's call went to, is another.
+ */
+static bool
+competes(uint64_t other, uint64_t own, uint64_t pc)
+{
+	uint64_t begin = arch_call_target((const uint8_t *)other);
+	uint64_t own_begin = arch_call_target((const uint8_t *)own);
+
+	if (begin == 0)
+		return true;
+	if (own_begin >= pc || pc - own_begin > FUNCTION_MAX)
+		own_begin = pc - FUNCTION_MAX;
+	return begin < pc && begin > own_begin;
+}
+
+/*
+ * Whether bp is the frame pointer of code without CFI. That cannot be known of
+ * the code, but follows from the stack: if bp were not its own, its return
+ * address would be found nearer to sp than the one above bp. One that is left
+ * over in its locals may look the same, and ends the stack too.
+ */
+static bool
+keeps_frame_pointer(const struct walk *walk,
+		    const struct unwind_registers *registers,
+		    bool is_translated)
 {
 	uint64_t bp = registers->value[ARCH_BP];
 	uint64_t sp = registers->value[ARCH_SP];
+	uint64_t pc = registers->value[ARCH_PC];
+	uint64_t value, own;
+
+	if (sp % 8 != 0 || bp - sp > FRAME_WORDS * 8 ||
+	    !stack_read(&walk->range, bp + 8, &own) || !module_is_return(own))
+		return false;
+	for (; sp < bp + 8; sp += 8) {
+		if (!stack_read(&walk->range, sp, &value))
+			return false;
+		if (is_translated &&
+		    value - (pc - TRANSLATED_SPAN) < 2 * TRANSLATED_SPAN)
+			return false;
+		if (module_is_return(value) && competes(value, own, pc))
+			return false;
+	}
+	return true;
+}
+
+static enum unwind_step
+step_frame_pointer(struct walk *walk, struct unwind_registers *registers,
+		   bool is_translated)
+{
+	bool may_keep = !registers->is_exact && !is_translated;
+	uint64_t bp = registers->value[ARCH_BP];
 	uint64_t pc, saved;
 
-	if (!(registers->known & 1u << ARCH_BP) || bp < sp || bp % 8 != 0 ||
-	    bp + 16 < bp)
+	if (!(registers->known & 1u << ARCH_BP) ||
+	    bp < registers->value[ARCH_SP] || bp % 8 != 0 || bp + 16 < bp)
 		return STEP_NO_RULE;
 	if (bp + 16 > walk->range.high &&
 	    (walk->range.is_known ||
 	     !stack_extend(walk->bounds, &walk->range, bp + 16)))
 		return STEP_NO_RULE;
+	if (!may_keep || rule_find(registers->value[ARCH_PC]) & RULE_SPECIAL) {
+		if (!keeps_frame_pointer(walk, registers, is_translated))
+			return STEP_NO_RULE;
+		if (may_keep)
+			rule_keep(registers->value[ARCH_PC],
+				  RULE_FRAME_POINTER);
+	}
 	if (!stack_read(&walk->range, bp + 8, &pc) ||
-	    !stack_read(&walk->range, bp, &saved) || !module_has_code(pc - 1))
+	    !stack_read(&walk->range, bp, &saved))
 		return STEP_NO_RULE;
 	registers->value[ARCH_PC] = pc;
 	registers->value[ARCH_SP] = bp + 16;
@@ -39,6 +104,17 @@ step_frame_pointer(struct walk *walk, struct unwind_registers *registers)
 	return STEP_DONE;
 }
 
+/* Whether somebody made the frame instead of calling: its return address is
+ * where a described function begins, and no call is before it. Thus begins the
+ * stack of makecontext. */
+static bool
+is_made(const struct cfi_image *image, uint64_t pc)
+{
+	struct cfi_row row;
+
+	return cfi_find_row(image, pc, &row) && !module_is_return(pc);
+}
+
 static enum unwind_step
 step_out(struct walk *walk, struct unwind_registers *registers)
 {
@@ -46,11 +122,18 @@ step_out(struct walk *walk, struct unwind_registers *registers)
 	struct cfi_image image;
 	struct cfi_row row;
 	const char *name;
+	bool is_module = module_find(pc, &image, &name);
 
-	if (!module_find(pc, &image, &name) || !cfi_find_row(&image, pc, &row))
-		return step_frame_pointer(walk, registers);
-	return unwind_step_row(&image, &row, walk->bounds, &walk->range,
-			       registers);
+	if (is_module && cfi_find_row(&image, pc, &row))
+		return unwind_step_row(&image, &row, walk->bounds, &walk->range,
+				       registers);
+	if (stack_is_end(&walk->range, registers->value[ARCH_SP]))
+		return STEP_OUTERMOST;
+	if (is_module && !registers->is_exact && is_made(&image, pc + 1)) {
+		rule_keep(pc + 1, RULE_SPECIAL | RULE_OUTERMOST);
+		return STEP_OUTERMOST;
+	}
+	return step_frame_pointer(walk, registers, !is_module);
 }
 
 static bool

@@ -21,7 +21,8 @@
 
 #define PAGE	      4096ull
 #define PROBE_MAX     4096	     /* pages probed in one go, at first */
-#define PROBE_MORE    256	     /* and later on */
+#define PROBE_MORE    256	     /* on the way outwards */
+#define PROBE_DOWN    16	     /* where the thread's own stack grew */
 #define MAIN_SIZE_MIN (128ull << 20) /* the kernel maps nothing nearer */
 #define MAIN_SIZE_MAX (64ull << 30)
 
@@ -88,7 +89,7 @@ learn_thread(struct unwind_bounds *bounds, uint64_t sp)
 		return false;
 	if (bounds->high == top && sp < bounds->low) {
 		known = bounds->low;
-		most = PROBE_MORE;
+		most = PROBE_DOWN;
 	}
 	if (!probe_pages(sp, known, most))
 		return false;
@@ -97,36 +98,84 @@ learn_thread(struct unwind_bounds *bounds, uint64_t sp)
 	return true;
 }
 
+/* What is known of the page; NULL: nothing. */
+static struct unwind_probed *
+find_probed(struct unwind_bounds *bounds, uint64_t page, uint32_t stamp)
+{
+	struct unwind_probed *pair =
+	    bounds->probed[(page / PAGE * 0x9e3779b97f4a7c15u) >> 56];
+
+	_Static_assert(UNWIND_PROBED == 256, "bits of the hash");
+	if (pair[0].page == page && pair[0].stamp == stamp)
+		return &pair[0];
+	if (pair[1].page == page && pair[1].stamp == stamp)
+		return &pair[1];
+	return NULL;
+}
+
+/* Valid at every instant: a handler may leave by longjmp. */
+static void
+put_probed(struct unwind_bounds *bounds, uint64_t page, uint64_t high,
+	   uint32_t stamp)
+{
+	struct unwind_probed *pair =
+	    bounds->probed[(page / PAGE * 0x9e3779b97f4a7c15u) >> 56];
+
+	pair[1].stamp = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[1].page = pair[0].page;
+	pair[1].high = pair[0].high;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[1].stamp = pair[0].stamp;
+	pair[0].stamp = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[0].page = page;
+	pair[0].high = high;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pair[0].stamp = stamp;
+}
+
+/* A stack of which sp's page is not known yet. */
+static bool
+learn_other(struct unwind_bounds *bounds, uint64_t page, uint32_t stamp,
+	    uint64_t *high)
+{
+	const struct unwind_probed *above;
+
+	if (!stack_probe(page))
+		return false;
+	*high = page + PAGE;
+	above = find_probed(bounds, *high, stamp);
+	if (above)
+		*high = above->high;
+	put_probed(bounds, page, *high, stamp);
+	return true;
+}
+
 bool
 stack_learn(struct unwind_bounds *bounds, uint64_t sp,
 	    struct stack_range *range)
 {
 	uint32_t stamp = __atomic_load_n(&stack.stamp, __ATOMIC_RELAXED);
+	uint64_t page = sp & ~(PAGE - 1);
+	const struct unwind_probed *probed;
 
+	range->is_known = true;
 	if (sp - stack.main_low < stack.main_high - stack.main_low) {
 		bounds->low = stack.main_low;
 		bounds->high = stack.main_high;
-	} else if (bounds->stamp == stamp &&
-		   sp - bounds->other_low <
-		       bounds->other_high - bounds->other_low) {
-		range->low = bounds->other_low;
-		range->high = bounds->other_high;
-		range->is_known = false;
-		return true;
-	} else if (!learn_thread(bounds, sp)) {
-		if (!stack_probe(sp))
-			return false;
-		bounds->stamp = stamp;
-		bounds->other_low = sp & ~(PAGE - 1);
-		bounds->other_high = bounds->other_low + PAGE;
-		range->low = bounds->other_low;
-		range->high = bounds->other_high;
-		range->is_known = false;
-		return true;
+	} else {
+		probed = find_probed(bounds, page, stamp);
+		if (probed || !learn_thread(bounds, sp)) {
+			range->is_known = false;
+			range->low = page;
+			range->high = probed ? probed->high : 0;
+			return probed ||
+			       learn_other(bounds, page, stamp, &range->high);
+		}
 	}
 	range->low = bounds->low;
 	range->high = bounds->high;
-	range->is_known = true;
 	return true;
 }
 
@@ -134,14 +183,32 @@ bool
 stack_extend(struct unwind_bounds *bounds, struct stack_range *range,
 	     uint64_t high)
 {
+	uint32_t stamp = __atomic_load_n(&stack.stamp, __ATOMIC_RELAXED);
+	struct unwind_probed *probed;
+
 	if (high <= range->high)
 		return true;
 	if (range->is_known || !probe_pages(range->high, high, PROBE_MORE))
 		return false;
 	range->high = (high + PAGE - 1) & ~(PAGE - 1);
-	if (bounds->other_low == range->low)
-		bounds->other_high = range->high;
+	if (range->low < bounds->low && range->high > bounds->low) {
+		/* One piece with the thread's own stack: that one grew. */
+		bounds->low = range->low;
+		range->high = bounds->high;
+		range->is_known = true;
+		return high <= range->high;
+	}
+	probed = find_probed(bounds, range->low, stamp);
+	if (probed)
+		probed->high = range->high;
 	return true;
+}
+
+bool
+stack_is_end(const struct stack_range *range, uint64_t sp)
+{
+	return range->is_known && range->high == stack.main_high &&
+	       sp + 16 >= range->high;
 }
 
 bool

@@ -7,9 +7,11 @@
  * The main thread's stack ends at __libc_stack_end and may grow down as far as
  * its limit lets it: no mapping is put there. The stack of a pthread ends at
  * its descriptor; what lies between sp and that is known to be one piece once
- * every page of it has been probed. Any other stack (sigaltstack, coroutine)
- * is only known as far as it has been probed, and forgotten as soon as memory
- * was unmapped (unwind_unmapped), since it may be gone then.
+ * every page of it has been probed. Of any other stack (sigaltstack, coroutine)
+ * only what has been probed is known. Many of them are remembered by the page
+ * that sp was in, so that a program may switch between hundreds; all of that
+ * is forgotten as soon as memory was unmapped (unwind_unmapped), since they may
+ * be gone then.
  */
 #ifndef HEAPTOP_AGENT_UNWIND_STACK_H
 #define HEAPTOP_AGENT_UNWIND_STACK_H
@@ -48,6 +50,9 @@ stack_enter(struct unwind_bounds *bounds, uint64_t sp,
 
 /* Moves the high end of a range that is not known to at least `high`. */
 bool stack_extend(struct unwind_bounds *, struct stack_range *, uint64_t high);
+
+/* Whether sp is where the program began: no frame is further out. */
+bool stack_is_end(const struct stack_range *, uint64_t sp);
 
 /* Reads a word that may be anywhere. */
 bool stack_read(const struct stack_range *, uint64_t address, uint64_t *value);

@@ -109,8 +109,9 @@ store(uint64_t pc, uint64_t rule, uint64_t generation)
 				 __ATOMIC_RELAXED);
 }
 
-static uint64_t
-search(uint64_t pc, uint64_t generation)
+/* The word that has the rule of a pc; NULL: none. */
+static uint64_t *
+search(uint64_t pc, uint64_t generation, uint64_t *rule)
 {
 	uint64_t index = rule_index(pc);
 	uint64_t line = index & ~(RULE_LINE - 1ull);
@@ -119,15 +120,34 @@ search(uint64_t pc, uint64_t generation)
 	for (unsigned i = 0; i < 2 * RULE_LINE; i++) {
 		uint64_t at =
 		    (line ^ (i & RULE_LINE)) | ((index + i) & (RULE_LINE - 1));
-		uint64_t word =
-		    __atomic_load_n(&rule_table.words[at], __ATOMIC_RELAXED);
 		uint64_t neighbour = i & RULE_LINE ? RULE_NEIGHBOUR : 0;
 
-		if ((word & (RULE_KEY_MASK | RULE_NEIGHBOUR)) ==
+		*rule =
+		    __atomic_load_n(&rule_table.words[at], __ATOMIC_RELAXED);
+		if ((*rule & (RULE_KEY_MASK | RULE_NEIGHBOUR)) ==
 		    (key | neighbour))
-			return word;
+			return &rule_table.words[at];
 	}
-	return 0;
+	return NULL;
+}
+
+void
+rule_keep(uint64_t pc, uint64_t rule)
+{
+	uint64_t generation =
+	    __atomic_load_n(&rule_table.generation, __ATOMIC_SEQ_CST);
+	uint64_t *word;
+	uint64_t old;
+
+	if (!rule_table.words || pc >> ARCH_CODE_BITS)
+		return;
+	word = search(pc, generation, &old);
+	if (word)
+		__atomic_store_n(
+		    word, (old & (RULE_KEY_MASK | RULE_NEIGHBOUR)) | rule,
+		    __ATOMIC_RELAXED);
+	else
+		store(pc, rule, generation);
 }
 
 uint64_t
@@ -143,8 +163,7 @@ rule_find(uint64_t pc)
 	if (pc >> ARCH_CODE_BITS)
 		return special(RULE_NONE);
 	if (rule_table.words) {
-		rule = search(pc, generation);
-		if (rule)
+		if (search(pc, generation, &rule))
 			return rule;
 	}
 	if (!module_find(pc - 1, &image, &name))

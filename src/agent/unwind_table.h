@@ -42,6 +42,9 @@ enum rule_kind {
 	RULE_ROW,	    /* only the whole row can say */
 };
 
+/* CFA is bp + 16, and bp is saved at CFA - 16. */
+#define RULE_FRAME_POINTER (16ull | RULE_BASE_BP | 2ull << 20)
+
 struct rule_table {
 	uint64_t *words;     /* NULL: not there */
 	uint64_t generation; /* 1..255, shifted to its place */
@@ -97,6 +100,9 @@ void rule_init(void);
 /* The rule of a pc, read from its row if it is nowhere in the table. Never 0.
  * A pc without module is RULE_NONE, and that is not kept. */
 uint64_t rule_find(uint64_t pc);
+
+/* From now on that is the rule of a pc in a module which has no row. */
+void rule_keep(uint64_t pc, uint64_t rule);
 
 /* The rule that a row amounts to. */
 uint64_t rule_of_row(const struct cfi_row *);

@@ -217,7 +217,7 @@ run_python()
 		return
 	fi
 	$long && tests="$tests test_re test_ctypes test_sqlite3 test_threading
-		test_zlib test_decimal test_ssl test_asyncio"
+		test_zlib test_decimal test_exceptions"
 	for python in $pythons; do
 		# Tests may fail; only stacks are looked at.
 		limit=400 under "$python" -m test $tests

@@ -55,7 +55,7 @@ func main() {
 		wait.Add(1)
 		go func(i int) {
 			defer wait.Done()
-			for n := 0; n < 500; n++ {
+			for n := 0; n < 5000; n++ {
 				sums[i] += int(C.outer(C.int(n % 12)))
 			}
 		}(i)

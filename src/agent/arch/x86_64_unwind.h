@@ -9,6 +9,10 @@
 #ifndef HEAPTOP_AGENT_ARCH_X86_64_UNWIND_H
 #define HEAPTOP_AGENT_ARCH_X86_64_UNWIND_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
 enum arch_register {
 	ARCH_BX = 3,
 	ARCH_BP = 6,
@@ -21,5 +25,48 @@ enum arch_register {
 
 /* User code lies below; the vsyscall page does not. */
 #define ARCH_CODE_BITS 47
+
+/* The longest call instruction: so many bytes before a return address. */
+#define ARCH_CALL_MAX 7
+
+/* Whether the bytes before a return address end with a call instruction: E8
+ * with a distance, or FF /2 in the lengths that its operand can have. */
+static inline bool
+arch_follows_call(const uint8_t *at)
+{
+	bool has_index; /* a SIB byte follows, and moves the opcode */
+
+	if (at[-5] == 0xe8)
+		return true;
+	for (int size = 2; size <= ARCH_CALL_MAX; size++) {
+		uint8_t mode = at[1 - size];
+		int wanted = 2;
+
+		if (at[-size] != 0xff || (mode & 0x38) != 0x10)
+			continue;
+		has_index = mode < 0xc0 && (mode & 7) == 4;
+		if (has_index)
+			wanted++;
+		if (mode >> 6 == 1)
+			wanted++;
+		if (mode >> 6 == 2 || (mode & 0xc7) == 5)
+			wanted += 4;
+		if (wanted == size)
+			return true;
+	}
+	return false;
+}
+
+/* Where the call before a return address went; 0: it does not say. */
+static inline uint64_t
+arch_call_target(const uint8_t *at)
+{
+	int32_t distance;
+
+	if (at[-5] != 0xe8)
+		return 0;
+	memcpy(&distance, at - 4, sizeof(distance));
+	return (uint64_t)at + (uint64_t)(int64_t)distance;
+}
 
 #endif
