@@ -21,7 +21,7 @@
 
 /* With less address space than this the map is of the smaller kind. */
 #define SHADOW_ROOM (UINT64_C(16) << 30)
-#define SMALL_ROOM  (UINT64_C(256) << 20)
+#define SMALL_ROOM  (UINT64_C(64) << 20)
 
 struct live live;
 
@@ -194,6 +194,8 @@ live_take_slow(uint64_t address)
 	struct block block;
 	uint32_t *entry;
 
+	if (!address || address >> LIVE_ADDRESS_BITS)
+		return (struct block){0};
 	if (live.kind == WIRE_LIVE_HASH) {
 		block = live_hash_take(address);
 		if (block.level)

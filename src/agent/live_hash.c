@@ -19,7 +19,7 @@
 
 #define SHARD_BITS 6
 #define FIRST_ROOM 256
-#define GONE	   1
+#define GONE	   UINT64_MAX /* as a key: of no address */
 
 #define LEVEL_BIT   12 /* in the key, above it the address, below the size */
 #define ADDRESS_BIT 16
@@ -95,7 +95,7 @@ remake(struct shard *shard, uint64_t room)
 	for (uint64_t i = 0; old && i < old->room; i++) {
 		const struct cell *cell = &old->cell[i];
 
-		if (cell->key <= GONE)
+		if (!cell->key || cell->key == GONE)
 			continue;
 		*probe(fresh, cell->key >> ADDRESS_BIT) = *cell;
 		count++;
