@@ -3,6 +3,7 @@
 
 #include "model/rate.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,24 @@ rate_percent(char out[RATE_TEXT_MAX], uint32_t ppm)
 	return out;
 }
 
+/* Intervals are mostly powers of two, which need no fraction. */
+static const char *
+interval_text(char out[TEXT_SIZE_MAX], uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+	size_t unit = 0;
+	uint64_t value = bytes;
+
+	while (unit < 3 && value && value % 1024 == 0) {
+		value /= 1024;
+		unit++;
+	}
+	if (value >= 1024)
+		return text_size(out, bytes);
+	snprintf(out, TEXT_SIZE_MAX, "%" PRIu64 " %s", value, units[unit]);
+	return out;
+}
+
 const char *
 rate_text(char out[RATE_TEXT_MAX], const struct process *process)
 {
@@ -43,7 +62,7 @@ rate_text(char out[RATE_TEXT_MAX], const struct process *process)
 
 	if (process->sample_bytes > 1)
 		snprintf(out, RATE_TEXT_MAX, "sampled %s",
-			 text_size(size, process->sample_bytes));
+			 interval_text(size, process->sample_bytes));
 	else
 		snprintf(out, RATE_TEXT_MAX, "exact");
 	return out;

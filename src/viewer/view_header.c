@@ -206,9 +206,14 @@ mode_draw(struct viewer *viewer, int y, int x, int width)
 	struct canvas *canvas = &viewer->canvas;
 	const struct process *process = &viewer->snapshot->process;
 	char text[RATE_TEXT_MAX];
+	char interval[FORMAT_MAX];
 
 	if (canvas_width(canvas, rate_text_cost(text, process)) > width)
 		rate_text(text, process);
+	if (canvas_width(canvas, text) > width) {
+		format_size(interval, process->sample_bytes, true);
+		snprintf(text, sizeof(text), "sampled %s", interval);
+	}
 	canvas_text(canvas, y, x, width, ROLE_VALUE, text);
 	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_RATE);
 }

@@ -382,6 +382,17 @@ test_words(void **state)
 	process.budget_ppm = 5000;
 	assert_string_equal(rate_text_cost(text, &process),
 			    "sampled 512 KiB  0.5 % budget");
+	process.budget_ppm = 0;
+	process.sample_bytes = 64 << 10;
+	assert_string_equal(rate_text_cost(text, &process), "sampled 64 KiB");
+	process.sample_bytes = 4096;
+	assert_string_equal(rate_text(text, &process), "sampled 4 KiB");
+	process.sample_bytes = 100000;
+	assert_string_equal(rate_text(text, &process), "sampled 97.7 KiB");
+	process.sample_bytes = 999;
+	assert_string_equal(rate_text(text, &process), "sampled 999 B");
+	process.sample_bytes = UINT64_C(1) << 50;
+	assert_string_equal(rate_text(text, &process), "sampled 1024 TiB");
 	process.sample_bytes = UINT64_MAX;
 	process.cost_ppm = process.budget_ppm = UINT32_MAX;
 	assert_true(strlen(rate_text_cost(text, &process)) < RATE_TEXT_MAX);
