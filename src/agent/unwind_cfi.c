@@ -66,7 +66,7 @@ enum {
 	OP_GNU_NEGATIVE_OFFSET = 0x2f,
 };
 
-#define REMEMBER_MAX	 4 /* gcc and clang nest one deep */
+#define REMEMBER_MAX	 2 /* gcc and clang nest one deep */
 #define INSTRUCTIONS_MAX 20000
 
 /* A CIE, as far as its FDEs need it. */

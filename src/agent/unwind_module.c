@@ -171,7 +171,7 @@ widen(struct cfi_image *image, const Elf64_Phdr *phdr, unsigned count)
 
 /* Of a module with holes between its segments the loader tells only the one
  * that holds the pc: the CFI is in another. */
-static void
+static __attribute__((noinline)) void
 find_segments(struct cfi_image *image)
 {
 	struct cfi_image first = *image;

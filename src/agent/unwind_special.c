@@ -46,7 +46,7 @@ competes(uint64_t other, uint64_t own, uint64_t pc)
  * address would be found nearer to sp than the one above bp. One that is left
  * over in its locals may look the same, and ends the stack too.
  */
-static bool
+static __attribute__((noinline)) bool
 keeps_frame_pointer(const struct walk *walk,
 		    const struct unwind_registers *registers,
 		    bool is_translated)
@@ -71,7 +71,7 @@ keeps_frame_pointer(const struct walk *walk,
 	return true;
 }
 
-static enum unwind_step
+static __attribute__((noinline)) enum unwind_step
 step_frame_pointer(struct walk *walk, struct unwind_registers *registers,
 		   bool is_translated)
 {
@@ -107,7 +107,7 @@ step_frame_pointer(struct walk *walk, struct unwind_registers *registers,
 /* Whether somebody made the frame instead of calling: its return address is
  * where a described function begins, and no call is before it. Thus begins the
  * stack of makecontext. */
-static bool
+static __attribute__((noinline)) bool
 is_made(const struct cfi_image *image, uint64_t pc)
 {
 	struct cfi_row row;
