@@ -23,6 +23,8 @@
 #define SHADOW_ROOM (UINT64_C(16) << 30)
 #define SMALL_ROOM  (UINT64_C(64) << 20)
 
+#define LOOK (UINT64_C(16) << 20) /* shadow that a tick looks at */
+
 struct live live;
 
 /* What the process may map, of all kinds and of its own data. */
@@ -246,33 +248,38 @@ live_evict_slow(uint64_t address, uint64_t size, uint64_t *where)
 	return (struct block){0};
 }
 
-/* Chunk by chunk, one in ten calls; or one in each, as long as there are new
- * ones or much is given back. */
-uint64_t
-live_measure(void)
-{
-	static struct {
-		struct live_chunk *newest; /* when this turn began */
-		struct live_chunk *next;   /* NULL: a turn begins */
-		uint64_t total;
-		uint32_t calls;
-		bool hurry;
-	} turn;
-	uint64_t before;
+/* Where live_measure is. */
+static struct {
+	struct live_chunk *newest; /* when this turn through all began */
+	struct live_chunk *next;   /* NULL: a turn begins */
+	uint64_t total;
+	uint32_t calls;
+	bool hurry; /* there are new ones, or much is given back */
+} turn;
 
-	if (turn.calls++ % 10 && !turn.hurry &&
-	    turn.newest == live_chunk_first())
-		return turn.total;
-	if (!turn.next) {
-		turn.next = live_chunk_first();
-		turn.hurry = turn.newest != turn.next;
-		turn.newest = turn.next;
-	}
-	if (!turn.next)
-		return turn.total;
-	before = turn.next->resident;
+static void
+look_at_next(void)
+{
+	uint64_t before = turn.next->resident;
+
 	turn.hurry |= live_trim(turn.next) > 0;
 	turn.total += turn.next->resident - before;
 	turn.next = turn.next->next;
+}
+
+uint64_t
+live_measure(void)
+{
+	struct live_chunk *newest = live_chunk_first();
+	uint64_t looked_at = 0;
+
+	if (turn.calls++ % 10 && !turn.hurry && turn.newest == newest)
+		return turn.total;
+	if (!turn.next) {
+		turn.hurry = turn.newest != newest;
+		turn.next = turn.newest = newest;
+	}
+	for (; turn.next && looked_at < LOOK; looked_at += live_chunk_size())
+		look_at_next();
 	return turn.total;
 }

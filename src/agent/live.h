@@ -78,8 +78,8 @@ bool live_init_as(enum wire_live_map);
 /* In the child of a fork. */
 void live_forked(void);
 /* Bytes of shadow that are in memory (not the hash table: safe_held has it).
- * Looks at one chunk at most, so that a tick's cost does not follow the heap,
- * and gives back its empty pages. Context: ticker. */
+ * Looks at 16 MiB of it at most, so that a tick's cost does not follow the
+ * heap, and gives back empty pages. Context: ticker. */
 uint64_t live_measure(void);
 
 /* The same as below, for whatever the inline parts do not do. */
