@@ -31,6 +31,7 @@
 #define PROBES	   64
 #define PAGE	   4096
 #define TENDED	   64 /* structs looked at in a tick */
+#define MEASURED   4  /* of these */
 #define FORK_TURNS 1000
 #define TICKER	   UINT64_C(0xffffffff)
 
@@ -295,7 +296,8 @@ threads_tend(void)
 		tenant = __atomic_load_n(&thread->tenant, __ATOMIC_ACQUIRE);
 		if (tenant && is_gone(tenant))
 			thread_reclaim(thread, tenant);
-		thread_measure(thread);
+		if (i < MEASURED || !thread->tenant)
+			thread_measure(thread);
 		thread = thread->next;
 	}
 	threads.tended = thread ? thread : threads_first();

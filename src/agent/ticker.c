@@ -7,7 +7,7 @@
 
 #include "agent/ticker.h"
 
-#include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
@@ -72,14 +72,15 @@ clock_now(long clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void
+/* False: the time is over. */
+static bool
 futex_wait(uint32_t *word, uint32_t value, uint64_t ns)
 {
 	struct timespec limit = {(time_t)(ns / 1000000000),
 				 (long)(ns % 1000000000)};
 
-	safe_syscall(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&limit, 0,
-		     0);
+	return safe_syscall(SYS_futex, (long)word, FUTEX_WAIT, value,
+			    (long)&limit, 0, 0) != -ETIMEDOUT;
 }
 
 static void
@@ -289,25 +290,27 @@ interval(void)
 	return until > now && until - now < WATCH_LIMIT ? WATCHED_NS : IDLE_NS;
 }
 
+/* Sleeps once, unless somebody asks for a tick, or wakes us for nothing. */
 static void
 wait_for_tick(void)
 {
 	struct wire_control *control = ticker.segment.control;
 	uint64_t start = clock_now(CLOCK_MONOTONIC);
-	uint64_t spent = 0;
 
-	futex_wait(&ticker.stop, 0, CLOSEST_NS);
 	for (;;) {
 		uint32_t wake = load(&control->wake);
-		uint64_t wanted = interval();
+		bool asked =
+		    load(&control->flush_wanted) != ticker.status.flush_done;
+		uint64_t wanted = asked ? CLOSEST_NS : interval();
+		uint64_t spent = clock_now(CLOCK_MONOTONIC) - start;
 
-		spent = clock_now(CLOCK_MONOTONIC) - start;
-		if (load(&ticker.stop) || spent >= wanted ||
-		    load(&control->flush_wanted) != ticker.status.flush_done)
+		if (load(&ticker.stop) || spent >= wanted)
 			return;
-		futex_wait(&control->wake, wake, wanted - spent);
+		if (asked)
+			futex_wait(&ticker.stop, 0, wanted - spent);
 		/* A wake that asks for nothing costs at most this often. */
-		if (!load(&ticker.stop))
+		else if (futex_wait(&control->wake, wake, wanted - spent) &&
+			 !load(&ticker.stop))
 			futex_wait(&ticker.stop, 0, CLOSEST_NS / 5);
 	}
 }
