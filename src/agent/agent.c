@@ -169,7 +169,7 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	uint64_t guard = thread_tls.guard;
 
 	if (!real_ready)
-		real_init();
+		hooks_ready();
 	agent_early();
 	if (!agent_on)
 		return;

@@ -15,6 +15,10 @@ extern bool agent_on;
  * record. What needs threads and the environment waits for agent_begin. */
 void agent_early(void);
 
+/* Finds the true functions and begins to record; false: they are being looked
+ * for. Any hook's first call does this. In hooks.c. */
+bool hooks_ready(void);
+
 /* Hooks record no more; they only forward. */
 void agent_off(void);
 

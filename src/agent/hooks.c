@@ -95,8 +95,8 @@ static struct {
 	void *(*realloc)(void *, size_t);
 } passing = {guarded_malloc, guarded_calloc, guarded_realloc};
 
-static __attribute__((noinline)) bool
-get_ready(void)
+bool
+hooks_ready(void)
 {
 	real_init();
 	if (!__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE))
@@ -116,7 +116,7 @@ is_ready(void)
 {
 	if (__builtin_expect(__atomic_load_n(&real_ready, __ATOMIC_ACQUIRE), 1))
 		return true;
-	return get_ready();
+	return hooks_ready();
 }
 
 /* A malloc that does not pass; frame is that of the hook. When this is called

@@ -131,10 +131,8 @@ sample_rate_set(uint64_t interval)
 	uint32_t level = level_of(interval);
 	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
 
-	if (!level) {
-		live_all_maybe();
+	if (!level)
 		__atomic_store_n(&sample_was_exact, true, __ATOMIC_RELEASE);
-	}
 	while (!__atomic_compare_exchange_n(&sample_rate, &rate,
 					    rate_after(rate, level), true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
