@@ -6,8 +6,8 @@ import re
 import signal
 import sys
 
-from drive import (ALL, BUILD, Program, Tap, describe, diff, heaptop, must,
-                   report, segments, wait_for, workplace)
+from drive import (ALL, BUILD, PYTHON, Program, Tap, describe, diff, heaptop,
+                   must, profiled_pid, report, segments, wait_for, workplace)
 from native_ledger import ledgers
 
 CROWD = BUILD / "tests" / "programs" / "crowd"
@@ -148,6 +148,43 @@ def changed_run(tap):
         tap.equal((status, errors), (0, ""), "it ends as without heaptop")
 
 
+STORY = """import sys
+keep = [bytearray(1000) for i in range(20000)]
+more = [float(i) for i in range(100000)]
+text = ["%d" % i for i in range(50000)]
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def python_rows(scratch, *options):
+    """Lines 2 to 4 of the story: size, count and their errors."""
+    path = scratch / "story.py"
+    path.write_text(STORY)
+    with Program(PYTHON, path, options=options) as program:
+        program.line("ready")
+        found = report(profiled_pid(), "--top", ALL, "--filter", "story.py")
+        program.end()
+    wait_for("no segment", lambda: not segments())
+    return {entry["line"]: entry for entry in found["entries"]
+            if 2 <= (entry["line"] or 0) <= 4}
+
+
+def python_run(tap, scratch):
+    """Blocks of Python's allocators, some of which malloc gives them."""
+    exact = python_rows(scratch)
+    said = python_rows(scratch, "--sample", str(INTERVAL))
+    found = []
+    for line, truth in exact.items():
+        if line not in said:
+            found.append(f"line {line} is missing")
+            continue
+        for what in ("size", "count"):
+            found += beyond(said[line], truth[what], what, f"{what}_error")
+    tap.ok(len(exact) == 3 and not found,
+           "Python's blocks: within four standard errors", *found)
+
+
 def by_hand(tap, scratch):
     """The key of the viewer does the same."""
     script = scratch / "script"
@@ -178,10 +215,10 @@ def main():
         print("1..0 # SKIP tests/programs/crowd is not built")
         return 0
     parts = [(sampled_run, 1), (sampled_run, 4), (changed_run,),
-             (by_hand,), (budget_run,)]
+             (python_run,), (by_hand,), (budget_run,)]
     for part, *arguments in parts:
         with workplace() as scratch:
-            if part in (sampled_run, by_hand):
+            if part in (sampled_run, python_run, by_hand):
                 arguments.insert(0, scratch)
             tap.part(part.__name__, part, tap, *arguments)
     tap.done()
