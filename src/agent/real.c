@@ -149,14 +149,35 @@ real_init(void)
 	errno = saved;
 }
 
+/* As _dl_find_object fills it in, with room to spare. */
+struct object {
+	unsigned long long flags;
+	void *start;
+	void *rest[14];
+};
+
+/* The start of the module that a function is in; NULL: unknown. dladdr would
+ * look through all of libc's symbols, which takes longer than all the rest. */
+static void *
+module_of(void *function)
+{
+	int (*find_object)(void *, struct object *) = NULL;
+	struct object object = {0};
+	Dl_info found;
+
+	*(void **)&find_object = dlsym(RTLD_DEFAULT, "_dl_find_object");
+	if (find_object)
+		return find_object(function, &object) ? NULL : object.start;
+	return dladdr(function, &found) ? found.dli_fbase : NULL;
+}
+
 bool
 real_is_libc(void)
 {
-	void *functions[2] = {NULL, dlsym(RTLD_NEXT, "gnu_get_libc_version")};
-	Dl_info found[2];
+	void *other = dlsym(RTLD_NEXT, "gnu_get_libc_version");
+	void *function = NULL;
 
-	memcpy(&functions[0], &real.malloc, sizeof(functions[0]));
-	return functions[1] && dladdr(functions[0], &found[0]) &&
-	       dladdr(functions[1], &found[1]) &&
-	       found[0].dli_fbase == found[1].dli_fbase;
+	memcpy(&function, &real.malloc, sizeof(function));
+	return other && module_of(function) &&
+	       module_of(function) == module_of(other);
 }
