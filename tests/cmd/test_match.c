@@ -199,6 +199,46 @@ many(void **state)
 	close_data(&now);
 }
 
+/* Spreads go with their sites, and what is gone has none now. */
+static void
+spreads_are_marked(void **state)
+{
+	struct process_data old, now;
+	struct mark mark;
+
+	(void)state;
+	open_data(&old);
+	open_data(&now);
+	hold(&old, python(&old, 0, "gone", 1), DOMAIN_MALLOC, 10, 1);
+	hold(&old, native(&old, 0, 1, 0x10), DOMAIN_MALLOC, 20, 2);
+	hold(&old, native(&old, 0, 1, 0x10), DOMAIN_MALLOC, 30, 3);
+	snapshot_spread(&old.snapshot);
+	old.snapshot.spreads[0] = (struct spread){9, 1, 3, 0};
+	old.snapshot.spreads[1] = (struct spread){100, 10, 4, 1};
+	old.snapshot.spreads[2] = (struct spread){200, 20, 5, 2};
+	hold(&now, native(&now, 0, 1, 0x10), DOMAIN_MALLOC, 40, 4);
+	snapshot_spread(&now.snapshot);
+	now.snapshot.spreads[0] = (struct spread){500, 40, 9, 5};
+
+	match_sites(&now.snapshot, &old.snapshot, &mark);
+	assert_int_equal(mark.count, 2);
+	assert_false(mark.apart);
+	assert_true(mark.spreads[0].alloc_bytes == 300);
+	assert_true(mark.spreads[0].free_bytes == 30);
+	assert_true(mark.spreads[0].alloc_count == 9);
+	assert_true(mark.spreads[0].free_count == 3);
+	assert_true(mark.spreads[1].alloc_bytes == 9);
+	assert_true(now.snapshot.spreads[0].alloc_bytes == 500);
+	assert_true(now.snapshot.spreads[1].alloc_bytes == 0);
+	mark_fini(&mark);
+	now.snapshot.process.start_ns++;
+	match_sites(&now.snapshot, &old.snapshot, &mark);
+	assert_true(mark.apart);
+	mark_fini(&mark);
+	close_data(&old);
+	close_data(&now);
+}
+
 static void
 nothing(void **state)
 {
@@ -223,6 +263,7 @@ main(void)
 	    cmocka_unit_test(what_differs_is_another_site),
 	    cmocka_unit_test(doubles_are_summed_up),
 	    cmocka_unit_test(many),
+	    cmocka_unit_test(spreads_are_marked),
 	    cmocka_unit_test(nothing),
 	};
 
