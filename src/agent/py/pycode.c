@@ -287,10 +287,9 @@ stamp_of(const char *code)
 	       *(const uint64_t *)(code + layout->code_filename);
 }
 
-uint32_t
-py_code_intern(uint64_t word)
+static const struct py_record *
+intern(uint64_t code)
 {
-	uint64_t code = py_word_code(word);
 	const struct py_record *record;
 	struct slot found;
 	uint64_t stamp;
@@ -298,15 +297,42 @@ py_code_intern(uint64_t word)
 	if (*(const void *const *)(code + py_runtime.layout->ob_type) !=
 	    py_runtime.code_type) {
 		record_lost(WIRE_LOST_PY_FRAME, 1);
-		return 0;
+		return NULL;
 	}
 	stamp = stamp_of((const char *)code);
 	if (look(code, &found) && found.code && found.stamp == stamp)
-		return found.record->id;
+		return found.record;
 	safe_lock(&codes.lock);
 	record = adopt(code, stamp);
 	safe_unlock(&codes.lock);
+	return record;
+}
+
+uint32_t
+py_code_intern(uint64_t word)
+{
+	const struct py_record *record = intern(py_word_code(word));
+
 	return record ? record->id : 0;
+}
+
+bool
+py_code_group(uint64_t *word)
+{
+	const struct py_record *record = intern(py_word_code(*word));
+	uint64_t unit = *word & PY_WORD_NO_UNIT;
+
+	if (!record)
+		return false;
+	if (!record->groups || unit == PY_WORD_NO_UNIT)
+		return true;
+	if (unit >= record->groups_count) {
+		if (py_runtime.layout->lines != PY_LINES_LNOTAB)
+			return true;
+		unit = record->groups_count - 1;
+	}
+	*word = (*word & ~PY_WORD_NO_UNIT) | record->groups[unit];
+	return true;
 }
 
 uint32_t

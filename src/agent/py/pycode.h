@@ -36,6 +36,14 @@ py_code_may_be(const void *block)
 	       1;
 }
 
+/*
+ * The word that stands for all instructions of the same line, of the code
+ * object of that one: stacks are told apart by their lines. Interns the code
+ * object; false when it cannot be had, then the word is as it was. Context:
+ * hook, with the frame alive.
+ */
+bool py_code_group(uint64_t *word);
+
 /* In a forked child: no other thread is inside any more. */
 void py_code_forked(void);
 

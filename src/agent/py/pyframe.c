@@ -8,6 +8,7 @@
 #include "agent/py/pyframe.h"
 
 #include "agent/py/py.h"
+#include "agent/py/pycode.h"
 #include "agent/py/pyruntime.h"
 
 /* Between two frames that are shown; more is a cycle. */
@@ -37,6 +38,7 @@ walk(const struct py_layout *layout, uint64_t thread, uint64_t *words,
 			return count;
 		}
 		skipped = 0;
+		py_code_group(&seen.word);
 		words[count++] = seen.word;
 	}
 	return count;

@@ -12,7 +12,10 @@
 
 #include "agent/py/pykept.h"
 
+#include <string.h>
+
 #include "agent/py/py.h"
+#include "agent/py/pycode.h"
 #include "agent/py/pyframe.h"
 #include "agent/py/pyruntime.h"
 
@@ -61,6 +64,35 @@ find(const struct attempt *attempt, uint64_t address)
 	return 0;
 }
 
+/* As frame_read, and the word is the one that stands for its line. */
+INLINE bool
+read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
+	   struct py_frame *seen)
+{
+	uint64_t raw, at;
+
+	if (!frame_read(layout, frame, seen))
+		return false;
+	raw = seen->word;
+	if (!raw)
+		return true;
+	at = raw * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PY_KEPT_MEMO_BITS);
+	if (likely(kept->memo[at].raw == raw)) {
+		seen->word = kept->memo[at].word;
+		return true;
+	}
+	if (!py_code_group(&seen->word)) {
+		seen->key = FRAME_NO_KEY;
+		return true;
+	}
+	kept->memo[at].raw = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept->memo[at].word = seen->word;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept->memo[at].raw = raw;
+	return true;
+}
+
 /* Takes a frame up among the fresh ones. False: it makes no sense, or there is
  * no room. */
 INLINE bool
@@ -70,7 +102,7 @@ take(const struct py_layout *layout, struct attempt *attempt, uint64_t address)
 	struct py_frame seen;
 
 	if (unlikely(attempt->fresh == FRAMES ||
-		     !frame_read(layout, address, &seen)))
+		     !read_frame(layout, attempt->kept, address, &seen)))
 		return false;
 	fresh = &attempt->kept->fresh[attempt->fresh];
 	fresh->address = address;
@@ -90,7 +122,7 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 	uint64_t *word = &kept->words[FRAMES - kept->words_to[at]];
 	struct py_frame seen;
 
-	if (!frame_read(layout, frame->address, &seen) ||
+	if (!read_frame(layout, kept, frame->address, &seen) ||
 	    (seen.word != 0) != had_word)
 		return false;
 	frame->key = seen.key;
@@ -213,6 +245,7 @@ prepare(struct py_kept *kept)
 	if (unlikely(!kept->is_whole || kept->epoch != epoch)) {
 		kept->count = 0;
 		kept->epoch = epoch;
+		memset(kept->memo, 0, sizeof(kept->memo));
 	}
 	/* A signal handler may leave by longjmp while this is under way. */
 	kept->is_whole = false;

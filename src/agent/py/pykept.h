@@ -22,6 +22,7 @@
 
 #define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
 #define PY_KEPT_PLACE_BITS 11
+#define PY_KEPT_MEMO_BITS  9
 
 struct py_kept_frame {
 	uint64_t address;
@@ -37,6 +38,10 @@ struct py_kept {
 	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: address 0 */
 	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
+	struct {
+		uint64_t raw;
+		uint64_t word; /* of the same line, its code object is known */
+	} memo[1u << PY_KEPT_MEMO_BITS];
 	uint16_t
 	    place[1u << PY_KEPT_PLACE_BITS]; /* by address: where to look */
 	/* New frames of the walk under way, innermost first. */
@@ -44,21 +49,12 @@ struct py_kept {
 	uint64_t fresh_words[PY_KEPT_FRAMES];
 };
 
-/* To be called when the words of a walk were not interned (py_code_intern): the
- * free of their code objects would go unseen. */
-static inline void
-py_kept_forget(struct py_kept *kept)
-{
-	kept->is_whole = false;
-}
-
 /*
  * The Python frames of the calling thread as py_walk gives them. Returns how
  * many; *words, innermost first, are good until the next walk with that kept.
  * *same of the outermost ones are those that the last walk with that kept gave,
- * the words and thus what they mean when py_code_epoch has not changed. The
- * caller interns the words before the next walk, or forgets. gil and *cut: as
- * with py_walk.
+ * the words and thus what they mean when py_code_epoch has not changed. gil and
+ * *cut: as with py_walk.
  */
 size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
 		    size_t *same, bool *cut);

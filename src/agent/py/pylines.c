@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #define RANGE_NO_LINE (-128) /* 3.10 */
+#define GROUP_LINES   64
 
 /* Kinds of location entries from 3.11 on; lower ones are short forms. */
 enum {
@@ -23,39 +24,55 @@ enum {
 	LOCATION_NONE = 15,
 };
 
-/* Pairs of (address step, signed line step). */
-static int64_t
-find_lnotab(const struct py_lines *lines, int32_t offset)
-{
-	int64_t line = lines->first_line;
-	int64_t address = 0;
+/* A table as it is read: [start, end) has the line. */
+struct range {
+	const struct py_lines *lines;
+	size_t at; /* of the next entry */
+	int64_t start;
+	int64_t end;
+	int64_t line; /* so far; that of the range if has_line */
+	bool has_line;
+};
 
-	for (size_t i = 0; i + 1 < lines->size; i += 2) {
-		address += lines->table[i];
-		if (address > offset)
-			break;
-		line += (int8_t)lines->table[i + 1];
+/* Pairs of (address step, signed line step): the steps come before what they
+ * are for. The last range has no end. */
+static bool
+next_lnotab(struct range *range)
+{
+	const struct py_lines *lines = range->lines;
+
+	if (range->end == INT64_MAX)
+		return false;
+	if (range->at) /* the line step of the pair that ended the last one */
+		range->line += (int8_t)lines->table[range->at - 1];
+	range->has_line = true;
+	range->start = range->end;
+	if (range->at + 1 < lines->size) {
+		range->end += lines->table[range->at];
+		range->at += 2;
+	} else {
+		range->end = INT64_MAX;
 	}
-	return line;
+	return true;
 }
 
 /* Pairs of (length of a range, signed line step). */
-static int64_t
-find_ranges(const struct py_lines *lines, int32_t offset)
+static bool
+next_pair(struct range *range)
 {
-	int64_t line = lines->first_line;
-	int64_t end = 0;
+	const struct py_lines *lines = range->lines;
+	int8_t step;
 
-	for (size_t i = 0; i + 1 < lines->size; i += 2) {
-		int8_t step = (int8_t)lines->table[i + 1];
-
-		end += lines->table[i];
-		if (step != RANGE_NO_LINE)
-			line += step;
-		if (offset < end)
-			return step == RANGE_NO_LINE ? 0 : line;
-	}
-	return 0;
+	if (range->at + 1 >= lines->size)
+		return false;
+	step = (int8_t)lines->table[range->at + 1];
+	range->has_line = step != RANGE_NO_LINE;
+	if (range->has_line)
+		range->line += step;
+	range->start = range->end;
+	range->end += lines->table[range->at];
+	range->at += 2;
+	return true;
 }
 
 /* 6 bits a byte, lowest first, bit 6 says that more follow. */
@@ -75,41 +92,93 @@ read_signed_varint(const struct py_lines *lines, size_t at)
 }
 
 /* Entries of a first byte with bit 7 set and more bytes without. */
-static int64_t
-find_locations(const struct py_lines *lines, int32_t offset)
+static bool
+next_location(struct range *range)
 {
-	int64_t line = lines->first_line;
-	int64_t end = 0;
-	size_t at = 0;
+	const struct py_lines *lines = range->lines;
+	uint8_t first;
+	int kind;
 
-	while (at < lines->size) {
-		uint8_t first = lines->table[at++];
-		int kind = (first >> 3) & 15;
+	if (range->at >= lines->size)
+		return false;
+	first = lines->table[range->at++];
+	kind = (first >> 3) & 15;
+	range->start = range->end;
+	range->end += 2 * ((first & 7) + 1);
+	if (kind == LOCATION_NO_COLUMNS || kind == LOCATION_LONG)
+		range->line += read_signed_varint(lines, range->at);
+	else if (kind >= LOCATION_ONE_LINE_0 && kind <= LOCATION_ONE_LINE_2)
+		range->line += kind - LOCATION_ONE_LINE_0;
+	range->has_line = kind != LOCATION_NONE;
+	while (range->at < lines->size && !(lines->table[range->at] & 0x80))
+		range->at++;
+	return true;
+}
 
-		end += 2 * ((first & 7) + 1);
-		if (kind == LOCATION_NO_COLUMNS || kind == LOCATION_LONG)
-			line += read_signed_varint(lines, at);
-		else if (kind >= LOCATION_ONE_LINE_0 &&
-			 kind <= LOCATION_ONE_LINE_2)
-			line += kind - LOCATION_ONE_LINE_0;
-		if (offset < end)
-			return kind == LOCATION_NONE ? 0 : line;
-		while (at < lines->size && !(lines->table[at] & 0x80))
-			at++;
+static bool
+next_range(struct range *range)
+{
+	switch (range->lines->format) {
+	case PY_LINES_LNOTAB:
+		return next_lnotab(range);
+	case PY_LINES_RANGES:
+		return next_pair(range);
+	case PY_LINES_LOCATIONS:
+		break;
 	}
-	return 0;
+	return next_location(range);
+}
+
+static uint32_t
+range_line(const struct range *range)
+{
+	if (!range->has_line || range->line <= 0 || range->line > INT32_MAX)
+		return 0;
+	return (uint32_t)range->line;
 }
 
 uint32_t
 py_lines_find(const struct py_lines *lines, int32_t offset)
 {
-	int64_t line = lines->first_line;
+	struct range range = {.lines = lines, .line = lines->first_line};
 
-	if (offset >= 0 && lines->format == PY_LINES_LNOTAB)
-		line = find_lnotab(lines, offset);
-	else if (offset >= 0 && lines->format == PY_LINES_RANGES)
-		line = find_ranges(lines, offset);
-	else if (offset >= 0)
-		line = find_locations(lines, offset);
-	return line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
+	if (offset < 0) {
+		range.has_line = true;
+		return range_line(&range);
+	}
+	while (next_range(&range))
+		if (offset < range.end)
+			return range_line(&range);
+	return 0;
+}
+
+size_t
+py_lines_group(const struct py_lines *lines, uint16_t *first, size_t max)
+{
+	struct range range = {.lines = lines, .line = lines->first_line};
+	struct {
+		uint32_t line;
+		uint32_t unit; /* from 1 */
+	} seen[GROUP_LINES] = {{0, 0}};
+	size_t count = 0;
+
+	while (next_range(&range)) {
+		uint32_t line = range_line(&range);
+		uint32_t slot = line % GROUP_LINES;
+		int64_t end = range.end / 2;
+
+		if (range.end == INT64_MAX)
+			end = (int64_t)count + 1;
+		if (end > (int64_t)max)
+			return 0;
+		if (end <= (int64_t)count)
+			continue;
+		if (!seen[slot].unit || seen[slot].line != line) {
+			seen[slot].line = line;
+			seen[slot].unit = (uint32_t)count + 1;
+		}
+		while ((int64_t)count < end)
+			first[count++] = (uint16_t)(seen[slot].unit - 1);
+	}
+	return count;
 }

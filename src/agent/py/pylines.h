@@ -25,4 +25,13 @@ struct py_lines {
  */
 uint32_t py_lines_find(const struct py_lines *, int32_t offset);
 
+/*
+ * For each unit of 2 bytes of bytecode the first unit with the same line, or
+ * one that is nearly that: where many lines come and go, a line may be met
+ * anew. Fills at most `max` and returns how many the table tells of; what
+ * follows is like the last one in the format of 3.6 to 3.9, and has no line in
+ * the others. 0 also when there are more.
+ */
+size_t py_lines_group(const struct py_lines *, uint16_t *first, size_t max);
+
 #endif

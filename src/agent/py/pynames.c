@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "agent/py/pylines.h"
 #include "agent/py/pyruntime.h"
 #include "agent/py/pytext.h"
 #include "agent/safe.h"
@@ -23,6 +24,7 @@
 #define CHUNKS	   4096
 #define IDS_MAX	   (CHUNKS * CHUNK_SIZE - 1)
 #define SET_FIRST  1024
+#define GROUPS_MAX 16384 /* units of a code object whose lines are grouped */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
@@ -43,6 +45,7 @@ static struct {
 	uint32_t ids; /* used so far */
 	const struct py_record **chunks[CHUNKS];
 	char text[WIRE_STRING_MAX];
+	uint16_t groups[GROUPS_MAX];
 } names;
 
 /* FNV-1a, 8 bytes at a time where there are 8. */
@@ -169,6 +172,22 @@ number(struct py_record *record)
 	return true;
 }
 
+static void
+group(struct py_record *record)
+{
+	const struct py_lines lines = {record->lines, record->lines_size,
+				       record->first_line,
+				       py_runtime.layout->lines};
+	size_t count = py_lines_group(&lines, names.groups, GROUPS_MAX);
+	uint16_t *groups = count ? safe_alloc(count * sizeof(*groups)) : NULL;
+
+	if (!groups)
+		return;
+	memcpy(groups, names.groups, count * sizeof(*groups));
+	record->groups = groups;
+	record->groups_count = count;
+}
+
 /* A copy of the record and its line table in memory of our own. */
 static struct py_record *
 keep(const struct py_record *record)
@@ -181,6 +200,7 @@ keep(const struct py_record *record)
 	*copy = *record;
 	memcpy(copy + 1, record->lines, record->lines_size);
 	copy->lines = (const uint8_t *)(copy + 1);
+	group(copy);
 	return number(copy) ? copy : NULL;
 }
 

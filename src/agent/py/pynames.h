@@ -20,6 +20,8 @@ struct py_record {
 	const char *function;
 	const uint8_t *lines;
 	size_t lines_size;
+	const uint16_t *groups; /* of py_lines_group; NULL: none */
+	size_t groups_count;
 };
 
 /* The record of the code object at `code`, made when there is none. NULL: no

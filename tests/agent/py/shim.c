@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/py/py.h"
+#include "agent/py/pycode.h"
 #include "agent/py/pykept.h"
 #include "agent/py/pyword.h"
 #include "agent/record.h"
@@ -167,8 +168,6 @@ walk(uint64_t *words, size_t max, bool gil, bool *cut)
 	    memcmp(kept_words + kept - same, last->words + last->count - same,
 		   same * sizeof(*words)) != 0)
 		shim.totals.differ++;
-	for (size_t i = 0; i < kept; i++)
-		py_code_intern(kept_words[i]);
 	shim.totals.same += same;
 	shim.totals.walked += kept;
 	memcpy(last->words, kept_words, kept * sizeof(*words));
@@ -357,11 +356,15 @@ shim_lines(void *code, int (*line_of)(void *, int), int size)
 	int differ = 0;
 
 	for (int at = 0; at < size; at += 2) {
-		struct py_name name;
+		uint64_t word = py_word_pack((uint64_t)code, at);
+		struct py_name name, group;
 		int line = line_of(code, at);
 
-		py_code_name(id, py_word_pack((uint64_t)code, at), &name);
+		py_code_name(id, word, &name);
 		differ += name.line != (uint32_t)(line > 0 ? line : 0);
+		py_code_group(&word);
+		py_code_name(id, word, &group);
+		differ += group.line != name.line;
 	}
 	return differ;
 }
