@@ -2,7 +2,7 @@
  * unwind_check.c - the books and the log of differential mode.
  *
  * Context: hook, but check_init: setup. Not for production: it makes syscalls
- * in hooks when stacks differ, and takes 8 KiB of stack.
+ * in hooks when stacks differ.
  */
 #include "config.h"
 
@@ -22,6 +22,12 @@
 #define SLACK	   16 /* frames of the agent itself */
 #define LOGGED_MAX 400
 
+/* Not on the stack, which libunwind needs. */
+static struct buffer {
+	bool is_taken;
+	uint64_t pcs[FRAMES_MAX];
+} buffers[16];
+
 static struct {
 	char log_path[256]; /* empty: differences are only counted */
 	struct check_counts own;
@@ -32,7 +38,7 @@ static struct {
 struct comparison {
 	const uint64_t *ours;
 	size_t count;
-	uint64_t theirs[FRAMES_MAX];
+	const uint64_t *theirs;
 	size_t their_count;
 	bool is_whole; /* not cut on purpose: the ends must agree too */
 	enum unwind_end end;
@@ -201,12 +207,23 @@ judge(const struct comparison *this, size_t alike)
 	return alike == this->their_count ? CHECK_LONGER : CHECK_OTHER;
 }
 
+static struct buffer *
+take_buffer(void)
+{
+	for (unsigned i = 0; i < sizeof(buffers) / sizeof(*buffers); i++)
+		if (!__atomic_exchange_n(&buffers[i].is_taken, true,
+					 __ATOMIC_ACQUIRE))
+			return &buffers[i];
+	return NULL;
+}
+
 void
 check_walk(const uint64_t *pcs, size_t count, size_t max, bool stopped,
 	   enum unwind_end end)
 {
 	struct comparison this = {.ours = pcs, .count = count, .end = end};
 	enum check_verdict verdict;
+	struct buffer *buffer;
 	size_t alike = 0;
 
 	if (count == 0 || pcs[0] - check.allocator.start <
@@ -219,7 +236,11 @@ check_walk(const uint64_t *pcs, size_t count, size_t max, bool stopped,
 		this.count = max;
 		this.is_whole = false;
 	}
-	this.their_count = libunwind_walk(pcs[0], this.theirs, FRAMES_MAX);
+	buffer = take_buffer();
+	if (!buffer)
+		return;
+	this.theirs = buffer->pcs;
+	this.their_count = libunwind_walk(pcs[0], buffer->pcs, FRAMES_MAX);
 	while (alike < this.count && alike < this.their_count &&
 	       pcs[alike] == this.theirs[alike])
 		alike++;
@@ -228,4 +249,5 @@ check_walk(const uint64_t *pcs, size_t count, size_t max, bool stopped,
 			   __ATOMIC_RELAXED);
 	if (verdict != CHECK_SAME)
 		log_difference(&this, alike, verdict);
+	__atomic_store_n(&buffer->is_taken, false, __ATOMIC_RELEASE);
 }

@@ -33,7 +33,7 @@ with_agent()
 bare=$("$narrow") && with=$(with_agent)
 point $? 'it runs bare and with the agent'
 while read -r name bytes _ more; do
-	[ "$name" != done ] || continue
+	[ "$name" != "done" ] || continue
 	extra=$((more - bytes))
 	[ $extra -le $limit ]
 	point $? "$name: $extra bytes more"
@@ -43,7 +43,7 @@ done < <(paste -d ' ' <(echo "$bare") <(echo "$with"))
 for ((size = 2048; size < 32768; size += 256)); do
 	(timeout 20 "$narrow" $size >/dev/null) 2>/dev/null && break
 done 2>/dev/null
-with_agent $((size + limit)) | grep -q done
+with_agent $((size + limit)) | grep -q "done"
 point $? "a signal stack of $size bytes and $limit more is enough"
 echo "1..$count"
 [ $failed = 0 ]
