@@ -40,7 +40,7 @@ enum value {
 #define OPTION_LIST(X)                                                         \
 	X(EXACT, exact, 0, "exact", NULL, NONE,                                \
 	  "count every allocation (the default)")                              \
-	X(SAMPLE, sample, 0, "sample", "BYTES", SIZE,                          \
+	X(SAMPLE, sample, 0, "sample", "[BYTES]", SIZE,                         \
 	  "record one block in BYTES on average and estimate (512K)")          \
 	X(BUDGET, budget, 0, "budget", "PERCENT", TEXT,                        \
 	  "sample, as finely as this share of CPU time allows, as 2%")         \

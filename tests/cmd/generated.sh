@@ -62,6 +62,8 @@ is 'values complete' 'traceback' "$(offers 'heaptop report -g tr')"
 is 'a value as the next word' 'rules libunwind check' \
     "$(offers 'heaptop run --unwinder ')"
 like 'programs complete' '*bash*' "$(offers 'heaptop run --headless ba')"
+like 'also after --sample' '*bash*' "$(offers 'heaptop run --sample ba')"
+like 'and its number' '*bash*' "$(offers 'heaptop run --sample 64K ba')"
 
 for page in "$share/man/heaptop.1" "$top_srcdir"/share/man/*.5; do
 	if command -v man >/dev/null; then
