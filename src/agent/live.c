@@ -17,7 +17,9 @@
 #include "agent/live_filter.h"
 #include "agent/live_hash.h"
 #include "agent/live_trim.h"
+#include "agent/record.h"
 #include "agent/safe.h"
+#include "agent/tls.h"
 
 /* With less address space than this the map is of the smaller kind. */
 #define SHADOW_ROOM (UINT64_C(16) << 30)
@@ -87,7 +89,6 @@ live_init(void)
 void
 live_forked(void)
 {
-	live_filter_forked();
 	live_hash_forked();
 	live_trim_forked();
 }
@@ -169,7 +170,7 @@ remove_at(uint32_t *entry, uint64_t address)
 }
 
 bool
-live_put_slow(uint64_t address, struct block block)
+live_put(uint64_t address, struct block block)
 {
 	uint32_t *entry;
 
@@ -190,20 +191,39 @@ live_put_slow(uint64_t address, struct block block)
 	return true;
 }
 
+/* The hash table has locks. So this may not come in between where one is held,
+ * and a handler that comes in between here must find a hook in progress. */
+static struct block
+take_from_hash(uint64_t address)
+{
+	bool alone = !thread_tls.guard;
+	struct block block;
+
+	if (safe_lock_is_held()) {
+		record_lost(WIRE_LOST_REENTRANT, 1);
+		return (struct block){0};
+	}
+	if (alone)
+		thread_tls.guard = (uint64_t)__builtin_frame_address(0);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block = live_hash_take(address);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (alone)
+		thread_tls.guard = 0;
+	if (block.level)
+		live_filter_remove(address);
+	return block;
+}
+
 struct block
 live_take_slow(uint64_t address)
 {
-	struct block block;
 	uint32_t *entry;
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.kind == WIRE_LIVE_HASH) {
-		block = live_hash_take(address);
-		if (block.level)
-			live_filter_remove(address);
-		return block;
-	}
+	if (live.kind == WIRE_LIVE_HASH)
+		return take_from_hash(address);
 	entry = live_chunk_entry(address);
 	if (!entry || !*entry || is_tail(*entry))
 		return (struct block){0};
@@ -224,7 +244,7 @@ first_of(uint32_t *entry, uint64_t unit)
 }
 
 struct block
-live_evict_slow(uint64_t address, uint64_t size, uint64_t *where)
+live_evict(uint64_t address, uint64_t size, uint64_t *where)
 {
 	unsigned count = size >= LIVE_TAIL_MAX ? 4 : 1 + (size > LIVE_TINY_MAX);
 	uint64_t unit = live_chunk_unit(address);

@@ -58,7 +58,7 @@ struct block {
 #define LIVE_SPARE_UNITS  3 /* for a block that begins in a chunk's last */
 
 struct live {
-	/* Two for each chunk: of multiples of 16, and of the others. NULL where
+	/* Of addresses that are multiples of 16, then of the others. NULL where
 	 * there is none, and while pages of one are given back (live_trim.h).
 	 */
 	uint32_t **chunks;
@@ -82,72 +82,66 @@ void live_forked(void);
  * heap, and gives back empty pages. Context: ticker. */
 uint64_t live_measure(void);
 
-/* The same as below, for whatever the inline parts do not do. */
-bool live_put_slow(uint64_t address, struct block);
-struct block live_take_slow(uint64_t address);
-struct block live_evict_slow(uint64_t address, uint64_t size, uint64_t *where);
-
-/* Two entries at once. They are the owner's; that they may lie across a cache
- * line does not matter. */
-typedef uint64_t live_pair __attribute__((aligned(4), may_alias));
-
-/* NULL: no chunk yet, or not an address that can be in the shadow. */
-static inline uint32_t *
-live_entry(uint64_t address)
-{
-	/* The low three bits go to the top, where they are out of range. */
-	uint64_t place = address >> 3 | address << 61;
-	uint64_t index = place >> (LIVE_CHUNK_BITS - 3);
-	uint32_t *chunk;
-
-	if (__builtin_expect(index >= live.limit, 0))
-		return NULL;
-	chunk = __atomic_load_n(&live.chunks[index * 2 + (place & 1)],
-				__ATOMIC_RELAXED);
-	if (__builtin_expect(!chunk, 0))
-		return NULL;
-	return &chunk[place >> 1 & (LIVE_CHUNK_UNITS - 1)];
-}
-
 /*
  * A block of this size is about to be put at the address: so whatever the map
  * says of its first bytes vanished unseen. Takes one such block out; call it
  * until there is none (site 0). *where: its address.
  */
-static inline struct block
-live_evict(uint64_t address, uint64_t size, uint64_t *where)
-{
-	const uint32_t *entry = live_entry(address);
-
-	if (entry && size < LIVE_TAIL_MAX &&
-	    (size > LIVE_TINY_MAX ? !*(const volatile live_pair *)entry
-				  : !__atomic_load_n(entry, __ATOMIC_RELAXED)))
-		return (struct block){0};
-	return live_evict_slow(address, size, where);
-}
+struct block live_evict(uint64_t address, uint64_t size, uint64_t *where);
 
 /* Stores a block, where nothing is known to live (live_evict). False: no room;
  * nothing is stored. */
+bool live_put(uint64_t address, struct block);
+
+/* Takes the block at an address out; also in a signal handler that interrupted
+ * a hook. The inline part is live_take. */
+struct block live_take_slow(uint64_t address);
+
+/* Two entries at once. They are the owner's; that they may lie across a cache
+ * line does not matter. */
+typedef uint64_t live_pair __attribute__((aligned(4), may_alias));
+
+/* NULL: no chunk yet, or no multiple of 16; it takes a call then. */
+static inline uint32_t *
+live_entry(uint64_t address)
+{
+	/* The low four bits go to the top, where they are out of range. */
+	uint64_t unit = address >> 4 | address << 60;
+	uint64_t index = unit >> (LIVE_CHUNK_BITS - 4);
+	uint32_t *chunk;
+
+	if (__builtin_expect(index >= live.limit, 0))
+		return NULL;
+	chunk = __atomic_load_n(&live.chunks[index], __ATOMIC_RELAXED);
+	if (__builtin_expect(!chunk, 0))
+		return NULL;
+	return &chunk[unit & (LIVE_CHUNK_UNITS - 1)];
+}
+
+/* live_put of a block with level 0, for the common case. False: nothing was
+ * done; use live_evict and live_put. */
 static inline bool
-live_put(uint64_t address, struct block block)
+live_put_quick(uint64_t address, uint32_t site, uint64_t size)
 {
 	uint32_t *entry = live_entry(address);
+	uint64_t tail = LIVE_TAIL | size;
+	uint32_t code = (uint32_t)LIVE_WIDE << LIVE_SITE_BITS;
 
-	if (__builtin_expect(
-		!entry || block.level || block.size >= LIVE_TAIL_MAX, 0))
-		return live_put_slow(address, block);
-	if (block.size <= LIVE_TINY_MAX)
-		__atomic_store_n(
-		    entry, (uint32_t)block.size << LIVE_SITE_BITS | block.site,
-		    __ATOMIC_RELAXED);
-	else
-		*(volatile live_pair *)entry =
-		    (LIVE_TAIL | block.size) << 32 |
-		    ((uint32_t)LIVE_WIDE << LIVE_SITE_BITS | block.site);
+	if (__builtin_expect(!entry || size >= LIVE_TAIL_MAX, 0))
+		return false;
+	if (size <= LIVE_TINY_MAX) {
+		if (__builtin_expect(*(const volatile uint32_t *)entry, 0))
+			return false;
+		*(volatile uint32_t *)entry =
+		    (uint32_t)size << LIVE_SITE_BITS | site;
+		return true;
+	}
+	if (__builtin_expect(*(const volatile live_pair *)entry != 0, 0))
+		return false;
+	*(volatile live_pair *)entry = tail << 32 | code | site;
 	return true;
 }
 
-/* Takes the block at an address out. */
 static inline struct block
 live_take(uint64_t address)
 {
@@ -169,7 +163,7 @@ live_take(uint64_t address)
 	if (code > LIVE_TINY_MAX)
 		return live_take_slow(address);
 	if (block.site)
-		__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+		*(volatile uint32_t *)entry = 0;
 	block.size = code;
 	return block;
 }
@@ -180,14 +174,6 @@ static inline bool
 live_maybe(uint64_t address)
 {
 	return live_filter_has(address);
-}
-
-/* From now on blocks of level 0 may be put too, so that live_maybe has to be
- * true for every address. */
-static inline void
-live_all_maybe(void)
-{
-	live_filter_fill();
 }
 
 #endif

@@ -70,7 +70,8 @@ place_of(uint64_t address, bool make)
 	if (address >> LIVE_ADDRESS_BITS || address & 7)
 		return NULL;
 	if (!shadow.small)
-		return &live.chunks[(address >> LIVE_CHUNK_BITS) * 2 + odd];
+		return &live.chunks[(address >> LIVE_CHUNK_BITS) +
+				    odd * LIVE_CHUNKS];
 	branch = &shadow.branches[address >> BRANCH_BITS];
 	known = __atomic_load_n(branch, __ATOMIC_ACQUIRE);
 	if (!known && make) {

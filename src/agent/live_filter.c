@@ -7,84 +7,35 @@
 
 #include "agent/live_filter.h"
 
-#include <string.h>
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
 
-#include "agent/safe.h"
-
-#define VALUES (1u << LIVE_FILTER_BITS)
-#define LOCKS  16
-#define STUCK  UINT16_MAX /* a count that is not known any more */
-
-uint64_t live_filter[VALUES / 64];
-
-/* Bits of one word have the same lock. */
-static struct {
-	struct safe_lock locks[LOCKS];
-	uint16_t counts[VALUES];
-} filter;
-
-static struct safe_lock *
-lock_of(uint32_t hash)
-{
-	return &filter.locks[hash / 64 % LOCKS];
-}
-
-/* The bit is set while the count is not 0, at every instant. */
+/* Adds to a count, unless it is what it stays at. */
 static void
-set(uint32_t hash)
+change(uint64_t address, uint64_t stays_at, uint64_t by)
 {
-	uint64_t *word = &live_filter[hash / 64];
+	uint32_t hash = live_filter_hash(address);
+	uint64_t *word = &live_filter[hash / 16];
+	unsigned shift = hash % 16 * 4;
+	uint64_t known = __atomic_load_n(word, __ATOMIC_RELAXED);
 
-	__atomic_store_n(word, *word | UINT64_C(1) << hash % 64,
-			 __ATOMIC_RELAXED);
+	do {
+		uint64_t count = known >> shift & LIVE_FILTER_MOST;
+
+		if (count == LIVE_FILTER_MOST || count == stays_at)
+			return;
+	} while (!__atomic_compare_exchange_n(
+	    word, &known, known + (by << shift), true, __ATOMIC_SEQ_CST,
+	    __ATOMIC_RELAXED));
 }
 
 void
 live_filter_add(uint64_t address)
 {
-	uint32_t hash = live_filter_hash(address);
-	struct safe_lock *lock = lock_of(hash);
-
-	safe_lock(lock);
-	set(hash);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (filter.counts[hash] != STUCK)
-		filter.counts[hash]++;
-	safe_unlock(lock);
+	change(address, LIVE_FILTER_MOST, 1);
 }
 
 void
 live_filter_remove(uint64_t address)
 {
-	uint32_t hash = live_filter_hash(address);
-	struct safe_lock *lock = lock_of(hash);
-	uint64_t *word = &live_filter[hash / 64];
-
-	safe_lock(lock);
-	if (filter.counts[hash] && filter.counts[hash] != STUCK &&
-	    --filter.counts[hash] == 0) {
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		__atomic_store_n(word, *word & ~(UINT64_C(1) << hash % 64),
-				 __ATOMIC_RELAXED);
-	}
-	safe_unlock(lock);
-}
-
-void
-live_filter_fill(void)
-{
-	for (uint32_t hash = 0; hash < VALUES; hash++) {
-		struct safe_lock *lock = lock_of(hash);
-
-		safe_lock(lock);
-		set(hash);
-		filter.counts[hash] = STUCK;
-		safe_unlock(lock);
-	}
-}
-
-void
-live_filter_forked(void)
-{
-	memset(filter.locks, 0, sizeof(filter.locks));
+	change(address, 0, (uint64_t)-1);
 }

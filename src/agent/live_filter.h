@@ -1,10 +1,10 @@
 /*
  * live_filter.h - which addresses may hold a sampled block.
  *
- * One bit for each of 65,536 hash values, set while some block with that value
- * is in the map: 8 KiB, read at every free of a process that is sampled, and
- * written only for the few blocks that are recorded. Counts beside the bits say
- * when one may be cleared.
+ * How many there are of each of 32,768 hash values: 16 KiB, read at every free
+ * of a process that is sampled, and written only for the few blocks that are
+ * recorded. Four bits for each, and 15 stays 15. No lock: a signal handler may
+ * remove one while another is added.
  *
  * Context: hook.
  */
@@ -14,16 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIVE_FILTER_BITS 16
+#define LIVE_FILTER_BITS 15
+#define LIVE_FILTER_MOST 15
 
-extern uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+extern uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
 
 /* A block's address; each add has its remove. */
 void live_filter_add(uint64_t address);
 void live_filter_remove(uint64_t address);
-/* Sets all bits for good. */
-void live_filter_fill(void);
-void live_filter_forked(void);
 
 static inline uint32_t
 live_filter_hash(uint64_t address)
@@ -36,10 +34,10 @@ static inline bool
 live_filter_has(uint64_t address)
 {
 	uint32_t hash = live_filter_hash(address);
+	uint64_t word =
+	    __atomic_load_n(&live_filter[hash / 16], __ATOMIC_RELAXED);
 
-	return __atomic_load_n(&live_filter[hash / 64], __ATOMIC_RELAXED) >>
-		   hash % 64 &
-	       1;
+	return word >> hash % 16 * 4 & LIVE_FILTER_MOST;
 }
 
 #endif

@@ -229,20 +229,32 @@ record_freed(struct thread *thread, struct taken taken)
 }
 
 /* Blocks whose free was not seen: their place could not be given out else. */
-static inline void
+static void
 forget_blocks(struct thread *thread, uint64_t address, uint64_t size)
 {
 	struct block block;
 	uint64_t where;
 
-	while (__builtin_expect(
-	    (block = live_evict(address, size, &where)).site != 0, 0)) {
+	while ((block = live_evict(address, size, &where)).site) {
 		struct leaf *leaf = counts_leaf(&thread->counts, block.site);
 
 		if (leaf)
 			count_gone(leaf, (struct taken){block.size, block.site,
 							block.level});
 	}
+}
+
+static __attribute__((noinline)) void
+put_slowly(struct thread *thread, uint64_t address, struct block block)
+{
+	forget_blocks(thread, address, block.size);
+	if (live_put(address, block))
+		count_born(thread->leaf,
+			   (struct taken){block.size, block.site, block.level});
+	else
+		record_lost(block.size > LIVE_SIZE_MAX ? WIRE_LOST_TOO_LARGE
+						       : WIRE_LOST_LIVE_FULL,
+			    1);
 }
 
 static void
@@ -280,14 +292,10 @@ block_born(struct thread *thread, enum wire_domain domain,
 	site = capture_site(thread, domain, state);
 	if (!site)
 		return;
-	forget_blocks(thread, address, size);
-	if (__builtin_expect(
-		live_put(address, (struct block){size, site, level}), 1))
-		count_born(thread->leaf, (struct taken){size, site, level});
+	if (__builtin_expect(!level && live_put_quick(address, site, size), 1))
+		count_born(thread->leaf, (struct taken){size, site, 0});
 	else
-		record_lost(size > LIVE_SIZE_MAX ? WIRE_LOST_TOO_LARGE
-						 : WIRE_LOST_LIVE_FULL,
-			    1);
+		put_slowly(thread, address, (struct block){size, site, level});
 }
 
 /* Few take longer; those that do were interrupted. */

@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "agent/arch/arch.h"
+
 #define ARENA_CHUNK (1u << 20)
 #define PAGE	    4096
 
@@ -118,35 +120,54 @@ safe_alloc(size_t size)
 	}
 }
 
-static __thread struct safe_lock *locked; /* by this thread */
+/* The lock that this thread holds, or is about to take or to give up. The lock
+ * itself says which, at any instant. */
+static __thread struct safe_lock *locked;
 
 void
 safe_lock(struct safe_lock *lock)
 {
+	uint64_t self = arch_thread_pointer();
+	uint64_t owner = 0;
 	unsigned turns = 0;
 
-	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE)) {
+	locked = lock;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	while (!__atomic_compare_exchange_n(&lock->word, &owner, self, false,
+					    __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		if (owner == self) /* left by longjmp */
+			return;
 		while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
 			if (++turns % 1024 == 0)
 				safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+		owner = 0;
 	}
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	locked = lock;
-}
-
-void
-safe_lock_abandon(void)
-{
-	if (locked)
-		safe_unlock(locked);
 }
 
 void
 safe_unlock(struct safe_lock *lock)
 {
-	locked = NULL;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	locked = NULL;
+}
+
+void
+safe_lock_abandon(void)
+{
+	struct safe_lock *lock = locked;
+
+	if (lock && __atomic_load_n(&lock->word, __ATOMIC_RELAXED) ==
+			arch_thread_pointer())
+		__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+	locked = NULL;
+}
+
+bool
+safe_lock_is_held(void)
+{
+	return locked != NULL;
 }
 
 void

@@ -39,15 +39,18 @@ void *safe_alloc(size_t size);
 
 /* A spin lock for code that only touches memory. A thread holds one at most,
  * and does not come back to it from a signal handler: the hook guard sees to
- * that. A handler that leaves a hook by longjmp leaves its lock taken; the
- * thread's next hook gives it up by safe_lock_abandon, so what is under a lock
- * must make sense at every instant, as it must for a fork. */
+ * that, or whoever asks safe_lock_is_held first. A handler that leaves a hook
+ * by longjmp leaves its lock taken; the thread's next hook gives it up by
+ * safe_lock_abandon, so what is under a lock must make sense at every instant,
+ * as it must for a fork. */
 struct safe_lock {
-	uint32_t word;
+	uint64_t word; /* the pointer of the thread that holds it; 0: none */
 };
 void safe_lock(struct safe_lock *);
 void safe_unlock(struct safe_lock *);
 void safe_lock_abandon(void);
+/* Whether this thread holds a lock or is about to. */
+bool safe_lock_is_held(void);
 
 /* Appends text or a number to a NUL-terminated buffer, cutting at its end. */
 void safe_append(char *buffer, size_t size, const char *text);

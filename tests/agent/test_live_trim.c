@@ -101,7 +101,8 @@ owner_event(struct owner *owner, bool put, uint64_t at)
 	thread_tls.guard = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (put) {
-		owner->wrong += !live_put(address, block);
+		if (!live_put_quick(address, block.site, block.size))
+			owner->wrong += !live_put(address, block);
 		owner->puts++;
 	} else {
 		was = live_take(address);

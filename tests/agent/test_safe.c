@@ -128,9 +128,14 @@ test_a_lock_can_be_given_up(void **state)
 	static struct safe_lock mine, other;
 
 	(void)state;
+	assert_false(safe_lock_is_held());
 	safe_lock(&mine);
+	assert_true(safe_lock_is_held());
 	safe_lock_abandon();
+	assert_false(safe_lock_is_held());
 	assert_int_equal(mine.word, 0);
+	safe_lock(&mine);
+	safe_lock(&mine); /* nobody gave it up, and it is still its own */
 	safe_lock(&mine);
 	safe_unlock(&mine);
 	safe_lock(&other);
