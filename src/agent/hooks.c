@@ -34,6 +34,11 @@
 #define BEGIN() \
 	struct thread *thread_ = record_begin(__builtin_frame_address(0))
 
+/* For a block that the program asks for; mappings need no more than BEGIN. */
+#define BEGIN_BLOCK(size_) \
+	BEGIN();           \
+	bool wanted_ = record_wants(thread_, size_)
+
 /* frame_: of the function that the program called. */
 #define END_BORN_AT(frame_, domain_, block_, size_)                       \
 	do {                                                              \
@@ -129,11 +134,11 @@ malloc_slow(size_t size, const uint64_t *frame)
 	if (!is_ready())
 		return pool_alloc(0, size);
 	settle();
-	BEGIN();
+	BEGIN_BLOCK(size);
 	block = real.malloc(size);
 	if (!thread_)
 		record_skip();
-	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 
@@ -155,11 +160,12 @@ calloc_slow(size_t count, size_t size, const uint64_t *frame)
 			   ? NULL
 			   : pool_alloc(0, count * size);
 	settle();
-	BEGIN();
+	BEGIN_BLOCK((uint64_t)count * size);
 	block = real.calloc(count, size);
 	if (!thread_)
 		record_skip();
-	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, (uint64_t)count * size);
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL,
+		    (uint64_t)count * size);
 	return block;
 }
 
@@ -194,7 +200,7 @@ realloc_slow(void *old, size_t size, const uint64_t *frame)
 
 	if (!is_ready() || pool_owns(old))
 		return pool_realloc(old, size);
-	BEGIN();
+	BEGIN_BLOCK(size);
 	/* From the moment the true realloc frees it, another thread may own
 	 * the old address: take it first. */
 	if (thread_)
@@ -210,7 +216,7 @@ realloc_slow(void *old, size_t size, const uint64_t *frame)
 	} else {
 		record_skip();
 	}
-	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN_AT(frame, WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 
@@ -266,9 +272,9 @@ memalign(size_t align, size_t size)
 
 	if (!is_ready())
 		return pool_alloc(align, size);
-	BEGIN();
+	BEGIN_BLOCK(size);
 	block = real.memalign(align, size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 
@@ -281,9 +287,9 @@ posix_memalign(void **out, size_t align, size_t size)
 		*out = pool_alloc(align, size);
 		return *out ? 0 : ENOMEM;
 	}
-	BEGIN();
+	BEGIN_BLOCK(size);
 	result = real.posix_memalign(out, align, size);
-	END_BORN(WIRE_DOMAIN_MALLOC, result ? NULL : *out, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, wanted_ && !result ? *out : NULL, size);
 	return result;
 }
 
@@ -294,9 +300,9 @@ aligned_alloc(size_t align, size_t size)
 
 	if (!is_ready())
 		return pool_alloc(align, size);
-	BEGIN();
+	BEGIN_BLOCK(size);
 	block = real.aligned_alloc(align, size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 
@@ -307,9 +313,9 @@ valloc(size_t size)
 
 	if (!is_ready())
 		return pool_alloc(4096, size);
-	BEGIN();
+	BEGIN_BLOCK(size);
 	block = real.valloc(size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 
@@ -320,9 +326,9 @@ pvalloc(size_t size)
 
 	if (!is_ready())
 		return pool_alloc(4096, size);
-	BEGIN();
+	BEGIN_BLOCK(size);
 	block = real.pvalloc(size);
-	END_BORN(WIRE_DOMAIN_MALLOC, block, size);
+	END_BORN(WIRE_DOMAIN_MALLOC, wanted_ ? block : NULL, size);
 	return block;
 }
 

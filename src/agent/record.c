@@ -320,16 +320,15 @@ block_born_timed(struct thread *thread, enum wire_domain domain,
 	arch_add(&thread->spent_blocks, stands_for);
 }
 
-/* Sampled mode: whether a block is recorded that record_passes has not seen, or
- * has not let pass. */
-static bool
-is_hit(struct thread *thread, uint32_t level, uint64_t size)
+bool
+record_hit(struct thread *thread, uint64_t size)
 {
 	if (size < thread_tls.countdown) {
 		thread_tls.countdown -= size + 1;
 		return false;
 	}
-	return sample_hit(&thread->sampler, level, size, &thread_tls.countdown);
+	return sample_hit(&thread->sampler, SAMPLE_LEVEL(thread_tls.rate), size,
+			  &thread_tls.countdown);
 }
 
 void
@@ -339,11 +338,8 @@ record_alloc(struct thread *thread, enum wire_domain domain,
 	uint32_t level = SAMPLE_LEVEL(thread_tls.rate);
 	uint64_t address = (uint64_t)block;
 
-	/* Mappings are few and large: they are always counted in full. */
-	if (__builtin_expect(level, 0) && domain != WIRE_DOMAIN_MMAP &&
-	    !is_hit(thread, level, size))
-		return;
 	recording_set(true);
+	/* Mappings are few and large: they are always counted in full. */
 	if (__builtin_expect(domain == WIRE_DOMAIN_MMAP, 0))
 		map_born(thread, state, address, size);
 	else if (__builtin_expect(--thread_tls.untimed == 0, 0))

@@ -12,11 +12,12 @@
  *	if (record_passes(size))
  *		return real_malloc(size);
  *	struct thread *thread = record_begin(__builtin_frame_address(0));
+ *	bool wanted = record_wants(thread, size);
  *	void *block = real_malloc(size);
  *
  *	if (!thread)
  *		record_skip();
- *	else if (block)
+ *	else if (block && wanted)
  *		record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, block, size);
  *	record_end(thread);
  *
@@ -125,8 +126,21 @@ record_unhush(bool hushed)
 		thread_tls.guard = 0;
 }
 
-/* A block was born; the hook ends after this. state is its caller. Whether it
- * is recorded is decided here, unless record_passes has. */
+/*
+ * Whether a block of this size, which did not pass or was not asked about, is
+ * recorded. Before the true function: if that allocates through other hooks,
+ * these throw the points anew.
+ */
+bool record_hit(struct thread *, uint64_t size);
+static inline bool
+record_wants(struct thread *thread, uint64_t size)
+{
+	return thread &&
+	       (!SAMPLE_LEVEL(thread_tls.rate) || record_hit(thread, size));
+}
+
+/* A block was born that is to be recorded; the hook ends after this. state is
+ * its caller. */
 void record_alloc(struct thread *, enum wire_domain,
 		  const struct unwind_state *, void *block, uint64_t size);
 

@@ -46,6 +46,14 @@ record_skip(void)
 {
 }
 
+bool
+record_hit(struct thread *thread, uint64_t size)
+{
+	(void)thread;
+	(void)size;
+	return false;
+}
+
 struct thread *
 record_begin_slow(void *frame)
 {

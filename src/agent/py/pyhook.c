@@ -80,6 +80,7 @@ hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 	    size_t size)
 {
 	struct thread *thread;
+	bool wanted;
 	void *block;
 
 	if (record_passes(size)) {
@@ -87,8 +88,9 @@ hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 		return block;
 	}
 	thread = record_begin(__builtin_frame_address(0));
+	wanted = record_wants(thread, size);
 	block = below->malloc(ctx, size);
-	born(thread, domain, block, size);
+	born(thread, domain, wanted ? block : NULL, size);
 	return block;
 }
 
@@ -97,6 +99,7 @@ hook_calloc(const struct py_allocator *below, void *ctx, int domain,
 	    size_t count, size_t size)
 {
 	struct thread *thread;
+	bool wanted;
 	void *block;
 
 	if (record_passes(count * size)) {
@@ -104,8 +107,9 @@ hook_calloc(const struct py_allocator *below, void *ctx, int domain,
 		return block;
 	}
 	thread = record_begin(__builtin_frame_address(0));
+	wanted = record_wants(thread, count * size);
 	block = below->calloc(ctx, count, size);
-	born(thread, domain, block, count * size);
+	born(thread, domain, wanted ? block : NULL, count * size);
 	return block;
 }
 
@@ -114,6 +118,7 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 	     void *block, size_t size)
 {
 	struct thread *thread;
+	bool wanted;
 	struct taken taken = {0};
 	void *moved;
 
@@ -124,6 +129,7 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 		return moved;
 	}
 	thread = record_begin(__builtin_frame_address(0));
+	wanted = record_wants(thread, size);
 	if (thread && block)
 		taken = record_take(thread, block);
 	moved = below->realloc(ctx, block, size);
@@ -131,7 +137,7 @@ hook_realloc(const struct py_allocator *below, void *ctx, int domain,
 		record_freed(thread, taken);
 	else
 		record_put_back(thread, block, taken);
-	born(thread, domain, moved, size);
+	born(thread, domain, wanted ? moved : NULL, size);
 	return moved;
 }
 
