@@ -40,6 +40,15 @@ competes(uint64_t other, uint64_t own, uint64_t pc)
 	return begin < pc && begin > own_begin;
 }
 
+static bool
+is_in_module(uint64_t address)
+{
+	struct cfi_image image;
+	const char *name;
+
+	return module_find(address, &image, &name);
+}
+
 /*
  * Whether bp is the frame pointer of code without CFI. That cannot be known of
  * the code, but follows from the stack: if bp were not its own, its return
@@ -63,7 +72,8 @@ keeps_frame_pointer(const struct walk *walk,
 		if (!stack_read(&walk->range, sp, &value))
 			return false;
 		if (is_translated &&
-		    value - (pc - TRANSLATED_SPAN) < 2 * TRANSLATED_SPAN)
+		    value - (pc - TRANSLATED_SPAN) < 2 * TRANSLATED_SPAN &&
+		    !is_in_module(value))
 			return false;
 		if (module_is_return(value) && competes(value, own, pc))
 			return false;
