@@ -156,7 +156,8 @@ live_take(uint64_t address)
 	code = (uint32_t)pair >> LIVE_SITE_BITS;
 	block.site = (uint32_t)pair & LIVE_SITE_MASK;
 	block.size = pair >> 32 & LIVE_TAIL_MAX;
-	if (code == LIVE_WIDE && block.size != LIVE_TAIL_MAX) {
+	if (__builtin_expect(code == LIVE_WIDE && block.size != LIVE_TAIL_MAX,
+			     1)) {
 		*(volatile live_pair *)entry = 0;
 		return block;
 	}
