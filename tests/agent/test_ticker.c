@@ -235,30 +235,100 @@ test_a_flush_is_served_at_once(void **state)
 	assert_int_equal(finish('x'), 5);
 }
 
+static uint64_t
+tick_of(const char *path)
+{
+	struct reader reader = {0};
+	uint64_t tick = 0;
+
+	if (reader_read_file(&reader, path))
+		tick = reader.status.tick;
+	reader_fini(&reader);
+	return tick;
+}
+
+static void
+scribble(struct wire_control *control, uint64_t *seed)
+{
+	uint64_t *words = (uint64_t *)control;
+
+	for (int i = 0; i < 500; i++) {
+		words[random_below(seed, WIRE_PAGE / 8)] = random_next(seed);
+		words[random_below(seed, 4)] =
+		    random_below(seed, 2) ? UINT64_MAX : random_next(seed);
+		if (i % 16 == 0)
+			wake(control);
+	}
+	control->flush_wanted = (uint32_t)random_next(seed);
+	wake(control);
+}
+
 static void
 test_a_hostile_control_page_does_no_harm(void **state)
 {
 	struct wire_control *control;
 	uint64_t seed = 31;
+	const char *path;
 
 	(void)state;
 	start("0");
 	assert_true(WAIT_FOR(shows(find(run.pid, false), 1)));
-	control = map_control(find(run.pid, false));
-	for (int round = 0; round < 20000; round++) {
-		uint64_t *words = (uint64_t *)control;
+	path = find(run.pid, false);
+	control = map_control(path);
+	for (int burst = 0; burst < 40; burst++) {
+		uint64_t tick = tick_of(path);
 
-		words[random_below(&seed, WIRE_PAGE / 8)] = random_next(&seed);
-		words[random_below(&seed, 3)] =
-		    random_below(&seed, 2) ? UINT64_MAX : random_next(&seed);
-		if (round % 16 == 0)
-			wake(control);
+		scribble(control, &seed);
+		assert_true(WAIT_FOR(tick_of(path) > tick));
 	}
+	/* Everything as it was: exact, and no budget. */
 	memset(control, 0, sizeof(*control));
+	control->sample_bytes = 1;
+	control->budget_ppm = ~UINT32_C(0);
 	control->flush_wanted = 77;
 	wake(control);
+	assert_true(WAIT_FOR(flush_done(path) == 77));
 	ask('a', 'a');
-	assert_true(WAIT_FOR(shows(find(run.pid, false), 2)));
+	assert_true(WAIT_FOR(shows(path, 2)));
+	munmap(control, WIRE_PAGE);
+	assert_int_equal(finish('x'), 5);
+}
+
+/* From exact to sampled and back: what was counted stays, the records grow. */
+static void
+test_records_grow_with_the_first_rate(void **state)
+{
+	struct wire_control *control;
+	struct reader reader = {0};
+	uint32_t flush = 0;
+	const char *path;
+
+	(void)state;
+	start("0");
+	assert_true(WAIT_FOR(shows(find(run.pid, false), 1)));
+	path = find(run.pid, false);
+	control = map_control(path);
+	assert_true(reader_read_file(&reader, path));
+	assert_int_equal(reader.status.record_bytes, WIRE_RECORD_EXACT);
+	assert_int_equal(reader.status.sample_bytes, 1);
+	for (uint64_t rate = SIZE * 4; rate; rate = rate > 1 ? 1 : 0) {
+		control->sample_bytes = rate;
+		control->flush_wanted = ++flush;
+		wake(control);
+		assert_true(WAIT_FOR(flush_done(path) == flush));
+		for (int i = 0; i < 60; i++)
+			ask('a', 'a');
+		control->flush_wanted = ++flush;
+		wake(control);
+		assert_true(WAIT_FOR(flush_done(path) == flush));
+		assert_true(reader_read_file(&reader, path));
+		assert_int_equal(reader.status.sample_bytes, rate);
+		assert_int_equal(reader.status.record_bytes,
+				 WIRE_RECORD_SAMPLED);
+	}
+	/* 61 in full, and about 60 by a quarter of them; 8 sigma. */
+	assert_in_range(blocks_of_size(&reader), 61, 61 + 60 + 112);
+	reader_fini(&reader);
 	munmap(control, WIRE_PAGE);
 	assert_int_equal(finish('x'), 5);
 }
@@ -389,6 +459,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_a_tick_comes_by_itself),
 	    cmocka_unit_test(test_a_flush_is_served_at_once),
 	    cmocka_unit_test(test_a_hostile_control_page_does_no_harm),
+	    cmocka_unit_test(test_records_grow_with_the_first_rate),
 	    cmocka_unit_test(test_a_forked_child_has_its_own),
 	    cmocka_unit_test(test_the_last_totals_are_final),
 	    cmocka_unit_test(test_what_a_killed_program_leaves_is_readable),
