@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "agent/arch/x86_64_unwind.h"
+#include "agent/arch/arch_unwind.h"
 
 /* A module as mapped. With phdr, only its readable PT_LOADs are read; without
  * (the first page holds no ELF header), all of [start, end). */

@@ -91,7 +91,7 @@ walk_by_rules(struct walk *walk)
 		if (unlikely(slot < sp || cfa < slot))
 			break;
 		saved = *(const uint64_t *)slot;
-		pc = *(const uint64_t *)(cfa - 8);
+		pc = *(const uint64_t *)(cfa + ARCH_RETURN_AT);
 		bp = rule_n(rule) == 1 ? bp : saved;
 		sp = cfa;
 		if (unlikely(pc == 0)) {

@@ -40,6 +40,17 @@ competes(uint64_t other, uint64_t own, uint64_t pc)
 	return begin < pc && begin > own_begin;
 }
 
+/* What was known of another stack may be out of date where memory was unmapped
+ * unseen, and bp may be anything: ask. */
+static bool
+can_read(uint64_t low, uint64_t high)
+{
+	for (low &= ~4095ull; low < high; low += 4096)
+		if (!stack_probe(low))
+			return false;
+	return true;
+}
+
 static bool
 is_in_module(uint64_t address)
 {
@@ -66,6 +77,7 @@ keeps_frame_pointer(const struct walk *walk,
 	uint64_t value, own;
 
 	if (sp % 8 != 0 || bp - sp > FRAME_WORDS * 8 ||
+	    (!walk->range.is_known && !can_read(sp, bp + 16)) ||
 	    !stack_read(&walk->range, bp + 8, &own) || !module_is_return(own))
 		return false;
 	for (; sp < bp + 8; sp += 8) {

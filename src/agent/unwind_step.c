@@ -7,9 +7,6 @@
 
 #include "agent/unwind_step.h"
 
-/* What a function keeps for its caller. */
-#define CALLEE_SAVED (1u << ARCH_BX | 1u << ARCH_BP | 0xfu << ARCH_R12)
-
 struct step {
 	const struct cfi_image *image;
 	const struct unwind_registers *old;
@@ -93,7 +90,7 @@ find_registers(const struct step *step, const struct cfi_row *row,
 
 		if (cfi_how(column) == CFI_SAME) {
 			next->value[i] = old->value[i];
-			next->known |= old->known & CALLEE_SAVED & 1u << i;
+			next->known |= old->known & ARCH_CALLEE_SAVED & 1u << i;
 		} else if (find_column(step, column, &next->value[i]) ==
 			   STEP_DONE) {
 			next->known |= 1u << i;

@@ -59,7 +59,7 @@ rule_of_row(const struct cfi_row *row)
 	int32_t k = row->cfa_value;
 	uint64_t n = 1;
 	bool is_simple = cfi_how(row->columns[ARCH_PC]) == CFI_AT &&
-			 cfi_value(row->columns[ARCH_PC]) == -8 &&
+			 cfi_value(row->columns[ARCH_PC]) == ARCH_RETURN_AT &&
 			 cfi_how(row->columns[ARCH_SP]) == CFI_SAME &&
 			 !row->is_signal && k >= 8 && k <= UINT16_MAX;
 

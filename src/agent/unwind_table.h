@@ -17,7 +17,7 @@
  *	42      the word is in the neighbour of its own line
  *	43..63  pc 26..46
  *
- * The return address itself is at CFA - 8.
+ * The return address itself is at CFA + ARCH_RETURN_AT.
  */
 #ifndef HEAPTOP_AGENT_UNWIND_TABLE_H
 #define HEAPTOP_AGENT_UNWIND_TABLE_H

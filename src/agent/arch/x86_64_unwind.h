@@ -23,6 +23,11 @@ enum arch_register {
 	ARCH_REGISTERS = 17,
 };
 
+/* What a function keeps for its caller. */
+#define ARCH_CALLEE_SAVED (1u << ARCH_BX | 1u << ARCH_BP | 0xfu << ARCH_R12)
+
+#define ARCH_RETURN_AT (-8)
+
 /* User code lies below; the vsyscall page does not. */
 #define ARCH_CODE_BITS 47
 
