@@ -11,7 +11,7 @@ from drive import (ALL, BUILD, PYTHON, Program, Tap, describe, diff, heaptop,
 from native_ledger import ledgers
 
 CROWD = BUILD / "tests" / "programs" / "crowd"
-INTERVAL = 16384
+INTERVAL = 8192
 
 
 def rows(what, *options):
@@ -97,7 +97,7 @@ def sampled_run(tap, scratch, threads):
         text = must("report", pid, "--group-by", "function", "--top", ALL)
         tap.ok(re.search(r"crowd\.c: \w+: size=[^,]* ±[^,]*, count=\d+ ±\d+,",
                          text), "report shows the errors", text)
-        tap.ok("sampled 16 KiB" in text, "and the interval", text)
+        tap.ok("sampled 8 KiB" in text, "and the interval", text)
         second = ledgers(program, "more")
         said = check_near(tap, second, f"{threads} threads, twice as much")
         check_growth(tap, old, first, second)
@@ -123,10 +123,10 @@ def changed_run(tap):
         seen(pid)
         said = check_exact(tap, first, "exact")
         tap.ok("size_error" not in said["tiny"], "exact rows have no errors")
-        rate(tap, pid, INTERVAL, "was exact, is sampled 16 KiB" + cost)
+        rate(tap, pid, INTERVAL, "was exact, is sampled 8 KiB" + cost)
         said = check_near(tap, ledgers(program, "more"), "sampled since")
         tap.ok(said["tiny"]["size_error"] > 0, "and there are errors")
-        rate(tap, pid, "exact", "was sampled 16 KiB, is exact" + cost)
+        rate(tap, pid, "exact", "was sampled 8 KiB, is exact" + cost)
         check_near(tap, ledgers(program, "more"), "exact again")
         rate(tap, pid, "2%",
              "was exact, is (exact|sampled .*)  (cost .* of )?2 % budget")
