@@ -223,7 +223,7 @@ realloc_slow(void *old, size_t size, const uint64_t *frame)
 EXPORT void *
 realloc(void *old, size_t size)
 {
-	if (!pool_may_own(old) && !record_may_know(old) && record_passes(size))
+	if (!record_may_know(old) && record_passes(size))
 		return passing.realloc(old, size);
 	return realloc_slow(old, size, __builtin_frame_address(0));
 }
@@ -237,20 +237,20 @@ is_odd(void *block)
 }
 
 /* A function of its own, so that the usual case is a jump. */
-#define FREE(name_, params_, args_, call_)                           \
-	static __attribute__((noinline)) void name_##_slow params_   \
-	{                                                            \
-		if (is_odd(block))                                   \
-			return;                                      \
-		record_gone(block);                                  \
-		call_;                                               \
-	}                                                            \
-	EXPORT void name_ params_                                    \
-	{                                                            \
-		if (!record_may_know(block) && !pool_may_own(block)) \
-			call_;                                       \
-		else                                                 \
-			name_##_slow args_;                          \
+#define FREE(name_, params_, args_, call_)                         \
+	static __attribute__((noinline)) void name_##_slow params_ \
+	{                                                          \
+		if (is_odd(block))                                 \
+			return;                                    \
+		record_gone(block);                                \
+		call_;                                             \
+	}                                                          \
+	EXPORT void name_ params_                                  \
+	{                                                          \
+		if (!record_may_know(block))                       \
+			call_;                                     \
+		else                                               \
+			name_##_slow args_;                        \
 	}
 
 FREE(free, (void *block), (block), real.free(block))

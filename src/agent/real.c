@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "agent/arch/arch.h"
+#include "agent/live_filter.h"
 #include "agent/safe.h"
 
 #define POOL_FIRST  (64u << 10)
@@ -98,6 +99,8 @@ pool_alloc(size_t alignment, size_t size)
 	((size_t *)at)[-1] = size;
 	chunk->used = at + size - (uintptr_t)chunk->start;
 	chunk->used = (chunk->used + POOL_UNIT - 1) & ~(size_t)(POOL_UNIT - 1);
+	/* Whoever asks whether nothing is known of it hears no. */
+	live_filter_add(at);
 	return (void *)at;
 }
 

@@ -69,8 +69,11 @@ record_passes(uint64_t size)
 	uint64_t left;
 
 	/* countdown - (size + 1), which must not wrap */
-	if (!__builtin_add_overflow(tls->countdown, ~size, &left) ||
-	    tls->rate != __atomic_load_n(&sample_rate, __ATOMIC_RELAXED))
+	if (__builtin_expect(
+		!__builtin_add_overflow(tls->countdown, ~size, &left) ||
+		    tls->rate !=
+			__atomic_load_n(&sample_rate, __ATOMIC_RELAXED),
+		0))
 		return false;
 	tls->countdown = left;
 	return true;
@@ -144,7 +147,8 @@ record_wants(struct thread *thread, uint64_t size)
 void record_alloc(struct thread *, enum wire_domain,
 		  const struct unwind_state *, void *block, uint64_t size);
 
-/* Whether a block may have been recorded; false is certain. */
+/* Whether a block may have been recorded, or is not one of the true malloc at
+ * all (pool_owns); false is certain. */
 static inline bool
 record_may_know(const void *block)
 {

@@ -24,7 +24,7 @@
 _Static_assert((int)SAMPLE_LEVELS == (int)LIVE_LEVELS, "levels");
 
 uint32_t sample_rate = 16;
-bool sample_was_exact;
+bool sample_was_exact = true;
 
 /* interval[0] is 1. A level, once given, keeps its interval. */
 static struct {
@@ -131,8 +131,9 @@ sample_rate_set(uint64_t interval)
 	uint32_t level = level_of(interval);
 	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
 
-	if (!level)
-		__atomic_store_n(&sample_was_exact, true, __ATOMIC_RELEASE);
+	/* The first rate decides; later ones can only add exact blocks. */
+	if (!level || rate == 16)
+		__atomic_store_n(&sample_was_exact, !level, __ATOMIC_RELEASE);
 	while (!__atomic_compare_exchange_n(&sample_rate, &rate,
 					    rate_after(rate, level), true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))

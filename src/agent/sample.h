@@ -41,8 +41,8 @@
 extern uint32_t sample_rate;
 #define SAMPLE_LEVEL(rate_) ((rate_)&15u)
 
-/* Every block was recorded at some time: there may be one anywhere, whatever
- * the filter of the live map says. */
+/* Every block was recorded at some time, or there was no rate yet: there may be
+ * one anywhere, whatever the filter of the live map says. */
 extern bool sample_was_exact;
 
 /* From now on at this mean interval in bytes; 1: every block. There can be
