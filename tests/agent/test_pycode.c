@@ -34,7 +34,7 @@ record_lost(enum wire_lost cause, uint64_t count)
 __thread struct thread_tls thread_tls;
 uint32_t sample_rate = 1;
 bool sample_was_exact;
-uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
 
 void
 sample_rate_touch(void)

@@ -1,18 +1,19 @@
 """Makes functions that live shortly, each of which allocates blocks that stay.
 
 Code objects come to lie where others were, with the same instructions: only
-their names differ. Function made_<i> of file <i>.py keeps one block of
-SIZE + i bytes of its own, made deep in a recursion. Prints how many addresses
-were used again.
+their names differ, and where their lines end. Function made_<i> of file <i>.py
+keeps one block of SIZE + i bytes of its own, made deep in a recursion. Prints
+how many addresses were used again.
 """
 import sys
 
 COUNT, SIZE, DEPTH = 400, 5000, 6
+BETWEEN = ["; ", "\n    "]
 SOURCE = """
 def made_{0}(kept, size, depth):
     if depth:
         return made_{0}(kept, size, depth - 1)
-    kept[size] = bytes(size)
+    depth = size{1}kept[size] = bytes(size)
 """
 
 
@@ -21,7 +22,7 @@ def main():
     kept, addresses = [None] * (SIZE + COUNT), set()
     for i in range(COUNT):
         names = {}
-        code = compile(SOURCE.format(i), "%d.py" % i, "exec")
+        code = compile(SOURCE.format(i, BETWEEN[i % 2]), "%d.py" % i, "exec")
         exec(code, names)
         made = names.pop("made_%d" % i)
         made.__globals__["made_%d" % i] = made

@@ -24,7 +24,7 @@ def wrong(entries):
                   for frame in entry["traceback"]
                   if frame["kind"] == "python"]
         name = ("%d.py" % size, "made_%d" % size)
-        expected = [name + (5,)] + [name + (4,)] * DEPTH
+        expected = [name + (5 + size % 2,)] + [name + (4,)] * DEPTH
         found[size] = True
         if frames[:DEPTH + 1] != expected:
             bad.append("%d: %r" % (size, frames[:3]))

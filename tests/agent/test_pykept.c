@@ -1,0 +1,351 @@
+/*
+ * test_pykept.c - chains of frames that change at random: both walks agree,
+ * and no frame that is gone is read.
+ *
+ * Each frame has a page of its own, which cannot be read while it is not in
+ * the chain.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "agent/py/py.h"
+#include "agent/py/pykept.h"
+#include "agent/py/pyruntime.h"
+#include "agent/record.h"
+
+#define PAGE	4096
+#define FRAMES	64
+#define CODES	5
+#define CHANGES 40000
+
+static struct {
+	char thread[512];
+	uint64_t cframe[2];
+	char codes[CODES][512];
+	char nothing[128];
+	char *pages;
+	unsigned chain[FRAMES]; /* outermost first */
+	unsigned count;
+	bool is_used[FRAMES];
+	struct py_kept kept;
+	uint64_t last[FRAMES];
+	size_t last_count;
+	size_t same;
+	uint32_t dice;
+} test;
+
+/* Nothing is hooked here. */
+__thread struct thread_tls thread_tls;
+uint32_t sample_rate = 1;
+bool sample_was_exact;
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
+
+void
+sample_rate_touch(void)
+{
+}
+
+void
+record_skip(void)
+{
+}
+
+struct thread *
+record_begin_slow(void *frame)
+{
+	(void)frame;
+	return NULL;
+}
+
+bool
+record_hit(struct thread *thread, uint64_t size)
+{
+	(void)thread;
+	(void)size;
+	return true;
+}
+
+void
+record_gone_slow(void *block)
+{
+	(void)block;
+}
+
+void
+record_alloc(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state, void *block, uint64_t size)
+{
+	(void)thread;
+	(void)domain;
+	(void)state;
+	(void)block;
+	(void)size;
+}
+
+struct taken
+record_take(struct thread *thread, void *block)
+{
+	(void)thread;
+	(void)block;
+	return (struct taken){0};
+}
+
+void
+record_freed(struct thread *thread, struct taken taken)
+{
+	(void)thread;
+	(void)taken;
+}
+
+void
+record_put_back(struct thread *thread, void *block, struct taken taken)
+{
+	(void)thread;
+	(void)block;
+	(void)taken;
+}
+
+void
+record_lost(enum wire_lost cause, uint64_t count)
+{
+	(void)cause;
+	(void)count;
+}
+
+static void *
+get_thread(void)
+{
+	return test.thread;
+}
+
+static int
+answer_no(void)
+{
+	return 0;
+}
+
+static unsigned
+roll(unsigned sides)
+{
+	test.dice = test.dice * 1664525u + 1013904223u;
+	return (test.dice >> 8) % sides;
+}
+
+static void
+put(char *object, int16_t offset, uint64_t value)
+{
+	memcpy(object + offset, &value, sizeof(value));
+}
+
+static char *
+frame_at(unsigned place)
+{
+	unsigned page = test.chain[place];
+
+	return test.pages + (size_t)page * PAGE + page % 8 * 64;
+}
+
+static void
+set_instr(char *frame, const char *code)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	int32_t last = (int32_t)(2 * roll(60));
+
+	if (layout->instr == PY_INSTR_POINTER)
+		put(frame, layout->frame_instr,
+		    (uint64_t)code + (uint64_t)layout->code_bytecode +
+			(uint64_t)last);
+	else
+		memcpy(frame + layout->frame_instr, &last, sizeof(last));
+}
+
+static void
+fill(char *frame)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	const char *code = test.codes[roll(CODES)];
+
+	memset(frame, 0, 192);
+	put(frame, layout->frame_code,
+	    (uint64_t)code | (layout->frame_code_tags & roll(2)));
+	set_instr(frame, code);
+	if (layout->frame_owner == PY_ABSENT || roll(6) > 0)
+		return;
+	frame[layout->frame_owner] = (char)roll(4);
+	if (frame[layout->frame_owner] == 3) /* runs code of its own */
+		put(frame, layout->frame_instr, (uint64_t)test.nothing);
+}
+
+static void
+pop(void)
+{
+	unsigned page = test.chain[--test.count];
+
+	test.is_used[page] = false;
+	assert_int_equal(
+	    mprotect(test.pages + (size_t)page * PAGE, PAGE, PROT_NONE), 0);
+}
+
+static void
+push(void)
+{
+	unsigned page = roll(FRAMES);
+
+	if (test.count > 40 || test.is_used[page])
+		return;
+	test.is_used[page] = true;
+	test.chain[test.count++] = page;
+	assert_int_equal(mprotect(test.pages + (size_t)page * PAGE, PAGE,
+				  PROT_READ | PROT_WRITE),
+			 0);
+	fill(frame_at(test.count - 1));
+}
+
+/* Two frames change places, as generators that call each other do. */
+static void
+swap(void)
+{
+	unsigned a = roll(test.count), b = roll(test.count);
+	unsigned page = test.chain[a];
+
+	test.chain[a] = test.chain[b];
+	test.chain[b] = page;
+}
+
+static void
+change(void)
+{
+	unsigned kind = roll(12);
+
+	if (kind < 4 || test.count == 0)
+		push();
+	else if (kind < 6)
+		for (unsigned i = roll(test.count + 1) / (1 + roll(6)); i; i--)
+			pop();
+	else if (kind < 10)
+		fill(frame_at(test.count - 1 - roll(test.count) / 4));
+	else if (kind == 10)
+		fill(frame_at(roll(test.count)));
+	else if (roll(8) == 0)
+		swap();
+}
+
+static void
+link_frames(void)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	uint64_t outer = 0;
+
+	for (unsigned i = 0; i < test.count; i++) {
+		put(frame_at(i), layout->frame_previous, outer);
+		outer = (uint64_t)frame_at(i);
+	}
+	test.cframe[layout->cframe_current == 8] = outer;
+	put(test.thread, layout->thread_frame,
+	    layout->cframe_current == PY_ABSENT ? outer
+						: (uint64_t)test.cframe);
+}
+
+static void
+compare(void)
+{
+	uint64_t words[FRAMES];
+	const uint64_t *kept = NULL;
+	bool cut = false;
+	size_t count = py_walk(words, FRAMES, true, &cut);
+	size_t same;
+
+	assert_false(cut);
+	assert_int_equal(py_walk_kept(&test.kept, true, &kept, &same, &cut),
+			 count);
+	assert_false(cut);
+	assert_true(same <= count && same <= test.last_count);
+	if (count)
+		assert_memory_equal(kept, words, count * sizeof(*words));
+	if (same)
+		assert_memory_equal(kept + count - same,
+				    test.last + test.last_count - same,
+				    same * sizeof(*words));
+	memcpy(test.last, words, count * sizeof(*words));
+	test.last_count = count;
+	test.same += same;
+}
+
+static void
+make_codes(void)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	const uint64_t nothing = (uint64_t)test.nothing;
+
+	for (unsigned i = 0; i < CODES; i++) {
+		char *code = test.codes[i];
+
+		py_code_freed(code);
+		memset(code, 0, sizeof(test.codes[i]));
+		put(code, layout->ob_type, (uint64_t)py_runtime.code_type);
+		put(code, layout->code_filename, nothing);
+		put(code, layout->code_name, nothing);
+		put(code, layout->code_lines, nothing);
+		if (layout->code_qualname != PY_ABSENT)
+			put(code, layout->code_qualname, nothing);
+		if (layout->code_firsttraceable != PY_ABSENT)
+			code[layout->code_firsttraceable] = (char)(i * 3);
+	}
+}
+
+static void
+check_layout(unsigned minor)
+{
+	py_runtime.layout = py_layout_find(minor, false);
+	assert_non_null(py_runtime.layout);
+	make_codes();
+	test.same = 0;
+	for (unsigned i = 0; i < CHANGES; i++) {
+		change();
+		link_frames();
+		compare();
+	}
+	assert_true(test.same > CHANGES);
+	while (test.count)
+		pop();
+	link_frames();
+	compare();
+}
+
+static void
+chains_that_change(void **state)
+{
+	(void)state;
+	for (unsigned minor = 6; minor <= 15; minor++)
+		check_layout(minor);
+}
+
+static int
+group_begin(void **state)
+{
+	(void)state;
+	test.pages = mmap(NULL, (size_t)FRAMES * PAGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	py_runtime.attached_current = true;
+	py_runtime.this_thread = get_thread;
+	py_runtime.current = get_thread;
+	py_runtime.is_finalizing = answer_no;
+	py_runtime.code_type = py_runtime.str_type = py_runtime.bytes_type =
+	    test.thread;
+	return test.pages == MAP_FAILED;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(chains_that_change),
+	};
+
+	return cmocka_run_group_tests(tests, group_begin, NULL);
+}
