@@ -102,7 +102,7 @@ is_tail(uint32_t entry)
 static bool
 is_wide(uint32_t entry)
 {
-	return entry >> LIVE_SITE_BITS >= LIVE_WIDE && !is_tail(entry);
+	return entry >> LIVE_SITE_BITS == LIVE_WIDE;
 }
 
 /* Entries of the block whose first one this is. */
@@ -117,11 +117,11 @@ entries_of(const uint32_t *entry)
 static void
 store(uint32_t *entry, struct block block)
 {
-	uint32_t code = LIVE_WIDE + block.level;
+	uint32_t code = LIVE_WIDE;
 	uint64_t size = block.size;
 
 	if (size <= LIVE_TINY_MAX)
-		code = (uint32_t)size + block.level * LIVE_TINY_SIZES;
+		code = (uint32_t)size;
 	else
 		entry[1] =
 		    LIVE_TAIL |
@@ -138,17 +138,12 @@ store(uint32_t *entry, struct block block)
 static struct block
 load(const uint32_t *entry)
 {
-	uint32_t code = *entry >> LIVE_SITE_BITS;
 	struct block block = {0};
 
 	block.site = *entry & LIVE_SITE_MASK;
-	if (!is_wide(*entry)) {
-		block.size = code % LIVE_TINY_SIZES;
-		block.level = code / LIVE_TINY_SIZES;
-		return block;
-	}
-	block.level = code - LIVE_WIDE;
-	block.size = entry[1] & LIVE_TAIL_MAX;
+	block.size = *entry >> LIVE_SITE_BITS;
+	if (is_wide(*entry))
+		block.size = entry[1] & LIVE_TAIL_MAX;
 	if (entries_of(entry) == 4)
 		block.size = (uint64_t)(entry[3] & LIVE_TAIL_MAX)
 				 << LIVE_TAIL_BITS |
@@ -157,16 +152,26 @@ load(const uint32_t *entry)
 }
 
 static struct block
-remove_at(uint32_t *entry, uint64_t address)
+remove_at(uint32_t *entry)
 {
 	struct block block = load(entry);
 	unsigned count = entries_of(entry);
 
 	for (unsigned i = 0; i < count; i++)
 		__atomic_store_n(&entry[i], 0, __ATOMIC_RELAXED);
+	return block;
+}
+
+static bool
+put_in_hash(uint64_t address, struct block block)
+{
+	if (block.level)
+		live_filter_add(address);
+	if (live_hash_put(address, block))
+		return true;
 	if (block.level)
 		live_filter_remove(address);
-	return block;
+	return false;
 }
 
 bool
@@ -176,19 +181,12 @@ live_put(uint64_t address, struct block block)
 
 	if (block.size > LIVE_SIZE_MAX || address >> LIVE_ADDRESS_BITS)
 		return false;
-	if (block.level)
-		live_filter_add(address);
-	if (live.kind == WIRE_LIVE_HASH && live_hash_put(address, block))
-		return true;
-	entry =
-	    live.kind == WIRE_LIVE_HASH ? NULL : live_chunk_entry_make(address);
-	if (!entry) {
-		if (block.level)
-			live_filter_remove(address);
-		return false;
-	}
-	store(entry, block);
-	return true;
+	if (block.level || live.kind == WIRE_LIVE_HASH)
+		return put_in_hash(address, block);
+	entry = live_chunk_entry_make(address);
+	if (entry)
+		store(entry, block);
+	return entry != NULL;
 }
 
 /* The hash table has locks. So this may not come in between where one is held,
@@ -197,11 +195,13 @@ static struct block
 take_from_hash(uint64_t address)
 {
 	bool alone = !thread_tls.guard;
-	struct block block;
+	struct block block = {0};
 
+	if (live.kind != WIRE_LIVE_HASH && !live_filter_has(address))
+		return block;
 	if (safe_lock_is_held()) {
 		record_lost(WIRE_LOST_REENTRANT, 1);
-		return (struct block){0};
+		return block;
 	}
 	if (alone)
 		thread_tls.guard = (uint64_t)__builtin_frame_address(0);
@@ -218,16 +218,15 @@ take_from_hash(uint64_t address)
 struct block
 live_take_slow(uint64_t address)
 {
-	uint32_t *entry;
+	uint32_t *entry = NULL;
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.kind == WIRE_LIVE_HASH)
-		return take_from_hash(address);
-	entry = live_chunk_entry(address);
-	if (!entry || !*entry || is_tail(*entry))
-		return (struct block){0};
-	return remove_at(entry, address);
+	if (live.kind != WIRE_LIVE_HASH)
+		entry = live_chunk_entry(address);
+	if (entry && *entry && !is_tail(*entry))
+		return remove_at(entry);
+	return take_from_hash(address);
 }
 
 /* The first entry of the block that this one belongs to; NULL: of none. */
@@ -248,12 +247,10 @@ live_evict(uint64_t address, uint64_t size, uint64_t *where)
 {
 	unsigned count = size >= LIVE_TAIL_MAX ? 4 : 1 + (size > LIVE_TINY_MAX);
 	uint64_t unit = live_chunk_unit(address);
-	uint32_t *entry;
+	uint32_t *entry = NULL;
 
-	*where = address;
-	if (live.kind == WIRE_LIVE_HASH)
-		return live_take_slow(address);
-	entry = live_chunk_entry(address);
+	if (live.kind != WIRE_LIVE_HASH)
+		entry = live_chunk_entry(address);
 	for (unsigned i = 0; entry && i < count; i++) {
 		uint32_t *first = first_of(&entry[i], unit + i);
 
@@ -263,9 +260,10 @@ live_evict(uint64_t address, uint64_t size, uint64_t *where)
 			continue;
 		}
 		*where = address - 16 * (uint64_t)(entry - first);
-		return remove_at(first, *where);
+		return remove_at(first);
 	}
-	return (struct block){0};
+	*where = address;
+	return take_from_hash(address);
 }
 
 /* Where live_measure is. */

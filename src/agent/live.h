@@ -1,14 +1,15 @@
 /*
  * live.h - the map from an address to the block that lives there.
  *
- * A shadow of the heap: one 32-bit entry for each unit of 16 bytes, in chunks
- * that are reserved when some address of theirs is first used and touched only
- * where there are blocks. Its upper 8 bits say what it is:
+ * Blocks that are recorded exactly are in a shadow of the heap: one 32-bit
+ *entry for each unit of 16 bytes, in chunks that are reserved when some address
+ *of theirs is first used and touched only where there are blocks. Its upper 8
+ * bits say what it is:
  *
- *	0                                nothing
- *	size + 17 * level | site         a block of at most 16 bytes
- *	238 + level       | site         a larger one; its size comes next
- *	63, 6 bits | size, 26 bits       second entry of a larger block
+ *	0                   nothing
+ *	size, 0 to 16       a small block; below it the site, 24 bits
+ *	17                  a larger one, likewise; its size comes next
+ *	63 in 6 bits        second entry of a larger block: size, 26 bits
  *
  * (Sizes of 64 MiB and more are all ones there, and take two entries more.) A
  * block of more than 16 bytes begins no second one in the unit that follows, so
@@ -18,6 +19,10 @@
  * That holds for blocks at addresses that are multiples of 16. Those at 8 more
  * than that are at multiples of 16 too in a second shadow, of the heap moved by
  * 8 bytes; it is made only where there are such blocks.
+ *
+ * Blocks that were sampled are few and far between: they are in a hash table
+ * (live_hash.h), and a filter says where none can be (live_filter.h). Where
+ * address space is very short the hash table has all blocks.
  *
  * Context: hook.
  */
@@ -44,12 +49,11 @@ struct block {
 	uint32_t level;
 };
 
-#define LIVE_TINY_MAX	16 /* bytes of a block that has one entry */
-#define LIVE_TINY_SIZES (LIVE_TINY_MAX + 1)
-#define LIVE_WIDE	(LIVE_LEVELS * LIVE_TINY_SIZES) /* code, at level 0 */
-#define LIVE_TAIL_BITS	26
-#define LIVE_TAIL	(UINT32_C(63) << LIVE_TAIL_BITS)
-#define LIVE_TAIL_MAX	((UINT32_C(1) << LIVE_TAIL_BITS) - 1)
+#define LIVE_TINY_MAX  16 /* bytes of a block that has one entry */
+#define LIVE_WIDE      (LIVE_TINY_MAX + 1)
+#define LIVE_TAIL_BITS 26
+#define LIVE_TAIL      (UINT32_C(63) << LIVE_TAIL_BITS)
+#define LIVE_TAIL_MAX  ((UINT32_C(1) << LIVE_TAIL_BITS) - 1)
 
 #define LIVE_ADDRESS_BITS 47
 #define LIVE_CHUNK_BITS	  26 /* 64 MiB of addresses, 16 MiB of shadow */
@@ -161,10 +165,9 @@ live_take(uint64_t address)
 		*(volatile live_pair *)entry = 0;
 		return block;
 	}
-	if (code > LIVE_TINY_MAX)
+	if (__builtin_expect(code > LIVE_TINY_MAX || !block.site, 0))
 		return live_take_slow(address);
-	if (block.site)
-		*(volatile uint32_t *)entry = 0;
+	*(volatile uint32_t *)entry = 0;
 	block.size = code;
 	return block;
 }

@@ -1,9 +1,10 @@
 /*
- * live_hash.h - the map of live blocks as a hash table.
+ * live_hash.h - a map of live blocks as a hash table.
  *
- * For processes whose address space is short: 16 bytes for each block, half to
- * three quarters full, whatever the blocks' sizes and places. Slower than the
- * shadow: each access takes the lock of one of 64 tables.
+ * For sampled blocks, and for all where address space is very short: 16 bytes
+ * for each block, half to three quarters full, whatever the blocks' sizes and
+ * places. Slower than the shadow: each access takes the lock of one of 64
+ * tables.
  *
  * Context: hook. Addresses below 2^47.
  */

@@ -197,11 +197,11 @@ test_what_vanished_is_evicted(void **state)
 	assert_int_equal(gone.size, 100);
 	assert_int_equal(where, BASE);
 	/* The new one's second entry was another's first. */
-	assert_put(BASE + 16, 2, 8, 4);
+	assert_put(BASE + 16, 2, 8, 0);
 	assert_int_equal(live_evict(BASE, 16, &where).site, 0);
 	gone = live_evict(BASE, 17, &where);
 	assert_int_equal(gone.site, 2);
-	assert_int_equal(gone.level, 4);
+	assert_int_equal(gone.level, 0);
 	assert_int_equal(where, BASE + 16);
 	assert_int_equal(live_evict(BASE, 17, &where).site, 0);
 	/* The new one's first was another's last. */
@@ -214,6 +214,41 @@ test_what_vanished_is_evicted(void **state)
 		assert_put(BASE + unit * 16, 1, 16, 0);
 	for (uint64_t unit = 0; unit < 5; unit++)
 		assert_taken(BASE + unit * 16, 1, 16, 0);
+}
+
+static void
+test_a_sampled_one_is_evicted(void **state)
+{
+	struct block gone;
+	uint64_t where = 0;
+
+	(void)state;
+	assert_put(BASE, 1, 100, 4);
+	gone = live_evict(BASE, 5, &where);
+	assert_int_equal(gone.site, 1);
+	assert_int_equal(gone.size, 100);
+	assert_int_equal(gone.level, 4);
+	assert_int_equal(where, BASE);
+	assert_int_equal(live_evict(BASE, 5, &where).site, 0);
+}
+
+/* They cost no shadow, wherever they are. */
+static void
+test_sampled_blocks_touch_no_shadow(void **state)
+{
+	uint64_t before = 0;
+	uint64_t after = 0;
+
+	(void)state;
+	for (int i = 0; i < 30000; i++)
+		before = live_measure();
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_put(2 * FAR + (i << 14), SITE, 64, 1);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_taken(2 * FAR + (i << 14), SITE, 64, 1);
+	for (int i = 0; i < 30000; i++)
+		after = live_measure();
+	assert_in_range(after, 0, before);
 }
 
 static void
@@ -525,6 +560,8 @@ main(void)
 	    cmocka_unit_test(test_neighbours_of_all_alignments),
 	    cmocka_unit_test(test_blocks_across_two_chunks),
 	    cmocka_unit_test(test_the_inside_of_a_block_is_none),
+	    cmocka_unit_test(test_a_sampled_one_is_evicted),
+	    cmocka_unit_test(test_sampled_blocks_touch_no_shadow),
 	    cmocka_unit_test(test_like_a_naive_map),
 	    cmocka_unit_test(test_threads_own_neighbours),
 	    cmocka_unit_test(test_grows_and_shrinks),
