@@ -165,11 +165,12 @@ run_sqlite()
 
 run_redis()
 {
-	local port=$((20000 + $$ % 20000)) server
+	local port=$((20000 + $$ % 20000)) server status
 
 	have redis-server redis-benchmark redis-cli || return 77
 	cd "$scratch" || return
-	under redis-server --port $port --save '' --io-threads 2 &
+	under redis-server --port $port --save '' --io-threads 2 \
+		--pidfile "$scratch/redis.pid" &
 	server=$!
 	for _ in $(seq 200); do
 		redis-cli -p $port ping >/dev/null 2>&1 && break
@@ -180,6 +181,10 @@ run_redis()
 	redis-cli -p $port bgsave >>"$scratch/out" 2>&1
 	redis-cli -p $port shutdown nosave >>"$scratch/out" 2>&1
 	wait $server
+	status=$?
+	# heaptop may have been killed, and it not.
+	[ ! -s "$scratch/redis.pid" ] || kill -9 "$(<"$scratch/redis.pid")"
+	return $status
 }
 
 run_perl()
