@@ -28,7 +28,6 @@
 #define ROUNDS	50
 #define TICK_NS 100000000
 
-static void *volatile block;
 static unsigned sites = 100000;
 static pthread_barrier_t touched;
 
@@ -38,6 +37,8 @@ static void way_right(unsigned way, int depth);
 static inline __attribute__((always_inline)) void
 way_on(unsigned way, int depth)
 {
+	void *volatile block;
+
 	if (depth && way & 1) {
 		way_left(way >> 1, depth - 1);
 	} else if (depth) {
