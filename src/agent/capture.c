@@ -12,6 +12,7 @@
 #include "agent/counts.h"
 #include "agent/nodes.h"
 #include "agent/path.h"
+#include "agent/piece.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
 #include "agent/sites.h"
@@ -44,8 +45,6 @@ struct trace {
 	const struct node *base; /* of the stack outside of words */
 	uint32_t domain;
 	uint32_t epoch;
-	const uint64_t *end; /* what follows the words, for a shape */
-	const struct unwind_shape *shape;
 };
 
 /* The nodes of the words, from the outermost of them on. */
@@ -60,52 +59,62 @@ intern(const struct node *node, const uint64_t *words, size_t count)
 	return node;
 }
 
-/* Sets strand's site: that of a node. False: no room. */
+static void
+site_set(struct strand *strand, uint32_t domain, uint32_t site,
+	 struct leaf *leaf)
+{
+	strand->sites[domain] = site;
+	strand->leaves[domain] = leaf;
+	strand->known |= 1u << domain;
+}
+
+/* Learns the strand's site in a domain: that of a node. False: no room. */
 static bool
 settle(struct thread *thread, struct strand *strand, const struct node *node,
        uint32_t domain)
 {
-	strand->domain = domain;
-	if (domain == PATH_NO_DOMAIN)
+	struct leaf *leaf;
+	uint32_t site;
+
+	if (domain == PATH_NO_DOMAIN || strand->known & 1u << domain)
 		return true;
-	strand->site = sites_intern(nodes_get(node->id), domain);
-	if (!strand->site)
+	site = sites_intern(nodes_get(node->id), domain);
+	if (!site)
 		return false;
-	strand->leaf = counts_leaf(&thread->counts, strand->site);
-	if (!strand->leaf)
+	leaf = counts_leaf(&thread->counts, site);
+	if (leaf)
+		site_set(strand, domain, site, leaf);
+	else
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
-	return strand->leaf != NULL;
+	return leaf != NULL;
 }
 
-/* The path of the innermost `fresh` words on top of base, made if need be. */
-static struct path *
-path_of(struct thread *thread, struct strand *strand, const struct trace *trace,
-	const struct node *base, size_t fresh)
+/* The node of the innermost `fresh` words on top of base; learns the site. */
+static const struct node *
+follow(struct thread *thread, struct strand *strand, const struct trace *trace,
+       const struct node *base, size_t fresh)
 {
-	struct path_key key = {trace->words, fresh,	    fresh,
-			       base,	     trace->domain, trace->epoch};
+	struct path_key key = {trace->words, fresh, base, trace->domain,
+			       trace->epoch};
+	const struct path *path = path_find(&thread->paths, &key);
 	const struct node *node;
-	struct path *path;
+	uint32_t site = 0;
+	struct leaf *leaf = NULL;
 
-	if (trace->shape) {
-		memcpy(thread->words, trace->words,
-		       fresh * sizeof(*trace->words));
-		thread->words[fresh] = trace->shape->end;
-		key.words = thread->words;
-		key.total = trace->shape->count;
+	if (path) {
+		if (path->site)
+			site_set(strand, trace->domain, path->site, path->leaf);
+		return path->node;
 	}
-	path = path_find(&thread->paths, &key);
-	if (path && (path->has_shape || !trace->shape))
-		return path;
 	node = intern(base, trace->words, fresh);
 	if (!node || !settle(thread, strand, node, trace->domain))
 		return NULL;
-	path = path_make(&thread->paths, &key, trace->shape);
-	path->node = node;
-	path->site = strand->site;
-	path->leaf = strand->leaf;
-	path_publish(&thread->paths, path);
-	return path;
+	if (trace->domain != PATH_NO_DOMAIN) {
+		site = strand->sites[trace->domain];
+		leaf = strand->leaves[trace->domain];
+	}
+	path_add(&thread->paths, &key, node, site, leaf);
+	return node;
 }
 
 /* The strand's stack and its site, from `node`, which holds its `same`
@@ -115,23 +124,16 @@ strand_lead(struct thread *thread, struct strand *strand,
 	    const struct trace *trace, const struct node *node, size_t same)
 {
 	size_t fresh = trace->count - same;
-	struct path *path;
 
-	strand->path = NULL;
-	if (fresh > 0 && fresh < PATH_WORDS) {
-		path = path_of(thread, strand, trace, node, fresh);
-		if (!path)
-			return false;
-		node = path->node;
-		strand->path = path;
-		strand->site = path->site;
-		strand->leaf = path->leaf;
-		strand->domain = trace->domain;
+	if (fresh > 0 && fresh <= PATH_WORDS) {
+		node = follow(thread, strand, trace, node, fresh);
 	} else {
 		node = intern(node, trace->words, fresh);
-		if (!node || !settle(thread, strand, node, trace->domain))
-			return false;
+		if (node && !settle(thread, strand, node, trace->domain))
+			node = NULL;
 	}
+	if (!node)
+		return false;
 	for (size_t i = trace->count; i-- > same; node = node->parent)
 		strand->nodes[i] = node;
 	return true;
@@ -149,14 +151,12 @@ strand_follow(struct thread *thread, struct strand *strand,
 	if (strand->base != trace->base || strand->epoch != trace->epoch)
 		same = 0;
 	is_same = same == trace->count && strand->count == same;
-	if (is_same && !trace->shape &&
-	    (trace->domain == strand->domain ||
-	     trace->domain == PATH_NO_DOMAIN))
-		return true;
-	if (trace->shape) /* a path of the whole of it */
-		same = 0;
+	if (is_same && trace->count)
+		return settle(thread, strand, strand->nodes[same - 1],
+			      trace->domain);
 	node = same ? strand->nodes[same - 1] : trace->base;
 	strand->count = 0; /* until all is well: a handler may longjmp away */
+	strand->known = 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	strand->base = trace->base;
 	strand->epoch = trace->epoch;
@@ -165,24 +165,6 @@ strand_follow(struct thread *thread, struct strand *strand,
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	strand->count = (uint32_t)trace->count;
 	return true;
-}
-
-static size_t
-python_words(struct thread *thread, bool gil, const uint64_t **words,
-	     size_t *same, bool *cut)
-{
-	size_t count = py_walk(thread->words, THREAD_WORDS, gil, cut);
-	size_t i = 0;
-
-	while (i < count && i < thread->py_count &&
-	       thread->py_words[i] == thread->words[count - 1 - i])
-		i++;
-	*same = i;
-	for (; i < count; i++)
-		thread->py_words[i] = thread->words[count - 1 - i];
-	thread->py_count = count;
-	*words = thread->words;
-	return count;
 }
 
 /* The Python stack as the thread's python strand. False: none, or no room. */
@@ -194,8 +176,8 @@ python(struct thread *thread, uint32_t domain, bool gil)
 
 	trace.epoch =
 	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
-	trace.count =
-	    python_words(thread, gil, &trace.words, &trace.same, &cut);
+	trace.count = py_walk_kept(&thread->py_kept, gil, &trace.words,
+				   &trace.same, &cut);
 	if (cut)
 		record_lost(trace.count >= THREAD_WORDS ? WIRE_LOST_STACK_CUT
 							: WIRE_LOST_PY_FRAME,
@@ -207,9 +189,8 @@ python(struct thread *thread, uint32_t domain, bool gil)
 
 /* What is below the native frames that the interpreter called. */
 static const struct node *
-python_base(void *context)
+python_base(struct thread *thread)
 {
-	struct thread *thread = context;
 	const struct strand *strand = &thread->python;
 
 	if (!python(thread, PATH_NO_DOMAIN, false))
@@ -232,23 +213,19 @@ walk_deep(struct thread *thread, const struct unwind_state *state,
 /* By the rules of each frame. Native frames, and when they lead into the
  * interpreter's loop, the Python frames it runs instead of those that run it.
  */
-static bool
+static uint32_t
 native_walk(struct thread *thread, enum wire_domain domain,
-	    const struct unwind_state *state)
+	    const struct unwind_state *state,
+	    const struct unwind_limits *limits)
 {
-	const struct unwind_limits limits = {py_eval_low, py_eval_high,
-					     UNWIND_KEPT_FRAMES};
 	struct strand *strand = &thread->native;
 	struct trace trace = {.domain = domain};
 	struct unwind_trace walked;
-	struct unwind_shape shape;
 
-	unwind_walk_kept(&thread->unwind, state, &thread->bounds, &limits,
+	unwind_walk_kept(&thread->unwind, state, &thread->bounds, limits,
 			 &walked);
 	if (__builtin_expect(walked.end == UNWIND_END_FULL, 0))
 		walk_deep(thread, state, &walked);
-	else if (unwind_kept_shape(&thread->unwind, state, &shape))
-		trace.shape = &shape;
 	if (walked.end != UNWIND_END_OUTERMOST)
 		count_end(walked.end);
 	trace.words = walked.count ? walked.pcs : &state->pc;
@@ -258,41 +235,115 @@ native_walk(struct thread *thread, enum wire_domain domain,
 		trace.base = python_base(thread);
 	if (walked.stopped && !walked.count && trace.base) {
 		/* Called by the loop itself: the Python stack is all. */
-		return settle(thread, strand, trace.base, domain);
+		strand->count = strand->known = 0;
+		if (!settle(thread, strand, trace.base, domain))
+			return 0;
+	} else if (!strand_follow(thread, strand, &trace)) {
+		return 0;
 	}
-	if (!strand_follow(thread, strand, &trace))
+	thread->leaf = strand->leaves[domain];
+	return strand->sites[domain];
+}
+
+/* The referee looks at stacks met in pieces too. */
+static void
+pieces_check(struct thread *thread, bool stopped)
+{
+	struct pieces *pieces = &thread->pieces;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < pieces->count; i++) {
+		const struct piece *piece = pieces_get(pieces, pieces->walk[i]);
+
+		if (!piece || count + piece->count > UNWIND_KEPT_FRAMES)
+			return;
+		memcpy(thread->words + count, piece->words,
+		       piece->count * sizeof(*piece->words));
+		count += piece->count;
+	}
+	walk_check(thread->words, count, UNWIND_KEPT_FRAMES, stopped,
+		   UNWIND_END_OUTERMOST);
+}
+
+/* Finds out what the walk is on top of a base. False: it cannot be had. */
+static __attribute__((noinline)) bool
+join(struct thread *thread, const struct node *base, uint32_t domain,
+     struct joint *joint)
+{
+	struct pieces *pieces = &thread->pieces;
+	const struct node *node = base;
+
+	for (uint32_t i = pieces->count; i-- > 0;) {
+		const struct piece *piece = pieces_get(pieces, pieces->walk[i]);
+
+		node = piece ? intern(node, piece->words, piece->count) : NULL;
+		if (!node)
+			return false;
+	}
+	*joint = (struct joint){
+	    .base = base, .node = node, .domain = (uint16_t)domain};
+	joint->site = sites_intern(nodes_get(node->id), domain);
+	if (!joint->site)
 		return false;
-	if (trace.shape && strand->path)
-		path_hint(&thread->paths, state, thread->bounds.high,
-			  strand->path);
+	joint->leaf = counts_leaf(&thread->counts, joint->site);
+	if (!joint->leaf)
+		return false;
+	pieces_join(pieces, joint);
 	return true;
 }
 
-/* Where the stack that runs now is one of those met before, found by its
- * shape; else by walking. */
+/* By what this thread has met before. 0: not to be had so. */
+static uint32_t
+native_pieces(struct thread *thread, enum wire_domain domain,
+	      const struct unwind_state *state,
+	      const struct unwind_limits *limits)
+{
+	struct pieces *pieces = &thread->pieces;
+	const struct node *base = NULL;
+	const struct piece *only;
+	const struct joint *joint;
+	struct joint made;
+	bool stopped;
+
+	if (!pieces_walk(pieces, &thread->unwind, *state, thread->bounds.high,
+			 limits, &stopped))
+		return 0;
+	if (__builtin_expect(walk_kind == WIRE_UNWINDER_CHECK, 0))
+		pieces_check(thread, stopped);
+	if (stopped)
+		base = python_base(thread);
+	only = pieces_only(pieces, base, domain);
+	if (__builtin_expect(only != NULL, 1)) {
+		thread->leaf = only->leaf;
+		return only->site;
+	}
+	joint = pieces_joint(pieces, base, domain);
+	if (__builtin_expect(!joint, 0)) {
+		if (!join(thread, base, domain, &made))
+			return 0;
+		joint = &made;
+	}
+	thread->leaf = joint->leaf;
+	return joint->site;
+}
+
 static uint32_t
 native(struct thread *thread, enum wire_domain domain,
        const struct unwind_state *state)
 {
+	const struct unwind_limits limits = {py_eval_low, py_eval_high,
+					     UNWIND_KEPT_FRAMES};
 	const struct unwind_bounds *bounds = &thread->bounds;
-	struct path *path = NULL;
+	uint32_t site = 0;
 
-	path_refresh(&thread->paths, py_eval_low);
+	pieces_refresh(&thread->pieces, &limits);
 	if (state->sp - bounds->low < bounds->high - bounds->low &&
+	    state->pc - py_eval_low >= py_eval_high - py_eval_low &&
 	    walk_kind != WIRE_UNWINDER_LIBUNWIND)
-		path = path_meet(&thread->paths, state, bounds->high, domain,
-				 python_base, thread);
-	if (__builtin_expect(path != NULL, 1)) {
-		if (__builtin_expect(walk_kind == WIRE_UNWINDER_CHECK, 0))
-			walk_check(path->words, path->count, UNWIND_KEPT_FRAMES,
-				   path->stopped, UNWIND_END_OUTERMOST);
-		thread->leaf = path->leaf;
-		return path->site;
-	}
-	if (!native_walk(thread, domain, state))
-		return 0;
-	thread->leaf = thread->native.leaf;
-	return thread->native.site;
+		site = native_pieces(thread, domain, state, &limits);
+	if (__builtin_expect(!site, 0))
+		site = native_walk(thread, domain, state, &limits);
+	return site;
 }
 
 uint32_t
@@ -303,8 +354,8 @@ capture_site(struct thread *thread, enum wire_domain domain,
 	if (domain >= WIRE_DOMAIN_PYMEM_RAW &&
 	    domain <= WIRE_DOMAIN_PYMEM_OBJECT &&
 	    python(thread, domain, domain != WIRE_DOMAIN_PYMEM_RAW)) {
-		thread->leaf = thread->python.leaf;
-		return thread->python.site;
+		thread->leaf = thread->python.leaves[domain];
+		return thread->python.sites[domain];
 	}
 	return native(thread, domain, state);
 }

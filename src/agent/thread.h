@@ -23,20 +23,22 @@
 #include "agent/tls.h"
 #include "agent/counts.h"
 #include "agent/path.h"
+#include "agent/piece.h"
+#include "agent/py/pykept.h"
 #include "agent/unwind.h"
 #include "agent/unwind_kept.h"
+#include "heaptop/wire.h"
 
 #define THREAD_WORDS 4096 /* the deepest stack that is kept */
 
 /* The nodes of a stack captured last, so that the next one only has to deal
  * with the frames that differ. */
 struct strand {
-	uint32_t count;	 /* of nodes; 0: nothing is known */
-	uint32_t epoch;	 /* of py_code_epoch, when its words were true */
-	uint32_t domain; /* of the site; PATH_NO_DOMAIN: it has none */
-	uint32_t site;
-	struct leaf *leaf;
-	struct path *path;	 /* that it was found by, or NULL */
+	uint32_t count; /* of nodes; 0: nothing is known */
+	uint32_t epoch; /* of py_code_epoch, when its words were true */
+	uint32_t known; /* bit by bit: which domains' sites are */
+	uint32_t sites[WIRE_DOMAIN_COUNT];
+	struct leaf *leaves[WIRE_DOMAIN_COUNT];
 	const struct node *base; /* outside of nodes */
 	const struct node *nodes[THREAD_WORDS]; /* outermost first */
 };
@@ -56,10 +58,10 @@ struct thread {
 	struct unwind_kept unwind;
 	struct strand python;
 	struct strand native; /* of the last stack in `unwind` */
-	size_t py_count;
-	uint64_t py_words[THREAD_WORDS];
+	struct py_kept py_kept;
 	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
 	struct paths paths;
+	struct pieces pieces;
 };
 
 /* The struct of the calling thread, made when it has none; NULL: no room. */

@@ -9,13 +9,12 @@
 
 #include <string.h>
 
+#include "agent/unwind_memo.h"
 #include "agent/unwind_rules.h"
 #include "agent/unwind_table.h"
 #include "heaptop/wire.h"
 
 #define FRAMES	     UNWIND_KEPT_FRAMES
-#define RULE_BITS    (0xffffull | RULE_BASE_BP | 0x3full << 20)
-#define MEMO_SPECIAL (1u << 31)
 #define WRONG_MAX    4
 
 /* One incremental walk. */
@@ -43,14 +42,8 @@ prepare(struct attempt *attempt)
 {
 	struct unwind_kept *kept = attempt->kept;
 	const struct walk *walk = &attempt->walk;
-	uint64_t generation =
-	    __atomic_load_n(&rule_table.generation, __ATOMIC_ACQUIRE);
 
-	if (unlikely(kept->generation != generation)) {
-		memset(kept->memo, 0, sizeof(kept->memo));
-		kept->generation = generation;
-		kept->is_whole = false;
-	}
+	memo_refresh(kept);
 	if (unlikely(!kept->is_whole || kept->high != walk->range.high ||
 		     kept->stop_low != walk->stop_low ||
 		     kept->stop_size != walk->stop_size)) {
@@ -112,35 +105,6 @@ meets(struct attempt *attempt, uint64_t slot, uint64_t pc, uint64_t bp)
 	}
 	attempt->join_slot = at < FRAMES ? kept->slots[at] : ~0ull;
 	return false;
-}
-
-static inline struct unwind_memo *
-memo_at(struct unwind_kept *kept, uint32_t place)
-{
-	return (struct unwind_memo *)((char *)kept->memo + place);
-}
-
-/* The place of a pc in the memo, filled. */
-static inline uint32_t
-memo_find(struct unwind_kept *kept, uint64_t pc)
-{
-	uint32_t place = (uint32_t)((pc >> 2 ^ pc >> 11) % UNWIND_KEPT_MEMO *
-				    sizeof(struct unwind_memo));
-	struct unwind_memo *memo = memo_at(kept, place);
-	uint64_t rule = 0;
-
-	if (memo->pc == pc)
-		return place;
-	if (rule_table.words)
-		rule = rule_probe(rule_table.words, pc, kept->generation);
-	if (unlikely(rule == 0))
-		rule = rule_find(pc);
-	memo->pc = pc;
-	memo->rule = (uint32_t)(rule & RULE_BITS);
-	if (unlikely(rule & RULE_SPECIAL))
-		memo->rule |= MEMO_SPECIAL;
-	memo->next = place;
-	return place;
 }
 
 /* The place of the caller's pc: the one guessed, if it is right. A walk on
@@ -383,65 +347,4 @@ unwind_walk_kept(struct unwind_kept *kept, const struct unwind_state *state,
 	if (unlikely(walk_kind == WIRE_UNWINDER_CHECK))
 		walk_check(trace->pcs, trace->count, walk->max, trace->stopped,
 			   trace->end);
-}
-
-static bool
-offset_of(const struct unwind_state *state, uint64_t slot, uint16_t *offset)
-{
-	uint64_t units = (slot - state->sp) / 8;
-
-	*offset = (uint16_t)units;
-	return slot >= state->sp && !((slot - state->sp) % 8) &&
-	       units < UINT16_MAX;
-}
-
-static bool
-shape_checks(const struct unwind_kept *kept, const struct unwind_state *state,
-	     struct unwind_shape *shape)
-{
-	struct unwind_check *check = shape->checks;
-	uint16_t offset;
-
-	if (kept->checks + 1 > UNWIND_SHAPE_CHECKS)
-		return false;
-	if (kept->needs_bp[kept->first])
-		*check++ = (struct unwind_check){UNWIND_CHECK_ENTRY,
-						 state->bp - state->sp};
-	for (uint32_t i = 0; i < kept->checks; i++) {
-		if (!offset_of(state, kept->check[i].slot, &offset))
-			return false;
-		*check++ = (struct unwind_check){offset, kept->check[i].value -
-							     state->sp};
-	}
-	shape->check_count = (size_t)(check - shape->checks);
-	return true;
-}
-
-bool
-unwind_kept_shape(const struct unwind_kept *kept,
-		  const struct unwind_state *state, struct unwind_shape *shape)
-{
-	uint32_t first = kept->first;
-	uint64_t last;
-
-	shape->count = FRAMES - first;
-	if (!kept->is_whole || kept->joints != first || first == FRAMES ||
-	    shape->count + 1 > UNWIND_SHAPE_WORDS ||
-	    kept->pcs[first] != state->pc)
-		return false;
-	for (size_t i = 1; i < shape->count; i++)
-		if (!offset_of(state, kept->slots[first + i],
-			       &shape->offsets[i]))
-			return false;
-	last = kept->slots[FRAMES - 1];
-	if (kept->end_slot) {
-		last = kept->end_slot;
-		shape->end = kept->end_value;
-		if (!offset_of(state, last, &shape->offsets[shape->count++]))
-			return false;
-	}
-	shape->offsets[0] = 0;
-	shape->stopped = kept->stopped;
-	shape->span = (uint32_t)(last + 8 - state->sp);
-	return shape_checks(kept, state, shape);
 }

@@ -76,30 +76,6 @@ struct unwind_trace {
 	enum unwind_end end;
 };
 
-/* Where a walk read what, in units of 8 bytes from sp. */
-#define UNWIND_SHAPE_WORDS  48
-#define UNWIND_SHAPE_CHECKS 48
-#define UNWIND_CHECK_ENTRY  UINT64_MAX /* the offset of bp itself */
-struct unwind_check {
-	uint64_t offset; /* of a bp that some rule goes by */
-	uint64_t delta;	 /* its value - sp */
-};
-struct unwind_shape {
-	size_t
-	    count; /* words: the pcs, and what ended the walk if not a rule */
-	size_t check_count;
-	uint32_t span; /* bytes from sp to the end of what is read */
-	bool stopped;
-	uint16_t offsets[UNWIND_SHAPE_WORDS]; /* [0] is not read: it is pc */
-	struct unwind_check checks[UNWIND_SHAPE_CHECKS];
-	uint64_t end; /* the last word, if it is not a pc */
-};
-
-/* How the last walk went, which was from that state. False: not only by simple
- * rules, or too deep. */
-bool unwind_kept_shape(const struct unwind_kept *, const struct unwind_state *,
-		       struct unwind_shape *);
-
 /* Like unwind_walk, of the frames from state outwards. */
 void unwind_walk_kept(struct unwind_kept *, const struct unwind_state *,
 		      struct unwind_bounds *, const struct unwind_limits *,

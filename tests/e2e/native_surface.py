@@ -12,10 +12,12 @@ from drive import BUILD, Tap
 AGENT = BUILD / "heaptop-agent.so"
 
 # The functions that glibc documents for malloc replacement, and those that map,
-# unload and end; nothing else but heaptop_*.
+# unload and end, and change users; nothing else but heaptop_*.
 HOOKS = {"malloc", "calloc", "realloc", "free", "memalign", "posix_memalign",
          "aligned_alloc", "valloc", "pvalloc", "malloc_usable_size",
-         "mmap", "mmap64", "mremap", "munmap", "dlclose", "_exit", "_Exit"}
+         "mmap", "mmap64", "mremap", "munmap", "dlclose", "_exit", "_Exit",
+         "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid",
+         "setresuid", "setresgid", "setgroups", "initgroups"}
 # C23's, where the C library has them.
 HOOKS |= {name for name in ("free_sized", "free_aligned_sized")
           if hasattr(ctypes.CDLL(None), name)}

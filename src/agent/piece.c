@@ -1,0 +1,435 @@
+/*
+ * piece.c - native stacks that a thread meets again, piece by piece.
+ *
+ * Context: hook.
+ */
+#include "config.h"
+
+#include "agent/piece.h"
+
+#include <string.h>
+
+#define likely(condition_)   __builtin_expect(!!(condition_), 1)
+#define unlikely(condition_) __builtin_expect(!!(condition_), 0)
+
+#define FACTOR UINT64_C(0x9e3779b97f4a7c15)
+#define STEP   UINT64_C(0xd1b54a32d192ed04)
+
+static inline uint64_t
+load(uint64_t address)
+{
+	return *(const uint64_t *)address;
+}
+
+static inline const struct shape_check *
+checks_of(const struct piece *piece)
+{
+	return (const struct shape_check *)&piece->words[piece->count];
+}
+
+static inline const uint16_t *
+offsets_of(const struct piece *piece)
+{
+	return (const uint16_t *)(checks_of(piece) + piece->checks);
+}
+
+static void
+forget(struct pieces *pieces)
+{
+	memset(pieces->hints, 0, sizeof(pieces->hints));
+	memset(pieces->index, 0, sizeof(pieces->index));
+	memset(pieces->joints, 0, sizeof(pieces->joints));
+	scroll_restart(&pieces->scroll);
+	scroll_restart(&pieces->joint_scroll);
+}
+
+void
+pieces_refresh(struct pieces *pieces, const struct unwind_limits *limits)
+{
+	uint64_t changes = __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE);
+
+	if (likely(pieces->changes == changes &&
+		   pieces->stop_low == limits->stop_low &&
+		   !scroll_is_over(&pieces->scroll) &&
+		   !scroll_is_over(&pieces->joint_scroll)))
+		return;
+	forget(pieces);
+	pieces->changes = changes;
+	pieces->stop_low = limits->stop_low;
+}
+
+const struct piece *
+pieces_get(struct pieces *pieces, uint32_t position)
+{
+	return scroll_at(&pieces->scroll, position);
+}
+
+static inline uint64_t
+mix(uint64_t hash)
+{
+	return hash ^ hash >> 29 ^ hash >> 47;
+}
+
+static inline uint64_t
+marked(const struct unwind_state *state, uint64_t high, uint16_t offset)
+{
+	uint64_t slot = state->sp + 8 * offset;
+
+	return offset && slot < high ? load(slot) : 0;
+}
+
+static inline uint16_t *
+marks_of(struct pieces *pieces, uint32_t before, uint64_t pc)
+{
+	uint64_t hash = (pc ^ (uint64_t)before << 32) * FACTOR;
+
+	return pieces->marks[(hash >> 40) % PIECE_MARKS];
+}
+
+/* Where the guess is: by the pc and what came before, which is the height of
+ * the stack at first, and by the words that are known to make a difference. */
+static inline uint32_t *
+hint_of(struct pieces *pieces, uint32_t before,
+	const struct unwind_state *state, uint64_t high)
+{
+	const uint16_t *marks = marks_of(pieces, before, state->pc);
+	uint64_t factor = STEP;
+	uint64_t hash = before;
+
+	hash = (hash ^ state->pc << 20) * FACTOR;
+	for (size_t i = 0; i < PIECE_MARK; i++, factor += STEP)
+		hash += marked(state, high, marks[i]) * factor;
+	return pieces->hints[mix(hash) >> 16 & (PIECE_HINTS - 1)];
+}
+
+/* The one of a pair that begins with pc, else the older. */
+static inline uint32_t *
+way_of(struct pieces *pieces, uint32_t *hints, uint64_t pc)
+{
+	const struct piece *piece = scroll_at(&pieces->scroll, hints[0]);
+
+	return likely(piece && piece->words[0] == pc) ? hints : hints + 1;
+}
+
+/* Remembers the first word in which the stack is not as it was guessed. */
+static void
+learn(struct pieces *pieces, uint32_t before, const struct piece *guess,
+      const struct unwind_shape *shape)
+{
+	uint16_t *marks = marks_of(pieces, before, shape->words[0]);
+	size_t i = 0;
+
+	if (!guess || guess->words[0] != shape->words[0])
+		return;
+	while (i < guess->count && i < shape->count &&
+	       guess->words[i] == shape->words[i])
+		i++;
+	if (i == guess->count || i == shape->count)
+		return;
+	for (size_t mark = 0; mark < PIECE_MARK; mark++)
+		if (marks[mark] == shape->offsets[i])
+			return;
+	memmove(marks + 1, marks, (PIECE_MARK - 1) * sizeof(*marks));
+	marks[0] = shape->offsets[i];
+}
+
+static inline bool
+checks_hold(const struct piece *piece, const struct unwind_state *state)
+{
+	const struct shape_check *check = checks_of(piece);
+
+	for (unsigned i = 0; i < piece->checks; i++) {
+		uint64_t bp = check[i].offset == SHAPE_BP_ENTRY
+				  ? state->bp
+				  : load(state->sp + 8 * check[i].offset);
+
+		if (bp - state->sp != check[i].delta)
+			return false;
+	}
+	return true;
+}
+
+/* Whether a piece is of that shape. */
+static bool
+has_shape(const struct piece *piece, const struct unwind_shape *shape)
+{
+	return piece->span == shape->span && piece->bp == shape->bp &&
+	       piece->is_last == shape->is_last &&
+	       piece->checks == shape->check_count &&
+	       !memcmp(checks_of(piece), shape->checks,
+		       shape->check_count * sizeof(*shape->checks));
+}
+
+/* Words read at those places. */
+struct sought {
+	uint64_t hash;
+	const uint64_t *words;
+	const uint16_t *offsets;
+	size_t count;
+	const struct unwind_state *state; /* at which the piece must hold */
+	uint64_t high;
+	const struct unwind_shape *shape; /* NULL, or its whole shape */
+};
+
+static bool
+is_sought(const struct piece *piece, const struct sought *sought)
+{
+	if (!piece || piece->hash != sought->hash ||
+	    piece->count != sought->count ||
+	    memcmp(piece->words, sought->words,
+		   sought->count * sizeof(*sought->words)) ||
+	    memcmp(offsets_of(piece) + 1, sought->offsets + 1,
+		   (sought->count - 1) * sizeof(*sought->offsets)))
+		return false;
+	if (sought->shape)
+		return has_shape(piece, sought->shape);
+	return piece->span <= sought->high - sought->state->sp &&
+	       checks_hold(piece, sought->state);
+}
+
+static struct piece *
+find(struct pieces *pieces, const struct sought *sought, uint32_t *position)
+{
+	const uint32_t *ways = pieces->index[mix(sought->hash) % PIECE_SETS];
+
+	for (int way = 0; way < PIECE_WAYS; way++) {
+		struct piece *piece = scroll_at(&pieces->scroll, ways[way]);
+
+		if (is_sought(piece, sought)) {
+			*position = ways[way];
+			return piece;
+		}
+	}
+	return NULL;
+}
+
+/* The guess was right about the places only. */
+static __attribute__((noinline)) struct piece *
+other(struct pieces *pieces, const struct sought *sought, uint32_t *hint,
+      uint32_t *position)
+{
+	struct piece *piece = find(pieces, sought, position);
+
+	if (piece)
+		*hint = *position;
+	return piece;
+}
+
+/* The piece that the stack has at state, by a guess at its shape. */
+static inline struct piece *
+meet(struct pieces *pieces, const struct unwind_state *state, uint64_t high,
+     uint32_t *hint, uint32_t *position)
+{
+	uint32_t guess = *hint;
+	struct piece *piece = scroll_at(&pieces->scroll, guess);
+	uint64_t words[SHAPE_WORDS];
+	uint64_t sum = state->pc * FACTOR;
+	uint64_t factor = FACTOR + STEP;
+	const uint16_t *offsets;
+	uint64_t differ;
+	size_t count;
+
+	if (unlikely(!piece || piece->span > high - state->sp))
+		return NULL;
+	offsets = offsets_of(piece);
+	count = piece->count;
+	words[0] = state->pc;
+	differ = state->pc ^ piece->words[0];
+	for (size_t i = 1; i < count; i++, factor += STEP) {
+		words[i] = load(state->sp + 8 * offsets[i]);
+		differ |= words[i] ^ piece->words[i];
+		sum += words[i] * factor;
+	}
+	*position = guess;
+	if (!differ && checks_hold(piece, state))
+		return piece;
+	return other(
+	    pieces,
+	    &(struct sought){sum, words, offsets, count, state, high, NULL},
+	    hint, position);
+}
+
+static uint64_t
+hash_of(const struct unwind_shape *shape)
+{
+	uint64_t factor = FACTOR;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < shape->count; i++, factor += STEP)
+		sum += shape->words[i] * factor;
+	return sum;
+}
+
+static struct piece *
+add(struct pieces *pieces, const struct unwind_shape *shape, uint64_t hash,
+    uint32_t *position)
+{
+	size_t words = shape->count * sizeof(*shape->words);
+	size_t checks = shape->check_count * sizeof(*shape->checks);
+	size_t offsets = (shape->count + 1u) * sizeof(*shape->offsets);
+	struct piece *piece;
+	uint32_t *ways;
+
+	*position = scroll_take(&pieces->scroll,
+				sizeof(*piece) + words + checks + offsets);
+	piece = scroll_at(&pieces->scroll, *position);
+	piece->hash = hash;
+	piece->span = shape->span;
+	piece->count = shape->count;
+	piece->bp = shape->bp;
+	piece->checks = shape->check_count;
+	piece->is_last = shape->is_last;
+	piece->site = 0;
+	memcpy(piece->words, shape->words, words);
+	memcpy((void *)checks_of(piece), shape->checks, checks);
+	memcpy((void *)offsets_of(piece), shape->offsets, offsets);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	ways = pieces->index[mix(hash) % PIECE_SETS];
+	memmove(ways + 1, ways, (PIECE_WAYS - 1) * sizeof(*ways));
+	ways[0] = *position;
+	return piece;
+}
+
+static void
+set_hint(struct pieces *pieces, uint32_t *hints, uint64_t pc, uint32_t position)
+{
+	uint32_t *way = way_of(pieces, hints, pc);
+
+	if (way != hints)
+		hints[1] = hints[0];
+	hints[0] = position;
+}
+
+/* The piece that the stack has at state, by its rules. */
+static __attribute__((noinline)) struct piece *
+make(struct pieces *pieces, struct unwind_kept *kept, uint32_t before,
+     const struct unwind_state *state, uint64_t high,
+     const struct unwind_limits *limits, uint32_t *position)
+{
+	uint32_t *hint =
+	    way_of(pieces, hint_of(pieces, before, state, high), state->pc);
+	struct unwind_shape *shape = &pieces->shape;
+	struct piece *piece;
+
+	if (!unwind_shape(kept, state, high, limits,
+			  before ? SHAPE_CUT : SHAPE_WORDS, shape))
+		return NULL;
+	learn(pieces, before, scroll_at(&pieces->scroll, *hint), shape);
+	piece =
+	    find(pieces,
+		 &(struct sought){hash_of(shape), shape->words, shape->offsets,
+				  shape->count, state, high, shape},
+		 position);
+	if (!piece)
+		piece = add(pieces, shape, hash_of(shape), position);
+	set_hint(pieces, hint_of(pieces, before, state, high), state->pc,
+		 *position);
+	return piece;
+}
+
+bool
+pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
+	    struct unwind_state state, uint64_t high,
+	    const struct unwind_limits *limits, bool *stopped)
+{
+	const uint64_t stop_low = limits->stop_low;
+	const uint64_t stop_size = limits->stop_high - stop_low;
+	uint32_t position = 0;
+	uint32_t count = 0;
+
+	*stopped = false;
+	for (;;) {
+		uint32_t before = position;
+		struct piece *piece =
+		    meet(pieces, &state, high,
+			 way_of(pieces, hint_of(pieces, before, &state, high),
+				state.pc),
+			 &position);
+		uint64_t slot;
+
+		if (unlikely(!piece))
+			piece = make(pieces, kept, before, &state, high, limits,
+				     &position);
+		if (unlikely(!piece || count == PIECES_MAX))
+			return false;
+		pieces->walk[count++] = position;
+		if (piece->is_last)
+			break;
+		slot = state.sp + 8 * offsets_of(piece)[piece->count];
+		if (piece->bp != SHAPE_BP_ENTRY)
+			state.bp = load(state.sp + 8 * piece->bp);
+		state.pc = load(slot);
+		state.sp = slot + 8;
+		*stopped = state.pc - stop_low < stop_size;
+		if (*stopped || !state.pc)
+			break;
+	}
+	pieces->count = count;
+	return true;
+}
+
+static uint32_t *
+joint_ways(struct pieces *pieces, const struct node *base, uint32_t domain)
+{
+	uint64_t sum = (uint64_t)base * FACTOR + domain;
+	uint64_t factor = FACTOR + STEP;
+
+	for (uint32_t i = 0; i < pieces->count; i++, factor += STEP)
+		sum += pieces->walk[i] * factor;
+	return pieces->joints[mix(sum) % JOINT_SETS];
+}
+
+const struct joint *
+pieces_joint(struct pieces *pieces, const struct node *base, uint32_t domain)
+{
+	const uint32_t *ways = joint_ways(pieces, base, domain);
+
+	for (int way = 0; way < JOINT_WAYS; way++) {
+		const struct joint *joint =
+		    scroll_at(&pieces->joint_scroll, ways[way]);
+		uint32_t differ = 0;
+
+		if (!joint || joint->base != base || joint->domain != domain ||
+		    joint->count != pieces->count)
+			continue;
+		for (uint32_t i = 0; i < pieces->count; i++)
+			differ |= joint->pieces[i] ^ pieces->walk[i];
+		if (!differ)
+			return joint;
+	}
+	return NULL;
+}
+
+static void
+remember(struct pieces *pieces, const struct joint *joint)
+{
+	struct piece *piece = scroll_at(&pieces->scroll, pieces->walk[0]);
+
+	if (pieces->count != 1 || !piece)
+		return;
+	piece->site = 0; /* while it is neither the old nor the new */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	piece->base = joint->base;
+	piece->leaf = joint->leaf;
+	piece->domain = joint->domain;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	piece->site = joint->site;
+}
+
+void
+pieces_join(struct pieces *pieces, const struct joint *made)
+{
+	uint32_t *ways = joint_ways(pieces, made->base, made->domain);
+	size_t size = pieces->count * sizeof(*pieces->walk);
+	uint32_t position =
+	    scroll_take(&pieces->joint_scroll, sizeof(*made) + size);
+	struct joint *joint = scroll_at(&pieces->joint_scroll, position);
+
+	*joint = *made;
+	joint->count = (uint16_t)pieces->count;
+	remember(pieces, made);
+	memcpy(joint->pieces, pieces->walk, size);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memmove(ways + 1, ways, (JOINT_WAYS - 1) * sizeof(*ways));
+	ways[0] = position;
+}

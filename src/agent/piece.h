@@ -1,0 +1,108 @@
+/*
+ * piece.h - native stacks that a thread meets again, piece by piece.
+ *
+ * A piece is some frames of a stack and its shape: from where, counted from
+ * sp, each return address was read, and what bp had to be where a rule goes by
+ * it. If a stack has the words of a piece at the piece's places, a walk by
+ * rules would go exactly there, since the rule of each word leads to the place
+ * of the next. So the loads wait neither for each other nor for rules, and
+ * where one piece ends the next begins. Which piece to try is guessed; a wrong
+ * guess of the same shape still says where the words are, by which the right
+ * piece is found.
+ *
+ * A joint says what pieces on top of a base are: which node (nodes.h), and for
+ * a domain which site. They stand on no base, or on the node of a Python stack.
+ *
+ * Context: hook. One per thread, touched by it alone, zero at first. A signal
+ * handler may leave by longjmp while something is made: it is published last.
+ */
+#ifndef HEAPTOP_AGENT_PIECE_H
+#define HEAPTOP_AGENT_PIECE_H
+
+#include "agent/scroll.h"
+#include "agent/unwind_shape.h"
+
+#define PIECE_HINTS 4096
+#define PIECE_MARKS 4096
+#define PIECE_MARK  3
+#define PIECE_SETS  2048
+#define PIECE_WAYS  4
+#define JOINT_SETS  8192
+#define JOINT_WAYS  4
+#define PIECES_MAX  256 /* of a stack: more is for the usual walk */
+
+struct piece {
+	uint64_t hash;
+	/* What it was the last time that it was the whole walk. */
+	const struct node *base;
+	struct leaf *leaf;
+	uint32_t site; /* 0: it never was */
+	uint32_t domain;
+	uint32_t span;
+	uint16_t count; /* of words */
+	uint16_t bp;	/* as in struct unwind_shape */
+	uint16_t checks;
+	bool is_last;
+	uint64_t words[]; /* then checks, then offsets */
+};
+
+/* What pieces are on top of a base. */
+struct joint {
+	const struct node *base;
+	const struct node *node;
+	struct leaf *leaf;
+	uint32_t site;
+	uint16_t domain;
+	uint16_t count;
+	uint32_t pieces[]; /* positions, innermost first */
+};
+
+struct pieces {
+	uint64_t changes; /* unwind_changes, when it was begun */
+	uint64_t stop_low;
+	uint16_t marks[PIECE_MARKS][PIECE_MARK]; /* offsets of words that tell
+					   pieces of the same beginning apart */
+	uint32_t hints[PIECE_HINTS][2]; /* positions of pieces, 0 none */
+	uint32_t index[PIECE_SETS][PIECE_WAYS]; /* likewise, by hash */
+	uint32_t joints[JOINT_SETS][JOINT_WAYS];
+	uint32_t count; /* of the walk under way, innermost first */
+	uint32_t walk[PIECES_MAX];
+	struct unwind_shape shape;  /* being made */
+	struct scroll scroll;	    /* pieces */
+	struct scroll joint_scroll; /* joints */
+};
+
+/*
+ * Walks the stack that runs now, which is known to end at `high`, into walk.
+ * *stopped: it ended at limits' range. False: not only simple rules, or too
+ * deep.
+ */
+bool pieces_walk(struct pieces *, struct unwind_kept *,
+		 struct unwind_state state, uint64_t high,
+		 const struct unwind_limits *, bool *stopped);
+
+/* A piece of the walk; NULL: overwritten meanwhile. */
+const struct piece *pieces_get(struct pieces *, uint32_t position);
+
+/* What the walk is on top of base. NULL: not known. */
+const struct joint *pieces_joint(struct pieces *, const struct node *base,
+				 uint32_t domain);
+/* Whether the walk is one piece, and what it was the last time. */
+static inline const struct piece *
+pieces_only(struct pieces *pieces, const struct node *base, uint32_t domain)
+{
+	const struct piece *piece = scroll_at(&pieces->scroll, pieces->walk[0]);
+
+	return pieces->count == 1 && piece && piece->site &&
+		       piece->base == base && piece->domain == domain
+		   ? piece
+		   : NULL;
+}
+
+/* Makes it known: node, leaf and site are taken, the rest is the walk's. */
+void pieces_join(struct pieces *, const struct joint *);
+
+/* Forgets all, if modules or the range changed since. */
+void pieces_refresh(struct pieces *, const struct unwind_limits *);
+
+#endif
