@@ -25,7 +25,9 @@
 #define PIECE	  256 /* pages that are dropped at once */
 #define ROUNDS	  20
 #define PAUSE_NS  50000
-#define TURNS	  20000 /* of waiting for one system call */
+/* Of waiting for one system call: seconds, since the ticker may have to wait
+ * for a CPU meanwhile. */
+#define TURNS 4000000
 
 /* linux/membarrier.h, which older systems lack. */
 #define BARRIER	 (1 << 3) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */

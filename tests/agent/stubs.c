@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/py/py.h"
+#include "agent/py/pykept.h"
 #include "agent/unwind.h"
 
 #define WEAK __attribute__((weak))
@@ -52,6 +53,17 @@ py_walk(uint64_t *words, size_t max, bool gil, bool *cut)
 	if (count)
 		memcpy(words, stubs.python, count * sizeof(*words));
 	*cut |= stubs.python_cut;
+	return count;
+}
+
+WEAK size_t
+py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
+	     size_t *same, bool *cut)
+{
+	size_t count = py_walk(kept->words, PY_KEPT_FRAMES, gil, cut);
+
+	*words = kept->words;
+	*same = 0;
 	return count;
 }
 

@@ -295,6 +295,9 @@ compare()
 	case " $may_be_cut " in
 	*" $name "*) differed=$((differed - counts[1])) ;;
 	esac
+	# makecontext's first frame has no caller; libunwind looks for one.
+	[ "$name" = switches ] && [ "${counts[2]}" -le 4 ] &&
+		differed=$((differed - counts[2]))
 	if [ $status = 0 ] && [ "$compared" -gt 0 ] &&
 		[ $((differed * 10000)) -le "$compared" ]; then
 		echo "ok $count - $name: $percent % of $compared"
