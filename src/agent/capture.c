@@ -336,7 +336,7 @@ native(struct thread *thread, enum wire_domain domain,
 	const struct unwind_bounds *bounds = &thread->bounds;
 	uint32_t site = 0;
 
-	pieces_refresh(&thread->pieces, &limits);
+	pieces_refresh(&thread->pieces, py_eval_low);
 	if (state->sp - bounds->low < bounds->high - bounds->low &&
 	    state->pc - py_eval_low >= py_eval_high - py_eval_low &&
 	    walk_kind != WIRE_UNWINDER_LIBUNWIND)

@@ -41,21 +41,16 @@ forget(struct pieces *pieces)
 	memset(pieces->joints, 0, sizeof(pieces->joints));
 	scroll_restart(&pieces->scroll);
 	scroll_restart(&pieces->joint_scroll);
+	pieces->walk[0] = 0;
 }
 
 void
-pieces_refresh(struct pieces *pieces, const struct unwind_limits *limits)
+pieces_begin(struct pieces *pieces, uint64_t stop_low)
 {
-	uint64_t changes = __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE);
-
-	if (likely(pieces->changes == changes &&
-		   pieces->stop_low == limits->stop_low &&
-		   !scroll_is_over(&pieces->scroll) &&
-		   !scroll_is_over(&pieces->joint_scroll)))
-		return;
 	forget(pieces);
-	pieces->changes = changes;
-	pieces->stop_low = limits->stop_low;
+	pieces->changes = __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE);
+	pieces->stop_low = stop_low;
+	pieces->is_begun = true;
 }
 
 const struct piece *
@@ -97,7 +92,7 @@ hint_of(struct pieces *pieces, uint32_t before,
 	uint64_t hash = before;
 
 	hash = (hash ^ state->pc << 20) * FACTOR;
-	for (size_t i = 0; i < PIECE_MARK; i++, factor += STEP)
+	for (size_t i = 0; i < PIECE_MARK && marks[i]; i++, factor += STEP)
 		hash += marked(state, high, marks[i]) * factor;
 	return pieces->hints[mix(hash) >> 16 & (PIECE_HINTS - 1)];
 }
@@ -217,9 +212,11 @@ other(struct pieces *pieces, const struct sought *sought, uint32_t *hint,
 
 /* The piece that the stack has at state, by a guess at its shape. */
 static inline struct piece *
-meet(struct pieces *pieces, const struct unwind_state *state, uint64_t high,
-     uint32_t *hint, uint32_t *position)
+meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
+     uint64_t high, uint32_t *position)
 {
+	uint32_t *hint =
+	    way_of(pieces, hint_of(pieces, before, state, high), state->pc);
 	uint32_t guess = *hint;
 	struct piece *piece = scroll_at(&pieces->scroll, guess);
 	uint64_t words[SHAPE_WORDS];
@@ -270,6 +267,8 @@ add(struct pieces *pieces, const struct unwind_shape *shape, uint64_t hash,
 	struct piece *piece;
 	uint32_t *ways;
 
+	if (scroll_is_over(&pieces->scroll))
+		pieces->is_begun = false;
 	*position = scroll_take(&pieces->scroll,
 				sizeof(*piece) + words + checks + offsets);
 	piece = scroll_at(&pieces->scroll, *position);
@@ -327,6 +326,39 @@ make(struct pieces *pieces, struct unwind_kept *kept, uint32_t before,
 	return piece;
 }
 
+/* Whether the piece that was innermost the last time seems to be so again. */
+static inline bool
+seems_same(const struct piece *piece, const struct unwind_state *state,
+	   uint64_t high)
+{
+	const uint16_t *offsets;
+
+	if (!piece || piece->words[0] != state->pc || piece->count < 3 ||
+	    piece->span > high - state->sp)
+		return false;
+	offsets = offsets_of(piece);
+	return load(state->sp + 8 * offsets[1]) == piece->words[1] &&
+	       load(state->sp + 8 * offsets[2]) == piece->words[2];
+}
+
+/* The innermost piece, if it is the one of the last walk. */
+static inline struct piece *
+again(struct pieces *pieces, const struct unwind_state *state, uint64_t high,
+      uint32_t *position)
+{
+	struct piece *piece = scroll_at(&pieces->scroll, pieces->walk[0]);
+	const uint16_t *offsets;
+	uint64_t differ = 0;
+
+	if (!seems_same(piece, state, high))
+		return NULL;
+	offsets = offsets_of(piece);
+	for (size_t i = 3; i < piece->count; i++)
+		differ |= load(state->sp + 8 * offsets[i]) ^ piece->words[i];
+	*position = pieces->walk[0];
+	return !differ && checks_hold(piece, state) ? piece : NULL;
+}
+
 bool
 pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 	    struct unwind_state state, uint64_t high,
@@ -341,12 +373,11 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 	for (;;) {
 		uint32_t before = position;
 		struct piece *piece =
-		    meet(pieces, &state, high,
-			 way_of(pieces, hint_of(pieces, before, &state, high),
-				state.pc),
-			 &position);
+		    count ? NULL : again(pieces, &state, high, &position);
 		uint64_t slot;
 
+		if (!piece)
+			piece = meet(pieces, before, &state, high, &position);
 		if (unlikely(!piece))
 			piece = make(pieces, kept, before, &state, high, limits,
 				     &position);
@@ -426,6 +457,8 @@ pieces_join(struct pieces *pieces, const struct joint *made)
 	struct joint *joint = scroll_at(&pieces->joint_scroll, position);
 
 	*joint = *made;
+	if (scroll_is_over(&pieces->joint_scroll))
+		pieces->is_begun = false;
 	joint->count = (uint16_t)pieces->count;
 	remember(pieces, made);
 	memcpy(joint->pieces, pieces->walk, size);

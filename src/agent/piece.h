@@ -60,6 +60,7 @@ struct joint {
 struct pieces {
 	uint64_t changes; /* unwind_changes, when it was begun */
 	uint64_t stop_low;
+	bool is_begun;
 	uint16_t marks[PIECE_MARKS][PIECE_MARK]; /* offsets of words that tell
 					   pieces of the same beginning apart */
 	uint32_t hints[PIECE_HINTS][2]; /* positions of pieces, 0 none */
@@ -102,7 +103,19 @@ pieces_only(struct pieces *pieces, const struct node *base, uint32_t domain)
 /* Makes it known: node, leaf and site are taken, the rest is the walk's. */
 void pieces_join(struct pieces *, const struct joint *);
 
+/* Forgets all. */
+void pieces_begin(struct pieces *, uint64_t stop_low);
+
 /* Forgets all, if modules or the range changed since. */
-void pieces_refresh(struct pieces *, const struct unwind_limits *);
+static inline void
+pieces_refresh(struct pieces *pieces, uint64_t stop_low)
+{
+	if (__builtin_expect(
+		pieces->changes !=
+			__atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE) ||
+		    pieces->stop_low != stop_low || !pieces->is_begun,
+		0))
+		pieces_begin(pieces, stop_low);
+}
 
 #endif
