@@ -33,6 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/arch/arch.h"
+
 #include "agent/live_filter.h"
 #include "heaptop/wire.h"
 
@@ -134,13 +136,13 @@ live_put_quick(uint64_t address, uint32_t site, uint64_t size)
 	if (__builtin_expect(!entry || size >= LIVE_TAIL_MAX, 0))
 		return false;
 	if (size <= LIVE_TINY_MAX) {
-		if (__builtin_expect(*(const volatile uint32_t *)entry, 0))
+		if (__builtin_expect(arch_load_to_write_32(entry) != 0, 0))
 			return false;
 		*(volatile uint32_t *)entry =
 		    (uint32_t)size << LIVE_SITE_BITS | site;
 		return true;
 	}
-	if (__builtin_expect(*(const volatile live_pair *)entry != 0, 0))
+	if (__builtin_expect(arch_load_to_write_64(entry) != 0, 0))
 		return false;
 	*(volatile live_pair *)entry = tail << 32 | code | site;
 	return true;

@@ -35,6 +35,29 @@ arch_cycles(void)
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
 }
+/* Reads a word in such a way that memory which was never touched is ready to be
+ * written to: by a mere load the kernel would map a page of zeros first, and
+ * another one at the store. Nobody else may write to the word meanwhile. */
+static inline uint32_t
+arch_load_to_write_32(uint32_t *word)
+{
+	uint32_t value = 0;
+
+	__asm__ volatile("xaddl %0, %1" : "+r"(value), "+m"(*word) : : "cc");
+	return value;
+}
+
+static inline uint64_t
+arch_load_to_write_64(void *word)
+{
+	uint64_t value = 0;
+
+	__asm__ volatile("xaddq %0, %1"
+			 : "+r"(value), "+m"(*(char(*)[8])word)
+			 :
+			 : "cc");
+	return value;
+}
 #else
 #error "no port of the agent to this CPU"
 #endif
