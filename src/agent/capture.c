@@ -174,6 +174,10 @@ python(struct thread *thread, uint32_t domain, bool gil)
 	struct trace trace = {.domain = domain};
 	bool cut = false;
 
+	if (thread->python.count && py_kept_holds(&thread->py_kept, gil))
+		return settle(thread, &thread->python,
+			      thread->python.nodes[thread->python.count - 1],
+			      domain);
 	trace.epoch =
 	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	trace.count = py_walk_kept(&thread->py_kept, gil, &trace.words,
@@ -182,8 +186,10 @@ python(struct thread *thread, uint32_t domain, bool gil)
 		record_lost(trace.count >= THREAD_WORDS ? WIRE_LOST_STACK_CUT
 							: WIRE_LOST_PY_FRAME,
 			    1);
-	if (!trace.count)
+	if (!trace.count) {
+		thread->python.count = 0;
 		return false;
+	}
 	return strand_follow(thread, &thread->python, &trace);
 }
 

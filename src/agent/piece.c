@@ -39,15 +39,17 @@ forget(struct pieces *pieces)
 	memset(pieces->hints, 0, sizeof(pieces->hints));
 	memset(pieces->index, 0, sizeof(pieces->index));
 	memset(pieces->joints, 0, sizeof(pieces->joints));
-	scroll_restart(&pieces->scroll);
-	scroll_restart(&pieces->joint_scroll);
 	pieces->walk[0] = 0;
 }
 
 void
 pieces_begin(struct pieces *pieces, uint64_t stop_low)
 {
-	forget(pieces);
+	/* Untouched memory is zero, and stays untouched. */
+	if (pieces->scroll.head)
+		forget(pieces);
+	scroll_restart(&pieces->scroll);
+	scroll_restart(&pieces->joint_scroll);
 	pieces->changes = __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE);
 	pieces->stop_low = stop_low;
 	pieces->is_begun = true;

@@ -219,6 +219,57 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 	return true;
 }
 
+INLINE bool
+holds(const struct py_layout *layout, const struct py_kept *kept,
+      uint64_t thread)
+{
+	const struct py_kept_frame *frame = &kept->frame[kept->count];
+	uint64_t there = frame->address;
+
+	if (frame_first(layout, thread) != there)
+		return false;
+	for (; there; frame--) {
+		const uint64_t link = frame[-1].address;
+
+		if (load(there, layout->frame_previous) != link ||
+		    frame_key(layout, there) != frame->key)
+			return false;
+		there = opaque(link);
+	}
+	return true;
+}
+
+#define LAYOUT(name_, ...)                                                     \
+	static bool holds_##name_(const struct py_kept *kept, uint64_t thread) \
+	{                                                                      \
+		static const struct py_layout layout = {__VA_ARGS__};          \
+                                                                               \
+		return holds(&layout, kept, thread);                           \
+	}
+#include "agent/py/pyoffsets.def"
+#undef LAYOUT
+
+#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = holds_##name_,
+static bool (*const all_hold[PY_LAYOUT_COUNT])(const struct py_kept *,
+					       uint64_t) = {
+#include "agent/py/pyoffsets.def"
+};
+#undef LAYOUT
+
+bool
+py_kept_holds(const struct py_kept *kept, bool gil)
+{
+	const struct py_layout *layout =
+	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
+	const char *thread;
+
+	if (!layout || !kept->is_whole || !kept->count ||
+	    kept->epoch != __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE))
+		return false;
+	thread = py_runtime_thread(gil);
+	return thread && all_hold[layout - py_layouts](kept, (uint64_t)thread);
+}
+
 #define LAYOUT(name_, ...)                                                     \
 	static bool update_##name_(struct attempt *attempt, uint64_t thread)   \
 	{                                                                      \

@@ -59,4 +59,8 @@ struct py_kept {
 size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
 		    size_t *same, bool *cut);
 
+/* Whether that walk would find what the last one with that kept found, which
+ * was something. */
+bool py_kept_holds(const struct py_kept *, bool gil);
+
 #endif
