@@ -27,6 +27,9 @@ RECORD = HERE / "instructions.txt"
 LIMIT = 1.10
 LIMIT_ELSEWHERE = 1.30  # with another compiler or another libc
 SLACK = 1  # instructions: which blocks are sampled is chance
+# Stacks that are new count most in so short a run, and few are sampled: chance
+# is all there would be to see.
+SLACKS = {"deep sampled": 40, "deep exact": 300}
 MODES = {"exact": "exact", "sampled": "sample:524288"}
 
 
@@ -50,7 +53,7 @@ def json_loop(_kit, size):
 PROGRAMS = [
     ("churn", churn, (20_000, 60_000), 2),
     ("growth", growth, (20_000, 80_000), 2),
-    ("deep", deep, (12_000, 20_000), 2),
+    ("deep", deep, (20_000, 40_000), 2),
     ("json", json_loop, (2, 8), None),
 ]
 
@@ -142,14 +145,15 @@ def write_record(facts, counter):
 
 def judge(number, label, count, known, limit):
     told = f"{label}: {count:.1f} instructions per event, {known:.1f} recorded"
-    if count > known * limit + SLACK:
+    slack = SLACKS.get(label, SLACK)
+    if count > known * limit + slack:
         print(f"not ok {number} - {told}")
-        print(f"# at most {known * limit + SLACK:.1f} are let through; make it "
+        print(f"# at most {known * limit + slack:.1f} are let through; make it "
               "cheaper, or say why not and record it anew with\n"
               "# tests/bench/instructions.py --record")
         return False
     print(f"ok {number} - {told}", flush=True)
-    if count < known / limit - SLACK:
+    if count < known / limit - slack:
         print("# that is less: record it with "
               "tests/bench/instructions.py --record")
     return True
