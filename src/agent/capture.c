@@ -19,6 +19,9 @@
 #include "agent/thread.h"
 #include "agent/unwind_rules.h"
 
+#define DEEP	     5 /* pieces */
+#define DEEP_REPEATS 4
+
 static void
 count_end(enum unwind_end end)
 {
@@ -271,12 +274,12 @@ pieces_check(struct thread *thread, bool stopped)
 		   UNWIND_END_OUTERMOST);
 }
 
-/* Finds out what the walk is on top of a base. False: it cannot be had. */
-static __attribute__((noinline)) bool
-join(struct thread *thread, const struct node *base, uint32_t domain,
-     struct joint *joint)
+/* Finds out what the walk is on top of a base. NULL: it cannot be had. */
+static __attribute__((noinline)) const struct joint *
+join(struct thread *thread, const struct node *base, uint32_t domain)
 {
 	struct pieces *pieces = &thread->pieces;
+	struct joint joint = {.base = base, .domain = (uint16_t)domain};
 	const struct node *node = base;
 
 	for (uint32_t i = pieces->count; i-- > 0;) {
@@ -284,18 +287,14 @@ join(struct thread *thread, const struct node *base, uint32_t domain,
 
 		node = piece ? intern(node, piece->words, piece->count) : NULL;
 		if (!node)
-			return false;
+			return NULL;
 	}
-	*joint = (struct joint){
-	    .base = base, .node = node, .domain = (uint16_t)domain};
-	joint->site = sites_intern(nodes_get(node->id), domain);
-	if (!joint->site)
-		return false;
-	joint->leaf = counts_leaf(&thread->counts, joint->site);
-	if (!joint->leaf)
-		return false;
-	pieces_join(pieces, joint);
-	return true;
+	joint.node = node;
+	joint.site = sites_intern(nodes_get(node->id), domain);
+	if (!joint.site)
+		return NULL;
+	joint.leaf = counts_leaf(&thread->counts, joint.site);
+	return joint.leaf ? pieces_join(pieces, &joint) : NULL;
 }
 
 /* By what this thread has met before. 0: not to be had so. */
@@ -308,7 +307,6 @@ native_pieces(struct thread *thread, enum wire_domain domain,
 	const struct node *base = NULL;
 	const struct piece *only;
 	const struct joint *joint;
-	struct joint made;
 	bool stopped;
 
 	if (!pieces_walk(pieces, &thread->unwind, *state, thread->bounds.high,
@@ -324,13 +322,31 @@ native_pieces(struct thread *thread, enum wire_domain domain,
 		return only->site;
 	}
 	joint = pieces_joint(pieces, base, domain);
-	if (__builtin_expect(!joint, 0)) {
-		if (!join(thread, base, domain, &made))
-			return 0;
-		joint = &made;
-	}
+	if (__builtin_expect(!joint, 0))
+		joint = join(thread, base, domain);
+	if (__builtin_expect(!joint, 0))
+		return 0;
 	thread->leaf = joint->leaf;
 	return joint->site;
+}
+
+/* By the last walk that was kept, while stacks are like it. */
+static uint32_t
+native_deep(struct thread *thread, enum wire_domain domain,
+	    const struct unwind_state *state,
+	    const struct unwind_limits *limits)
+{
+	const struct unwind_bounds *bounds = &thread->bounds;
+
+	if (state->sp - bounds->low >= bounds->high - bounds->low)
+		return 0;
+	/* The first one to be kept; then as long as it is of use. */
+	if (thread->pieces.repeats++ > DEEP_REPEATS + 1 &&
+	    !unwind_kept_is_likely(&thread->unwind, state->sp)) {
+		thread->pieces.repeats = 0;
+		return 0;
+	}
+	return native_walk(thread, domain, state, limits);
 }
 
 static uint32_t
@@ -343,9 +359,13 @@ native(struct thread *thread, enum wire_domain domain,
 	uint32_t site = 0;
 
 	pieces_refresh(&thread->pieces, py_eval_low);
-	if (state->sp - bounds->low < bounds->high - bounds->low &&
-	    state->pc - py_eval_low >= py_eval_high - py_eval_low &&
-	    walk_kind != WIRE_UNWINDER_LIBUNWIND)
+	/* Where a deep stack stays, it is cheaper to see that it does. */
+	if (thread->pieces.repeats > DEEP_REPEATS &&
+	    thread->pieces.count > DEEP)
+		site = native_deep(thread, domain, state, &limits);
+	else if (state->sp - bounds->low < bounds->high - bounds->low &&
+		 state->pc - py_eval_low >= py_eval_high - py_eval_low &&
+		 walk_kind != WIRE_UNWINDER_LIBUNWIND)
 		site = native_pieces(thread, domain, state, &limits);
 	if (__builtin_expect(!site, 0))
 		site = native_walk(thread, domain, state, &limits);

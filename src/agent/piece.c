@@ -157,19 +157,8 @@ has_shape(const struct piece *piece, const struct unwind_shape *shape)
 		       shape->check_count * sizeof(*shape->checks));
 }
 
-/* Words read at those places. */
-struct sought {
-	uint64_t hash;
-	const uint64_t *words;
-	const uint16_t *offsets;
-	size_t count;
-	const struct unwind_state *state; /* at which the piece must hold */
-	uint64_t high;
-	const struct unwind_shape *shape; /* NULL, or its whole shape */
-};
-
 static bool
-is_sought(const struct piece *piece, const struct sought *sought)
+is_sought(const struct piece *piece, const struct piece_sought *sought)
 {
 	if (!piece || piece->hash != sought->hash ||
 	    piece->count != sought->count ||
@@ -185,7 +174,8 @@ is_sought(const struct piece *piece, const struct sought *sought)
 }
 
 static struct piece *
-find(struct pieces *pieces, const struct sought *sought, uint32_t *position)
+find(struct pieces *pieces, const struct piece_sought *sought,
+     uint32_t *position)
 {
 	const uint32_t *ways = pieces->index[mix(sought->hash) % PIECE_SETS];
 
@@ -202,7 +192,7 @@ find(struct pieces *pieces, const struct sought *sought, uint32_t *position)
 
 /* The guess was right about the places only. */
 static __attribute__((noinline)) struct piece *
-other(struct pieces *pieces, const struct sought *sought, uint32_t *hint,
+other(struct pieces *pieces, const struct piece_sought *sought, uint32_t *hint,
       uint32_t *position)
 {
 	struct piece *piece = find(pieces, sought, position);
@@ -221,7 +211,7 @@ meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
 	    way_of(pieces, hint_of(pieces, before, state, high), state->pc);
 	uint32_t guess = *hint;
 	struct piece *piece = scroll_at(&pieces->scroll, guess);
-	uint64_t words[SHAPE_WORDS];
+	uint64_t *words = pieces->words;
 	uint64_t sum = state->pc * FACTOR;
 	uint64_t factor = FACTOR + STEP;
 	const uint16_t *offsets;
@@ -242,10 +232,9 @@ meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
 	*position = guess;
 	if (!differ && checks_hold(piece, state))
 		return piece;
-	return other(
-	    pieces,
-	    &(struct sought){sum, words, offsets, count, state, high, NULL},
-	    hint, position);
+	pieces->sought = (struct piece_sought){sum,   words, offsets, count,
+					       state, high,  NULL};
+	return other(pieces, &pieces->sought, hint, position);
 }
 
 static uint64_t
@@ -316,11 +305,10 @@ make(struct pieces *pieces, struct unwind_kept *kept, uint32_t before,
 			  before ? SHAPE_CUT : SHAPE_WORDS, shape))
 		return NULL;
 	learn(pieces, before, scroll_at(&pieces->scroll, *hint), shape);
-	piece =
-	    find(pieces,
-		 &(struct sought){hash_of(shape), shape->words, shape->offsets,
-				  shape->count, state, high, shape},
-		 position);
+	pieces->sought = (struct piece_sought){
+	    hash_of(shape), shape->words, shape->offsets, shape->count,
+	    state,	    high,	  shape};
+	piece = find(pieces, &pieces->sought, position);
 	if (!piece)
 		piece = add(pieces, shape, hash_of(shape), position);
 	set_hint(pieces, hint_of(pieces, before, state, high), state->pc,
@@ -370,6 +358,7 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 	const uint64_t stop_size = limits->stop_high - stop_low;
 	uint32_t position = 0;
 	uint32_t count = 0;
+	uint32_t differ = 0;
 
 	*stopped = false;
 	for (;;) {
@@ -385,6 +374,8 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 				     &position);
 		if (unlikely(!piece || count == PIECES_MAX))
 			return false;
+		if (count > 1)
+			differ |= pieces->walk[count] ^ position;
 		pieces->walk[count++] = position;
 		if (piece->is_last)
 			break;
@@ -397,6 +388,8 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 		if (*stopped || !state.pc)
 			break;
 	}
+	pieces->repeats =
+	    differ || pieces->count != count ? 0 : pieces->repeats + 1;
 	pieces->count = count;
 	return true;
 }
@@ -449,7 +442,7 @@ remember(struct pieces *pieces, const struct joint *joint)
 	piece->site = joint->site;
 }
 
-void
+const struct joint *
 pieces_join(struct pieces *pieces, const struct joint *made)
 {
 	uint32_t *ways = joint_ways(pieces, made->base, made->domain);
@@ -467,4 +460,5 @@ pieces_join(struct pieces *pieces, const struct joint *made)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memmove(ways + 1, ways, (JOINT_WAYS - 1) * sizeof(*ways));
 	ways[0] = position;
+	return joint;
 }

@@ -22,10 +22,10 @@
 #include "agent/scroll.h"
 #include "agent/unwind_shape.h"
 
-#define PIECE_HINTS 4096
+#define PIECE_HINTS 16384 /* pairs */
 #define PIECE_MARKS 4096
 #define PIECE_MARK  3
-#define PIECE_SETS  2048
+#define PIECE_SETS  8192
 #define PIECE_WAYS  4
 #define JOINT_SETS  8192
 #define JOINT_WAYS  4
@@ -57,6 +57,17 @@ struct joint {
 	uint32_t pieces[]; /* positions, innermost first */
 };
 
+/* Words read at some places. */
+struct piece_sought {
+	uint64_t hash;
+	const uint64_t *words;
+	const uint16_t *offsets;
+	size_t count;
+	const struct unwind_state *state; /* at which the piece must hold */
+	uint64_t high;
+	const struct unwind_shape *shape; /* NULL, or its whole shape */
+};
+
 struct pieces {
 	uint64_t changes; /* unwind_changes, when it was begun */
 	uint64_t stop_low;
@@ -68,9 +79,13 @@ struct pieces {
 	uint32_t joints[JOINT_SETS][JOINT_WAYS];
 	uint32_t count; /* of the walk under way, innermost first */
 	uint32_t walk[PIECES_MAX];
-	struct unwind_shape shape;  /* being made */
-	struct scroll scroll;	    /* pieces */
-	struct scroll joint_scroll; /* joints */
+	uint32_t repeats; /* walks in a row of which all but the two innermost
+			     pieces were those of the walk before */
+	struct unwind_shape shape;   /* being made */
+	uint64_t words[SHAPE_WORDS]; /* being compared */
+	struct piece_sought sought;  /* being looked for */
+	struct scroll scroll;	     /* pieces */
+	struct scroll joint_scroll;  /* joints */
 };
 
 /*
@@ -100,8 +115,8 @@ pieces_only(struct pieces *pieces, const struct node *base, uint32_t domain)
 		   : NULL;
 }
 
-/* Makes it known: node, leaf and site are taken, the rest is the walk's. */
-void pieces_join(struct pieces *, const struct joint *);
+/* Makes it known, with the walk's pieces. */
+const struct joint *pieces_join(struct pieces *, const struct joint *);
 
 /* Forgets all. */
 void pieces_begin(struct pieces *, uint64_t stop_low);

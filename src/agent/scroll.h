@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define SCROLL_UNIT  16
-#define SCROLL_UNITS 65536 /* 1 MiB */
+#define SCROLL_UNITS 131072 /* 2 MiB */
 
 struct scroll {
 	uint32_t head; /* units ever written; position 0 is none */

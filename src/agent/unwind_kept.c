@@ -16,6 +16,8 @@
 
 #define FRAMES	     UNWIND_KEPT_FRAMES
 #define WRONG_MAX    4
+#define LIKELY_INNER 8
+#define LIKELY_OUTER 24
 
 /* One incremental walk. */
 struct attempt {
@@ -347,4 +349,16 @@ unwind_walk_kept(struct unwind_kept *kept, const struct unwind_state *state,
 	if (unlikely(walk_kind == WIRE_UNWINDER_CHECK))
 		walk_check(trace->pcs, trace->count, walk->max, trace->stopped,
 			   trace->end);
+}
+
+bool
+unwind_kept_is_likely(const struct unwind_kept *kept, uint64_t sp)
+{
+	uint32_t at = kept->joints + LIKELY_INNER;
+
+	return kept->is_whole && at + LIKELY_OUTER < FRAMES &&
+	       kept->slots[at] >= sp &&
+	       load(kept->slots[at]) == kept->pcs[at] &&
+	       load(kept->slots[at + LIKELY_OUTER / 2]) ==
+		   kept->pcs[at + LIKELY_OUTER / 2];
 }

@@ -76,6 +76,10 @@ struct unwind_trace {
 	enum unwind_end end;
 };
 
+/* Whether a deep stack was kept that the present one, at sp, is likely to have
+ * all but some inner frames of: a guess, of use for choosing how to walk. */
+bool unwind_kept_is_likely(const struct unwind_kept *, uint64_t sp);
+
 /* Like unwind_walk, of the frames from state outwards. */
 void unwind_walk_kept(struct unwind_kept *, const struct unwind_state *,
 		      struct unwind_bounds *, const struct unwind_limits *,
