@@ -25,6 +25,7 @@ test_random_shapes(void **state)
 {
 	enum shape shapes[24] = {SHAPE_PLAIN};
 	size_t same = 0;
+	size_t met = 0;
 
 	(void)state;
 	srand(1);
@@ -37,8 +38,11 @@ test_random_shapes(void **state)
 		shapes_call(shapes, count, leaf, NULL);
 		assert_walk();
 		same += found.same;
+		met += found.pieces > 0;
 	}
 	assert_true(same > 20000 * 5);
+	print_message("# %zu of 20000 met in pieces\n", met);
+	assert_true(met > 2000);
 }
 
 #define NOINLINE __attribute__((noinline, noclone))

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/piece.h"
 #include "agent/record.h"
 
 _Thread_local struct unwind_bounds bounds;
@@ -70,6 +71,37 @@ walk_kept(const struct unwind_state *state)
 	last_count = trace.count;
 }
 
+/* So must a walk in pieces, where it is one. */
+static void
+walk_pieces(const struct unwind_state *state)
+{
+	static const struct unwind_limits limits = {0, 0, UNWIND_KEPT_FRAMES};
+	static _Thread_local struct pieces pieces;
+	static _Thread_local struct unwind_kept own;
+	size_t at = 0;
+	bool stopped;
+
+	found.pieces = 0;
+	found.is_met_equal = true;
+	pieces_refresh(&pieces, 0);
+	if (state->sp - bounds.low >= bounds.high - bounds.low ||
+	    !pieces_walk(&pieces, &own, *state, bounds.high, &limits, &stopped))
+		return;
+	found.pieces = pieces.count;
+	for (uint32_t i = 0; i < pieces.count; i++) {
+		const struct piece *piece = pieces_get(&pieces, pieces.walk[i]);
+
+		if (!piece || at + piece->count > found.count ||
+		    memcmp(piece->words, pcs + at,
+			   piece->count * sizeof(*pcs)) != 0) {
+			found.is_met_equal = false;
+			return;
+		}
+		at += piece->count;
+	}
+	found.is_met_equal = !stopped && at == found.count;
+}
+
 __attribute__((noinline)) void
 leaf(void *arg)
 {
@@ -82,6 +114,7 @@ leaf(void *arg)
 				  &found.end);
 	found.is_true = matches(state.pc, pcs, found.count) && !stopped;
 	walk_kept(&state);
+	walk_pieces(&state);
 }
 
 int

@@ -27,16 +27,19 @@ struct found {
 	bool is_true; /* the truth was found, in order and whole */
 	bool is_kept_equal;
 	size_t same;
+	bool is_met_equal; /* or is no stack to be met in pieces */
+	size_t pieces;	   /* it was met in so many */
 };
 extern struct found found;
 
-/* Walks from its caller, both ways. */
+/* Walks from its caller, in each way. */
 void leaf(void *);
 
 #define assert_walk()                                              \
 	do {                                                       \
 		assert_true(found.is_true);                        \
 		assert_true(found.is_kept_equal);                  \
+		assert_true(found.is_met_equal);                   \
 		assert_int_equal(found.end, UNWIND_END_OUTERMOST); \
 	} while (0)
 
