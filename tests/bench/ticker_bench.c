@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,10 +24,13 @@
 
 #include "heaptop/wire.h"
 
-#define DEPTH	20 /* 2^20 stacks */
-#define CHANGES 1000
-#define ROUNDS	50
-#define TICK_NS 100000000
+#define DEPTH	     20 /* 2^20 stacks */
+#define CHANGES	     1000
+#define ROUNDS	     50
+#define ROUNDS_ALONE 5 /* at one tick a second */
+#define TICK_NS	     100000000
+#define WATCH_NS     30000000000
+#define DEADLINE_NS  10000000000
 
 static unsigned sites = 100000;
 static pthread_barrier_t touched;
@@ -60,14 +64,6 @@ static __attribute__((noinline)) void
 way_right(unsigned way, int depth)
 {
 	way_on(way, depth);
-}
-
-static void
-pause_ns(long ns)
-{
-	struct timespec time = {0, ns};
-
-	nanosleep(&time, NULL);
 }
 
 static void *
@@ -129,40 +125,63 @@ status_now(const char *segment)
 	return status;
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void
 watch(char *segment, bool on)
 {
 	struct wire_control *control = (void *)(segment + WIRE_CONTROL_OFFSET);
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	control->watch_until =
-	    on ? (uint64_t)(now.tv_sec + 30) * 1000000000 : 0;
+	control->watch_until = on ? now_ns() + WATCH_NS : 0;
+}
+
+/* Waits for a tick that is whole, with at least so many sites. */
+static struct wire_status
+await(const char *segment, uint64_t tick, uint64_t at_least)
+{
+	uint64_t end = now_ns() + DEADLINE_NS;
+	struct wire_status status = status_now(segment);
+
+	while (status.tick < tick || status.sites < at_least) {
+		if (now_ns() > end) {
+			fputs("the ticker does not tick\n", stderr);
+			exit(1);
+		}
+		poll(NULL, 0, 1);
+		status = status_now(segment);
+	}
+	return status;
 }
 
 static void
-measure(char *segment, const char *name, unsigned changes)
+measure(char *segment, const char *name, int rounds, unsigned changes)
 {
 	struct wire_status before = status_now(segment);
-	struct wire_status after;
+	struct wire_status after = before;
 	uint64_t seed = 88172645463325252;
 	double us;
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (unsigned i = 0; i < changes; i++) {
 			seed ^= seed << 13;
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
 			way_left((unsigned)(seed % sites), DEPTH);
 		}
-		pause_ns(TICK_NS);
+		after = await(segment, after.tick + 1, 0);
 	}
-	after = status_now(segment);
 	us = (double)(after.agent_cpu_ns - before.agent_cpu_ns) / 1e3 /
 	     (double)(after.tick - before.tick);
 	printf("%-34s %4u ticks %9.1f us each", name,
 	       (unsigned)(after.tick - before.tick), us);
-	if (after.tick - before.tick > ROUNDS / 2)
+	if (rounds == ROUNDS)
 		printf(" %6.2f %% of a core", us / 1e6 * 1e9 / TICK_NS * 100);
 	putchar('\n');
 }
@@ -185,14 +204,12 @@ main(int argc, char **argv)
 	pthread_barrier_wait(&touched);
 	segment = map_segment();
 	watch(segment, true);
-	while (status_now(segment).sites < sites)
-		pause_ns(TICK_NS);
-	pause_ns(5 * TICK_NS);
+	await(segment, await(segment, 0, sites).tick + 5, sites);
 	printf("%u sites, %u threads\n", sites, threads + 1);
 	watch(segment, false);
-	measure(segment, "nothing changes, nobody watches", 0);
+	measure(segment, "nothing changes, nobody watches", ROUNDS_ALONE, 0);
 	watch(segment, true);
-	measure(segment, "nothing changes", 0);
-	measure(segment, "1,000 sites change", CHANGES);
+	measure(segment, "nothing changes", ROUNDS, 0);
+	measure(segment, "1,000 sites change", ROUNDS, CHANGES);
 	return 0;
 }
