@@ -1,0 +1,88 @@
+/*
+ * unhooked.c - the parts of the agent that Python's room calls in hooks, for
+ * programs which use that room and hook nothing.
+ */
+#include "config.h"
+
+#include "agent/live_filter.h"
+#include "agent/record.h"
+#include "agent/tls.h"
+
+#define WEAK __attribute__((weak))
+
+WEAK __thread struct thread_tls thread_tls;
+WEAK uint32_t sample_rate = 1;
+WEAK bool sample_was_exact;
+WEAK uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
+
+WEAK void
+sample_rate_touch(void)
+{
+}
+
+WEAK void
+record_skip(void)
+{
+}
+
+WEAK bool
+record_hit(struct thread *thread, uint64_t size)
+{
+	(void)thread;
+	(void)size;
+	return false;
+}
+
+WEAK struct thread *
+record_begin_slow(void *frame)
+{
+	(void)frame;
+	return NULL;
+}
+
+WEAK void
+record_gone_slow(void *block)
+{
+	(void)block;
+}
+
+WEAK void
+record_alloc(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state, void *block, uint64_t size)
+{
+	(void)thread;
+	(void)domain;
+	(void)state;
+	(void)block;
+	(void)size;
+}
+
+WEAK struct taken
+record_take(struct thread *thread, void *block)
+{
+	(void)thread;
+	(void)block;
+	return (struct taken){0};
+}
+
+WEAK void
+record_freed(struct thread *thread, struct taken taken)
+{
+	(void)thread;
+	(void)taken;
+}
+
+WEAK void
+record_put_back(struct thread *thread, void *block, struct taken taken)
+{
+	(void)thread;
+	(void)block;
+	(void)taken;
+}
+
+WEAK void
+record_lost(enum wire_lost cause, uint64_t count)
+{
+	(void)cause;
+	(void)count;
+}
