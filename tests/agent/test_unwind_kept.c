@@ -117,6 +117,8 @@ test_stale_slot(void **state)
 		room_size = i % 2 ? longer : 4096;
 		stale_call(i % 2 ? stale_by_bp : stale_between);
 		assert_true(found.is_kept_equal);
+		assert_true(found.is_met_equal);
+		assert_true(found.pieces > 0);
 	}
 }
 
