@@ -44,7 +44,7 @@
 
 #define WIRE_MAGIC	 UINT64_C(0x31706f7470616568) /* "heaptop1" */
 #define WIRE_MAJOR	 1
-#define WIRE_MINOR	 1
+#define WIRE_MINOR	 2
 #define WIRE_PAGE	 4096
 #define WIRE_SUFFIX	 ".heaptop"
 #define WIRE_COMMAND_MAX 1024
@@ -131,6 +131,10 @@ struct wire_header {
 	uint8_t pad[WIRE_PAGE - 2136];
 };
 
+/* What a request for types may ask at once: see struct wire_types. */
+#define WIRE_TYPES_SITES 640
+#define WIRE_TYPES_ROWS	 16
+
 /*
  * The only page that others write. The agent reads it with single loads and
  * treats each value as a wish.
@@ -144,7 +148,13 @@ struct wire_control {
 	uint32_t stop;	  /* wish: 1 stop recording, 0 go on */
 	uint32_t budget_ppm; /* wish: 0 leave as it is, ~0 none, else the
 				agent's share of the process's CPU */
-	uint8_t pad[WIRE_PAGE - 32];
+	uint32_t types_wanted; /* say what blocks of these sites are; answered
+				  by status.types_done. Written last */
+	uint32_t types_count;  /* of the two arrays */
+	uint32_t types_sites[WIRE_TYPES_SITES];
+	uint8_t types_rows[WIRE_TYPES_SITES]; /* each site's row in the answer,
+						 below WIRE_TYPES_ROWS */
+	uint8_t pad[WIRE_PAGE - 40 - 5 * WIRE_TYPES_SITES];
 };
 
 /* Totals of one domain, since the agent started. */
@@ -191,7 +201,10 @@ struct wire_status {
 	uint32_t budget_ppm;   /* 0: none is set */
 	uint32_t cost_ppm;     /* measured: the agent's CPU time, of the
 				  process's, since the tick before */
-	uint8_t pad[WIRE_PAGE - 144 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
+	uint64_t types_offset; /* of struct wire_types; 0: never asked for */
+	uint32_t types_done;   /* the last control.types_wanted served */
+	uint32_t types_pad;
+	uint8_t pad[WIRE_PAGE - 160 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
 		    16 * WIRE_EXTENTS_MAX];
 };
 
@@ -288,6 +301,58 @@ struct wire_name_stack {
 	uint32_t frame;
 };
 
+/*
+ * What the live blocks of some sites are: the answer to control.types_wanted,
+ * in its own pages of the body, made when it is asked for first and overwritten
+ * by the next answer. The writer stores 0 in sequence, then the rest, then
+ * sequence; a reader compares it before and after it copies.
+ *
+ * A row is what the request put together. Of its blocks, at most so many are
+ * looked into (blocks > read then); the totals of its types are estimates made
+ * to add up to those of the row.
+ */
+struct wire_types_row {
+	uint64_t blocks; /* live, of the sites asked for, when looked for */
+	uint64_t bytes;
+	uint32_t read;	/* blocks that were looked into */
+	uint32_t flags; /* WIRE_TYPES_PART */
+};
+#define WIRE_TYPES_PART 1u /* time was up before all of the heap was searched */
+
+enum wire_type_kind {
+	WIRE_TYPE_OBJECT = 1,
+	WIRE_TYPE_BUFFER, /* no object: what one keeps elsewhere */
+	WIRE_TYPE_KEPT,	  /* an object that died; Python keeps it for the next */
+	WIRE_TYPE_OTHERS, /* objects of all types without an entry */
+};
+
+struct wire_type {
+	uint32_t name; /* OBJECT: string id; 0 unknown */
+	uint16_t row;
+	uint16_t kind; /* enum wire_type_kind */
+	uint64_t blocks;
+	uint64_t bytes;
+};
+
+#define WIRE_TYPES_BYTES (10 * WIRE_PAGE)
+#define WIRE_TYPES_MAX	 1690
+
+struct wire_types {
+	uint32_t sequence; /* the request's; 0: being written */
+	uint32_t digest;   /* WIRE_TYPES_DIGEST over what was served */
+	uint32_t rows;
+	uint32_t count; /* of types */
+	struct wire_types_row row[WIRE_TYPES_ROWS];
+	struct wire_type types[WIRE_TYPES_MAX];
+	uint8_t pad[WIRE_TYPES_BYTES - 16 - 24 * WIRE_TYPES_ROWS -
+		    24 * WIRE_TYPES_MAX];
+};
+
+/* Begin with 0 and go on for each site in order, so that who asks can tell that
+ * nobody else asked in between. */
+#define WIRE_TYPES_DIGEST(digest_, site_, row_)                             \
+	((uint32_t)(((digest_) ^ ((site_) << 8 | (row_))) * 0x01000193u + 1))
+
 #define WIRE_HEADER_OFFSET  0
 #define WIRE_CONTROL_OFFSET WIRE_PAGE
 #define WIRE_TURN_OFFSET    (2 * WIRE_PAGE)
@@ -305,6 +370,7 @@ _Static_assert(sizeof(struct wire_header) == WIRE_PAGE, "header");
 _Static_assert(sizeof(struct wire_control) == WIRE_PAGE, "control");
 _Static_assert(sizeof(struct wire_turn) == WIRE_PAGE, "turn");
 _Static_assert(sizeof(struct wire_status) == WIRE_PAGE, "status");
+_Static_assert(sizeof(struct wire_types) == WIRE_TYPES_BYTES, "types");
 _Static_assert(sizeof(struct wire_record) == WIRE_RECORD_EXACT, "record");
 _Static_assert(sizeof(struct wire_record) + sizeof(struct wire_spread) ==
 		   WIRE_RECORD_SAMPLED,
