@@ -190,7 +190,7 @@ python(struct thread *thread, uint32_t domain, bool gil)
 							: WIRE_LOST_PY_FRAME,
 			    1);
 	if (!trace.count) {
-		thread->python.count = 0;
+		thread->python.count = thread->python.known = 0;
 		return false;
 	}
 	return strand_follow(thread, &thread->python, &trace);
@@ -349,9 +349,9 @@ native_deep(struct thread *thread, enum wire_domain domain,
 	return native_walk(thread, domain, state, limits);
 }
 
-static uint32_t
-native(struct thread *thread, enum wire_domain domain,
-       const struct unwind_state *state)
+uint32_t
+capture_site(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state)
 {
 	const struct unwind_limits limits = {py_eval_low, py_eval_high,
 					     UNWIND_KEPT_FRAMES};
@@ -372,16 +372,17 @@ native(struct thread *thread, enum wire_domain domain,
 	return site;
 }
 
+/* Needs Python frames only, if there are any. */
 uint32_t
-capture_site(struct thread *thread, enum wire_domain domain,
-	     const struct unwind_state *state)
+capture_python_slow(struct thread *thread, enum wire_domain domain,
+		    const void *frame)
 {
-	/* A block of a Python allocator needs Python frames only. */
-	if (domain >= WIRE_DOMAIN_PYMEM_RAW &&
-	    domain <= WIRE_DOMAIN_PYMEM_OBJECT &&
-	    python(thread, domain, domain != WIRE_DOMAIN_PYMEM_RAW)) {
+	struct unwind_state state;
+
+	if (python(thread, domain, domain != WIRE_DOMAIN_PYMEM_RAW)) {
 		thread->leaf = thread->python.leaves[domain];
 		return thread->python.sites[domain];
 	}
-	return native(thread, domain, state);
+	RECORD_CALLER_AT(&state, frame);
+	return capture_site(thread, domain, &state);
 }

@@ -8,14 +8,33 @@
 
 #include <stdint.h>
 
+#include "agent/py/pykept.h"
+#include "agent/thread.h"
 #include "agent/unwind.h"
 #include "heaptop/wire.h"
 
-struct thread;
-
 /* The site of the calling thread's stack, from state outwards; its counters
- * are in thread->kept.leaf. 0: no room. */
+ * are in thread->leaf. 0: no room. */
 uint32_t capture_site(struct thread *, enum wire_domain,
 		      const struct unwind_state *);
+/* The same, for a block of one of Python's allocators, whose hook has this
+ * frame. */
+uint32_t capture_python_slow(struct thread *, enum wire_domain,
+			     const void *frame);
+static inline uint32_t
+capture_python(struct thread *thread, enum wire_domain domain,
+	       const void *frame)
+{
+	const struct strand *strand = &thread->python;
+
+	if (__builtin_expect(strand->known >> domain & 1 &&
+				 py_kept_holds(&thread->py_kept,
+					       domain != WIRE_DOMAIN_PYMEM_RAW),
+			     1)) {
+		thread->leaf = strand->leaves[domain];
+		return strand->sites[domain];
+	}
+	return capture_python_slow(thread, domain, frame);
+}
 
 #endif

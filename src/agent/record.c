@@ -214,8 +214,8 @@ leaf_make(struct thread *thread, uint32_t site)
 	return leaf;
 }
 
-void
-record_freed(struct thread *thread, struct taken taken)
+static inline void
+count_taken(struct thread *thread, struct taken taken)
 {
 	struct leaf *leaf;
 
@@ -226,6 +226,12 @@ record_freed(struct thread *thread, struct taken taken)
 		leaf = leaf_make(thread, taken.site);
 	if (leaf)
 		count_gone(leaf, taken);
+}
+
+void
+record_freed(struct thread *thread, struct taken taken)
+{
+	count_taken(thread, taken);
 }
 
 /* Blocks whose free was not seen: their place could not be given out else. */
@@ -281,21 +287,36 @@ live_prefetch(uint64_t address)
 		__builtin_prefetch(entry, 1);
 }
 
-static inline void
-block_born(struct thread *thread, enum wire_domain domain,
-	   const struct unwind_state *state, uint64_t address, uint64_t size,
-	   uint32_t level)
+/* What is being recorded. */
+struct birth {
+	struct thread *thread;
+	enum wire_domain domain;
+	const struct unwind_state *state; /* where it was called; or ... */
+	const void *frame; /* of the hook, for one of Python's allocators */
+	uint64_t address;
+	uint64_t size;
+	uint32_t level;
+};
+
+static inline __attribute__((always_inline)) void
+block_born(const struct birth *birth)
 {
+	struct thread *thread = birth->thread;
+	uint64_t size = birth->size;
 	uint32_t site;
 
-	live_prefetch(address);
-	site = capture_site(thread, domain, state);
+	live_prefetch(birth->address);
+	site = birth->state
+		   ? capture_site(thread, birth->domain, birth->state)
+		   : capture_python(thread, birth->domain, birth->frame);
 	if (!site)
 		return;
-	if (__builtin_expect(!level && live_put_quick(address, site, size), 1))
+	if (__builtin_expect(
+		!birth->level && live_put_quick(birth->address, site, size), 1))
 		count_born(thread->leaf, (struct taken){size, site, 0});
 	else
-		put_slowly(thread, address, (struct block){size, site, level});
+		put_slowly(thread, birth->address,
+			   (struct block){size, site, birth->level});
 }
 
 /* Few take longer; those that do were interrupted. */
@@ -304,20 +325,32 @@ block_born(struct thread *thread, enum wire_domain domain,
 
 /* The same, and how long it took, for all those that are not timed. */
 static __attribute__((noinline)) void
-block_born_timed(struct thread *thread, enum wire_domain domain,
-		 const struct unwind_state *state, uint64_t address,
-		 uint64_t size, uint32_t level)
+block_born_timed(const struct birth *birth)
 {
-	uint32_t stands_for = level ? 1 : TIMED;
+	struct thread *thread = birth->thread;
+	uint32_t stands_for = birth->level ? 1 : TIMED;
 	uint64_t start = arch_cycles();
 	uint64_t spent;
 
 	thread_tls.untimed = stands_for;
-	block_born(thread, domain, state, address, size, level);
+	block_born(birth);
 	spent = arch_cycles() - start;
 	spent = spent < TIMED_MAX ? spent : TIMED_MAX;
 	arch_add(&thread->spent_cycles, spent * stands_for);
 	arch_add(&thread->spent_blocks, stands_for);
+}
+
+static inline __attribute__((always_inline)) void
+record(const struct birth birth)
+{
+	recording_set(true);
+	if (__builtin_expect(--thread_tls.untimed == 0, 0)) {
+		struct birth timed = birth;
+
+		block_born_timed(&timed);
+	} else {
+		block_born(&birth);
+	}
 }
 
 bool
@@ -335,20 +368,33 @@ void
 record_alloc(struct thread *thread, enum wire_domain domain,
 	     const struct unwind_state *state, void *block, uint64_t size)
 {
-	uint32_t level = SAMPLE_LEVEL(thread_tls.rate);
-	uint64_t address = (uint64_t)block;
-
-	recording_set(true);
 	/* Mappings are few and large: they are always counted in full. */
-	if (__builtin_expect(domain == WIRE_DOMAIN_MMAP, 0))
-		map_born(thread, state, address, size);
-	else if (__builtin_expect(--thread_tls.untimed == 0, 0))
-		block_born_timed(thread, domain, state, address, size, level);
-	else
-		block_born(thread, domain, state, address, size, level);
+	if (__builtin_expect(domain == WIRE_DOMAIN_MMAP, 0)) {
+		recording_set(true);
+		map_born(thread, state, (uint64_t)block, size);
+		return;
+	}
+	record((struct birth){.thread = thread,
+			      .domain = domain,
+			      .state = state,
+			      .address = (uint64_t)block,
+			      .size = size,
+			      .level = SAMPLE_LEVEL(thread_tls.rate)});
 }
 
 void
+record_python(struct thread *thread, enum wire_domain domain, const void *frame,
+	      void *block, uint64_t size)
+{
+	record((struct birth){.thread = thread,
+			      .domain = domain,
+			      .frame = frame,
+			      .address = (uint64_t)block,
+			      .size = size,
+			      .level = SAMPLE_LEVEL(thread_tls.rate)});
+}
+
+uint64_t
 record_gone_slow(void *block)
 {
 	struct block gone;
@@ -356,10 +402,11 @@ record_gone_slow(void *block)
 	/* Not a hook that begins: what counts blocks does not depend on the
 	 * rate, and can be done from a handler too. */
 	if (__builtin_expect(!thread_tls.thread, 0) && !look_up_guarded())
-		return;
+		return RECORD_UNKNOWN;
 	gone = live_take((uint64_t)block);
-	record_freed(thread_tls.thread,
-		     (struct taken){gone.size, gone.site, gone.level});
+	count_taken(thread_tls.thread,
+		    (struct taken){gone.size, gone.site, gone.level});
+	return gone.site ? gone.size : RECORD_UNKNOWN;
 }
 
 struct taken

@@ -147,6 +147,10 @@ record_wants(struct thread *thread, uint64_t size)
 void record_alloc(struct thread *, enum wire_domain,
 		  const struct unwind_state *, void *block, uint64_t size);
 
+/* The same for a block of one of Python's allocators; frame is the hook's. */
+void record_python(struct thread *, enum wire_domain, const void *frame,
+		   void *block, uint64_t size);
+
 /* Whether a block may have been recorded, or is not one of the true malloc at
  * all (pool_owns); false is certain. */
 static inline bool
@@ -157,8 +161,9 @@ record_may_know(const void *block)
 
 /* Before the true free, which cannot fail: the block, if it was recorded, is
  * counted as freed. From then on another thread may own the address. Needs no
- * begin. block may be NULL. */
-void record_gone_slow(void *block);
+ * begin. block may be NULL. Returns its size, RECORD_UNKNOWN if it was not. */
+#define RECORD_UNKNOWN UINT64_MAX
+uint64_t record_gone_slow(void *block);
 static inline void
 record_gone(void *block)
 {

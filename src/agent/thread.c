@@ -201,6 +201,7 @@ thread_self(void)
 		return NULL;
 	}
 	thread->bounds = (struct unwind_bounds){0};
+	thread->py_kept.current = NULL; /* was another thread's */
 	thread_tls.thread = thread;
 	return thread;
 }

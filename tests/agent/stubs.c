@@ -67,13 +67,14 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 	return count;
 }
 
-WEAK bool
-py_kept_holds(const struct py_kept *kept, bool gil)
+static bool
+nothing_holds(const struct py_kept *kept, bool gil)
 {
 	(void)kept;
 	(void)gil;
 	return false;
 }
+WEAK bool (*py_kept_holds)(const struct py_kept *, bool) = nothing_holds;
 
 WEAK uint32_t
 py_code_intern(uint64_t word)

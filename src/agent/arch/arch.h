@@ -58,6 +58,10 @@ arch_load_to_write_64(void *word)
 			 : "cc");
 	return value;
 }
+/* The address of the word that a function returns which does nothing but return
+ * it, if it was compiled to what we know: of the calling thread, where the word
+ * is in thread-local storage. NULL: cannot be told. */
+const uint64_t *arch_returned_word(const void *function);
 #else
 #error "no port of the agent to this CPU"
 #endif

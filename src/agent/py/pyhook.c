@@ -17,6 +17,7 @@
 
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
+#include "agent/py/pykept.h"
 #include "agent/py/pyruntime.h"
 #include "agent/record.h"
 #include "agent/safe.h"
@@ -60,18 +61,14 @@ bool py_settling;
 INLINE void
 born(struct thread *thread, int domain, void *block, size_t size)
 {
-	struct unwind_state state;
-
 	if (!thread) {
 		record_skip();
 		return;
 	}
-	if (block) {
-		RECORD_CALLER(&state);
-		record_alloc(thread,
-			     (enum wire_domain)(WIRE_DOMAIN_PYMEM_RAW + domain),
-			     &state, block, size);
-	}
+	if (block)
+		record_python(
+		    thread, (enum wire_domain)(WIRE_DOMAIN_PYMEM_RAW + domain),
+		    __builtin_frame_address(0), block, size);
 	record_end(thread);
 }
 
@@ -159,27 +156,40 @@ expect_restart(void)
 	settling_begin();
 }
 
-/* On its own, so that the usual free of a sampled process saves no registers.
- * Hooks below find nothing any more at the same address. */
+/*
+ * A block that may have been recorded. Hooks below find nothing any more at the
+ * same address. Whether it is a code object is asked only where its size is
+ * not known to be too small. Not inline, so that the usual free of a sampled
+ * process saves no registers.
+ */
 static __attribute__((noinline)) void
-free_known(const struct py_allocator *below, void *ctx, bool may_be_code,
+free_known(const struct py_allocator *below, void *ctx, bool object,
 	   void *block)
 {
-	if (may_be_code)
+	uint64_t size = record_gone_slow(block);
+
+	if (object && size >= (uint64_t)py_runtime.layout->code_size &&
+	    py_code_may_be(block))
 		py_code_freed(block);
-	record_gone(block);
+	below->free(ctx, block);
+}
+
+static __attribute__((noinline)) void
+free_code(const struct py_allocator *below, void *ctx, void *block)
+{
+	py_code_freed(block);
 	below->free(ctx, block);
 }
 
 INLINE void
 hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 {
-	bool may_be_code = domain == DOMAIN_OBJ && py_code_may_be(block);
-
 	if (domain == DOMAIN_RAW && !py_settling)
 		expect_restart();
-	if (may_be_code || record_may_know(block))
-		free_known(below, ctx, may_be_code, block);
+	if (record_may_know(block))
+		free_known(below, ctx, domain == DOMAIN_OBJ, block);
+	else if (domain == DOMAIN_OBJ && py_code_may_be(block))
+		free_code(below, ctx, block);
 	else
 		below->free(ctx, block);
 }
@@ -336,6 +346,7 @@ setup_first(void)
 		hook.unknown = true;
 		break;
 	case PY_FOUND:
+		py_kept_setup();
 		install();
 		break;
 	}

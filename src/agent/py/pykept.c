@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "agent/arch/arch.h"
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
 #include "agent/py/pyframe.h"
@@ -219,14 +220,35 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 	return true;
 }
 
+/* The state whose frames this thread runs; as py_runtime_thread. */
+INLINE uint64_t
+thread_state(const struct py_layout *layout, const struct py_kept *kept,
+	     bool gil)
+{
+	bool attached = layout->minor >= PY_ATTACHED_CURRENT;
+	uint64_t state = 0;
+
+	if (likely(kept->current && (gil || attached)))
+		state = *kept->current;
+	if (likely(state && (attached || load(state, layout->thread_id) ==
+					     arch_thread_pointer())))
+		return state;
+	return (uint64_t)py_runtime_thread(gil);
+}
+
 INLINE bool
-holds(const struct py_layout *layout, const struct py_kept *kept,
-      uint64_t thread)
+holds(const struct py_layout *layout, const struct py_kept *kept, bool gil)
 {
 	const struct py_kept_frame *frame = &kept->frame[kept->count];
 	uint64_t there = frame->address;
+	uint64_t state;
 
-	if (frame_first(layout, thread) != there)
+	if (unlikely(!kept->is_whole || !there ||
+		     kept->epoch !=
+			 __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
+		return false;
+	state = thread_state(layout, kept, gil);
+	if (unlikely(!state || frame_first(layout, state) != there))
 		return false;
 	for (; there; frame--) {
 		const uint64_t link = frame[-1].address;
@@ -239,35 +261,36 @@ holds(const struct py_layout *layout, const struct py_kept *kept,
 	return true;
 }
 
-#define LAYOUT(name_, ...)                                                     \
-	static bool holds_##name_(const struct py_kept *kept, uint64_t thread) \
-	{                                                                      \
-		static const struct py_layout layout = {__VA_ARGS__};          \
-                                                                               \
-		return holds(&layout, kept, thread);                           \
+#define LAYOUT(name_, ...)                                              \
+	static bool holds_##name_(const struct py_kept *kept, bool gil) \
+	{                                                               \
+		static const struct py_layout layout = {__VA_ARGS__};   \
+                                                                        \
+		return holds(&layout, kept, gil);                       \
 	}
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
 
 #define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = holds_##name_,
-static bool (*const all_hold[PY_LAYOUT_COUNT])(const struct py_kept *,
-					       uint64_t) = {
+static bool (*const all_hold[PY_LAYOUT_COUNT])(const struct py_kept *, bool) = {
 #include "agent/py/pyoffsets.def"
 };
 #undef LAYOUT
 
-bool
-py_kept_holds(const struct py_kept *kept, bool gil)
+static bool
+nothing_holds(const struct py_kept *kept, bool gil)
 {
-	const struct py_layout *layout =
-	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
-	const char *thread;
+	(void)kept;
+	(void)gil;
+	return false;
+}
 
-	if (!layout || !kept->is_whole || !kept->count ||
-	    kept->epoch != __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE))
-		return false;
-	thread = py_runtime_thread(gil);
-	return thread && all_hold[layout - py_layouts](kept, (uint64_t)thread);
+bool (*py_kept_holds)(const struct py_kept *, bool) = nothing_holds;
+
+void
+py_kept_setup(void)
+{
+	py_kept_holds = all_hold[py_runtime.layout - py_layouts];
 }
 
 #define LAYOUT(name_, ...)                                                     \
@@ -317,6 +340,8 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 	thread = layout ? py_runtime_thread(gil) : NULL;
 	if (unlikely(!thread))
 		return 0;
+	if (unlikely(!kept->current))
+		kept->current = py_runtime_current_place();
 	attempt.kept = kept;
 	attempt.fresh = 0;
 	attempt.limit = kept->count;

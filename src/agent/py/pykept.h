@@ -35,6 +35,7 @@ struct py_kept {
 	bool is_whole;	/* what follows is a whole chain */
 	uint32_t count; /* frames, 1 the outermost */
 	uint64_t epoch; /* of py_code_epoch */
+	const uint64_t *current; /* py_runtime_current_place */
 	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: address 0 */
 	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
@@ -61,6 +62,8 @@ size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
 
 /* Whether that walk would find what the last one with that kept found, which
  * was something. */
-bool py_kept_holds(const struct py_kept *, bool gil);
+extern bool (*py_kept_holds)(const struct py_kept *, bool gil);
+/* Context: setup. The layout is known now. */
+void py_kept_setup(void);
 
 #endif

@@ -14,12 +14,12 @@
 #include <link.h>
 #include <string.h>
 
+#include "agent/arch/arch.h"
 #include "agent/py/py.h"
 
 #define RELEASE_CANDIDATE 0xc0 /* the low byte of PY_VERSION_HEX */
 #define FINAL		  0xf0
 #define FIRST_PUBLISHED	  13 /* 3.13 publishes its offsets */
-#define FIRST_ATTACHED	  12 /* 3.12 keeps the running state per thread */
 
 struct py_runtime py_runtime;
 uint64_t py_eval_low, py_eval_high;
@@ -188,7 +188,7 @@ py_runtime_find(void)
 	if (!layout || !is_complete(&found))
 		return PY_FOUND_UNKNOWN;
 	found.version = version & ~0xffu;
-	found.attached_current = layout->minor >= FIRST_ATTACHED;
+	found.attached_current = layout->minor >= PY_ATTACHED_CURRENT;
 	py_runtime = found;
 	find_eval();
 	__atomic_store_n(&py_runtime.layout, layout, __ATOMIC_RELEASE);
@@ -236,4 +236,13 @@ py_runtime_thread(bool gil)
 	    state != py_runtime.current())
 		return NULL;
 	return state;
+}
+
+const uint64_t *
+py_runtime_current_place(void)
+{
+	void *(*current)(void) = py_runtime.current;
+	const uint64_t *place = arch_returned_word(*(void **)&current);
+
+	return place && *place == (uint64_t)current() ? place : NULL;
 }

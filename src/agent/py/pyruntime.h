@@ -23,7 +23,7 @@ struct py_allocator {
 struct py_runtime {
 	const struct py_layout *layout; /* set last; NULL: none to be used */
 	uint32_t version;		/* 0x030b0200 */
-	bool attached_current; /* current() is of this thread: 3.12 and later */
+	bool attached_current; /* PY_ATTACHED_CURRENT and later */
 
 	void *(*this_thread)(void); /* the state tied to this OS thread */
 	void *(*current)(void);	    /* the state that runs */
@@ -37,6 +37,9 @@ struct py_runtime {
 	const void *bytes_type;
 	const void *str_type;
 };
+
+/* From this minor version on, current() is of the calling thread. */
+#define PY_ATTACHED_CURRENT 12
 
 extern struct py_runtime py_runtime;
 
@@ -59,5 +62,8 @@ py_runtime_is_finalizing(void)
  * the caller holds the GIL for sure.
  */
 const char *py_runtime_thread(bool gil);
+/* Where that stands which current() returns, for as long as the calling thread
+ * lives; NULL: only current() can tell. Context: hook. */
+const uint64_t *py_runtime_current_place(void);
 
 #endif

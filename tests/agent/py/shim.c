@@ -184,15 +184,15 @@ walk(uint64_t *words, size_t max, bool gil, bool *cut)
 }
 
 void
-record_alloc(struct thread *thread, enum wire_domain domain,
-	     const struct unwind_state *state, void *block, uint64_t size)
+record_python(struct thread *thread, enum wire_domain domain, const void *frame,
+	      void *block, uint64_t size)
 {
 	bool gil = domain != WIRE_DOMAIN_PYMEM_RAW;
 	struct block *fresh;
 	bool cut = false;
 
 	(void)thread;
-	(void)state;
+	(void)frame;
 	if (shim.ignored_size == size && shim.ignored_domain == domain)
 		return;
 	safe_lock(&shim.lock);
@@ -224,10 +224,12 @@ record_take(struct thread *thread, void *block)
 	return taken;
 }
 
-void
+uint64_t
 record_gone_slow(void *block)
 {
-	record_take(NULL, block);
+	struct taken taken = record_take(NULL, block);
+
+	return taken.site ? taken.size : RECORD_UNKNOWN;
 }
 
 void

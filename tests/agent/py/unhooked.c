@@ -40,19 +40,20 @@ record_begin_slow(void *frame)
 	return NULL;
 }
 
-WEAK void
+WEAK uint64_t
 record_gone_slow(void *block)
 {
 	(void)block;
+	return RECORD_UNKNOWN;
 }
 
 WEAK void
-record_alloc(struct thread *thread, enum wire_domain domain,
-	     const struct unwind_state *state, void *block, uint64_t size)
+record_python(struct thread *thread, enum wire_domain domain, const void *frame,
+	      void *block, uint64_t size)
 {
 	(void)thread;
 	(void)domain;
-	(void)state;
+	(void)frame;
 	(void)block;
 	(void)size;
 }
