@@ -324,14 +324,14 @@ py_code_group(uint64_t *word)
 
 	if (!record)
 		return false;
-	if (!record->groups || unit == PY_WORD_NO_UNIT)
+	if (!record->units || unit == PY_WORD_NO_UNIT)
 		return true;
-	if (unit >= record->groups_count) {
+	if (unit >= record->units_count) {
 		if (py_runtime.layout->lines != PY_LINES_LNOTAB)
 			return true;
-		unit = record->groups_count - 1;
+		unit = record->units_count - 1;
 	}
-	*word = (*word & ~PY_WORD_NO_UNIT) | record->groups[unit];
+	*word = (*word & ~PY_WORD_NO_UNIT) | record->units[unit].first;
 	return true;
 }
 
@@ -365,23 +365,38 @@ py_code_freed(void *block)
 	safe_unlock(&codes.lock);
 }
 
-void
-py_code_name(uint32_t id, uint64_t word, struct py_name *name)
+static uint32_t
+line_of(const struct py_record *record, uint64_t word)
 {
-	const struct py_record *record = py_names_get(id);
+	uint64_t unit = word & PY_WORD_NO_UNIT;
 	struct py_lines lines;
 
-	if (!record) {
-		*name = (struct py_name){"?", "?", 0, 0};
-		return;
+	if (unit < record->units_count) {
+		int step = record->units[unit].step;
+
+		return step == PY_UNIT_NO_LINE
+			   ? 0
+			   : (uint32_t)(record->first_line + step);
 	}
 	lines.table = record->lines;
 	lines.size = record->lines_size;
 	lines.first_line = record->first_line;
 	lines.format = py_runtime.layout->lines;
+	return py_lines_find(&lines, py_word_offset(word));
+}
+
+void
+py_code_name(uint32_t id, uint64_t word, struct py_name *name)
+{
+	const struct py_record *record = py_names_get(id);
+
+	if (!record) {
+		*name = (struct py_name){"?", "?", 0, 0};
+		return;
+	}
 	name->file = record->file;
 	name->function = record->function;
-	name->line = py_lines_find(&lines, py_word_offset(word));
+	name->line = line_of(record, word);
 	name->first_line =
 	    record->first_line > 0 ? (uint32_t)record->first_line : 0;
 }

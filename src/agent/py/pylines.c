@@ -152,8 +152,18 @@ py_lines_find(const struct py_lines *lines, int32_t offset)
 	return 0;
 }
 
+/* False: it does not fit. */
+static bool
+unit_step(const struct py_lines *lines, uint32_t line, int16_t *step)
+{
+	int64_t distance = (int64_t)line - lines->first_line;
+
+	*step = line ? (int16_t)distance : PY_UNIT_NO_LINE;
+	return !line || (distance > INT16_MIN && distance <= INT16_MAX);
+}
+
 size_t
-py_lines_group(const struct py_lines *lines, uint16_t *first, size_t max)
+py_lines_units(const struct py_lines *lines, struct py_unit *units, size_t max)
 {
 	struct range range = {.lines = lines, .line = lines->first_line};
 	struct {
@@ -166,10 +176,11 @@ py_lines_group(const struct py_lines *lines, uint16_t *first, size_t max)
 		uint32_t line = range_line(&range);
 		uint32_t slot = line % GROUP_LINES;
 		int64_t end = range.end / 2;
+		struct py_unit unit;
 
 		if (range.end == INT64_MAX)
 			end = (int64_t)count + 1;
-		if (end > (int64_t)max)
+		if (end > (int64_t)max || !unit_step(lines, line, &unit.step))
 			return 0;
 		if (end <= (int64_t)count)
 			continue;
@@ -177,8 +188,9 @@ py_lines_group(const struct py_lines *lines, uint16_t *first, size_t max)
 			seen[slot].line = line;
 			seen[slot].unit = (uint32_t)count + 1;
 		}
+		unit.first = (uint16_t)(seen[slot].unit - 1);
 		while ((int64_t)count < end)
-			first[count++] = (uint16_t)(seen[slot].unit - 1);
+			units[count++] = unit;
 	}
 	return count;
 }

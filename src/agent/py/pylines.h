@@ -25,13 +25,18 @@ struct py_lines {
  */
 uint32_t py_lines_find(const struct py_lines *, int32_t offset);
 
+/* What the table tells of a unit of 2 bytes of bytecode. */
+struct py_unit {
+	uint16_t first; /* unit with the same line, or one that is nearly that:
+			   where many lines come and go, one may be met anew */
+	int16_t step;	/* its line - first_line; PY_UNIT_NO_LINE */
+};
+#define PY_UNIT_NO_LINE INT16_MIN
 /*
- * For each unit of 2 bytes of bytecode the first unit with the same line, or
- * one that is nearly that: where many lines come and go, a line may be met
- * anew. Fills at most `max` and returns how many the table tells of; what
- * follows is like the last one in the format of 3.6 to 3.9, and has no line in
- * the others. 0 also when there are more.
+ * The same for all units. Fills at most `max` and returns how many the table
+ * tells of; what follows is like the last one in the format of 3.6 to 3.9, and
+ * has no line in the others. 0 also when there are more, or lines too far away.
  */
-size_t py_lines_group(const struct py_lines *, uint16_t *first, size_t max);
+size_t py_lines_units(const struct py_lines *, struct py_unit *, size_t max);
 
 #endif

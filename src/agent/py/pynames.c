@@ -24,7 +24,7 @@
 #define CHUNKS	   4096
 #define IDS_MAX	   (CHUNKS * CHUNK_SIZE - 1)
 #define SET_FIRST  1024
-#define GROUPS_MAX 16384 /* units of a code object whose lines are grouped */
+#define UNITS_MAX  16384 /* of a code object whose lines are kept by unit */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
@@ -45,7 +45,7 @@ static struct {
 	uint32_t ids; /* used so far */
 	const struct py_record **chunks[CHUNKS];
 	char text[WIRE_STRING_MAX];
-	uint16_t groups[GROUPS_MAX];
+	struct py_unit units[UNITS_MAX];
 } names;
 
 /* FNV-1a, 8 bytes at a time where there are 8. */
@@ -173,19 +173,20 @@ number(struct py_record *record)
 }
 
 static void
-group(struct py_record *record)
+keep_units(struct py_record *record)
 {
 	const struct py_lines lines = {record->lines, record->lines_size,
 				       record->first_line,
 				       py_runtime.layout->lines};
-	size_t count = py_lines_group(&lines, names.groups, GROUPS_MAX);
-	uint16_t *groups = count ? safe_alloc(count * sizeof(*groups)) : NULL;
+	size_t count = py_lines_units(&lines, names.units, UNITS_MAX);
+	struct py_unit *units =
+	    count ? safe_alloc(count * sizeof(*units)) : NULL;
 
-	if (!groups)
+	if (!units)
 		return;
-	memcpy(groups, names.groups, count * sizeof(*groups));
-	record->groups = groups;
-	record->groups_count = count;
+	memcpy(units, names.units, count * sizeof(*units));
+	record->units = units;
+	record->units_count = count;
 }
 
 /* A copy of the record and its line table in memory of our own. */
@@ -200,7 +201,7 @@ keep(const struct py_record *record)
 	*copy = *record;
 	memcpy(copy + 1, record->lines, record->lines_size);
 	copy->lines = (const uint8_t *)(copy + 1);
-	group(copy);
+	keep_units(copy);
 	return number(copy) ? copy : NULL;
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct py_unit;
+
 struct py_record {
 	uint32_t id; /* from 1 */
 	int32_t first_line;
@@ -20,8 +22,8 @@ struct py_record {
 	const char *function;
 	const uint8_t *lines;
 	size_t lines_size;
-	const uint16_t *groups; /* of py_lines_group; NULL: none */
-	size_t groups_count;
+	const struct py_unit *units; /* of py_lines_units; NULL: none */
+	size_t units_count;
 };
 
 /* The record of the code object at `code`, made when there is none. NULL: no
