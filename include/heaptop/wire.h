@@ -18,8 +18,8 @@
  *            of its site, or was at the last whole tick, is never overwritten:
  *            the writer passes over it and only renumbers it. So one scan of
  *            all slots holds every site's totals of the last whole tick.
- *   names    an append-only log of strings, modules, frames and stacks. Ids
- *            are the position within their kind, from 1; 0 is "none".
+ *   names    an append-only log of strings, modules, frames, stacks and marks.
+ *            Ids are the position within their kind, from 1; 0 is "none".
  *
  * How to read it.
  *   1. Copy status[turn & 1]; if turn has moved meanwhile, copy again.
@@ -77,7 +77,8 @@ enum wire_domain {
 	X(PY_HOOKS_GONE, "Python allocators replaced by the program")          \
 	X(UNKNOWN_FREE, "frees of blocks from before the agent")               \
 	X(THREADS_FULL, "events of threads beyond the table of threads")       \
-	X(MMAP_FULL, "mappings beyond the table of mappings")
+	X(MMAP_FULL, "mappings beyond the table of mappings")                  \
+	X(MARKS_FULL, "marks of the program beyond those that are kept")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {
@@ -204,7 +205,8 @@ struct wire_status {
 	uint64_t types_offset; /* of struct wire_types; 0: never asked for */
 	uint32_t types_done;   /* the last control.types_wanted served */
 	uint32_t types_pad;
-	uint8_t pad[WIRE_PAGE - 160 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
+	uint64_t work_units;   /* minor 2: of work done, as the program says */
+	uint8_t pad[WIRE_PAGE - 168 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
 		    16 * WIRE_EXTENTS_MAX];
 };
 
@@ -212,7 +214,7 @@ enum wire_record_kind {
 	WIRE_RECORD_NONE, /* a slot never written, or being written */
 	WIRE_RECORD_SITE,
 	WIRE_RECORD_TICK,
-	WIRE_RECORD_MARK,
+	WIRE_RECORD_MARK, /* reserved, never written: see wire_name_mark */
 };
 
 /*
@@ -223,10 +225,10 @@ struct wire_record {
 	uint64_t sequence;
 	uint16_t kind;
 	uint16_t domain; /* SITE */
-	uint32_t id;	 /* SITE: site. TICK: 0. MARK: string id of its name */
+	uint32_t id;	 /* SITE: site. TICK: 0 */
 	uint32_t stack;	 /* SITE: stack id, never 0 */
 	uint32_t tick;	 /* low 32 bits of the tick it belongs to */
-	uint64_t alloc_bytes; /* TICK, MARK: CLOCK_REALTIME ns */
+	uint64_t alloc_bytes; /* TICK: CLOCK_REALTIME ns */
 	uint64_t alloc_count;
 	uint64_t free_bytes;
 	uint64_t free_count;
@@ -254,6 +256,7 @@ enum wire_name_kind {
 	WIRE_NAME_NATIVE, /* a frame */
 	WIRE_NAME_PYTHON, /* a frame; numbered together with native ones */
 	WIRE_NAME_STACK,
+	WIRE_NAME_MARK, /* minor 2 */
 };
 
 /* Before each entry of names. Entries are 8-byte aligned. */
@@ -353,6 +356,21 @@ struct wire_types {
 #define WIRE_TYPES_DIGEST(digest_, site_, row_)                             \
 	((uint32_t)(((digest_) ^ ((site_) << 8 | (row_))) * 0x01000193u + 1))
 
+/*
+ * A mark that the program made (heaptop.h). What was live then is what was at
+ * the tick that it stands in, which it brings about within milliseconds.
+ */
+struct wire_name_mark {
+	struct wire_name name;
+	uint32_t text; /* string id */
+	uint32_t flags;
+	uint64_t tick;
+	uint64_t time_ns; /* CLOCK_REALTIME, when the program made it */
+	uint64_t live_bytes; /* of all domains, at the tick */
+	uint64_t live_count;
+	uint64_t work_units; /* at the tick */
+};
+
 #define WIRE_HEADER_OFFSET  0
 #define WIRE_CONTROL_OFFSET WIRE_PAGE
 #define WIRE_TURN_OFFSET    (2 * WIRE_PAGE)
@@ -379,6 +397,7 @@ _Static_assert(sizeof(struct wire_name_module) == 64, "module");
 _Static_assert(sizeof(struct wire_name_native) == 24, "native frame");
 _Static_assert(sizeof(struct wire_name_python) == 24, "python frame");
 _Static_assert(sizeof(struct wire_name_stack) == 16, "stack");
+_Static_assert(sizeof(struct wire_name_mark) == 56, "mark");
 _Static_assert((int)WIRE_LOST_COUNT <= (int)WIRE_LOST_MAX, "losses");
 _Static_assert((int)WIRE_DOMAIN_COUNT <= (int)WIRE_DOMAIN_MAX, "domains");
 

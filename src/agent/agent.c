@@ -36,6 +36,7 @@
 #include "agent/real.h"
 #include "agent/record.h"
 #include "agent/safe.h"
+#include "agent/said.h"
 #include "agent/sample.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
@@ -134,6 +135,7 @@ forked(void)
 	modules_forked();
 	live_forked();
 	record_forked();
+	said_forked();
 	budget_forked();
 	maps_forked();
 	py_forked();

@@ -43,6 +43,7 @@ static struct {
 	uint32_t cost_ppm;
 	uint64_t wished_bytes; /* last seen in the control page */
 	uint32_t wished_ppm;
+	uint32_t wished_stop;
 	uint32_t rate; /* of all of the window */
 	struct sums start;
 	uint64_t cycles; /* when clocks were compared first; 0: never */
@@ -71,6 +72,7 @@ budget_wishes(const struct wire_control *control)
 	uint64_t bytes =
 	    __atomic_load_n(&control->sample_bytes, __ATOMIC_RELAXED);
 	uint32_t ppm = __atomic_load_n(&control->budget_ppm, __ATOMIC_RELAXED);
+	uint32_t stop = __atomic_load_n(&control->stop, __ATOMIC_RELAXED);
 
 	if (ppm && ppm != budget.wished_ppm)
 		budget_set(ppm == ~UINT32_C(0) ? 0 : ppm);
@@ -78,6 +80,9 @@ budget_wishes(const struct wire_control *control)
 	if (bytes && bytes != budget.wished_bytes)
 		sample_rate_set(bytes);
 	budget.wished_bytes = bytes;
+	if (stop != budget.wished_stop)
+		sample_stop(stop == 1);
+	budget.wished_stop = stop;
 }
 
 void
@@ -88,6 +93,7 @@ budget_forked(void)
 	budget.rate = 0;
 	budget.wished_bytes = 0;
 	budget.wished_ppm = 0;
+	budget.wished_stop = 0;
 }
 
 static void

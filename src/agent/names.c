@@ -253,3 +253,20 @@ names_stacks(uint32_t last)
 	}
 	return names.stack_count;
 }
+
+bool
+names_mark(const struct wire_name_mark *mark, const char *text)
+{
+	uint32_t string = names_string(text);
+	struct wire_name_mark *entry;
+	struct wire_name name;
+
+	entry = string ? entry_add(WIRE_NAME_MARK, sizeof(*entry)) : NULL;
+	if (!entry)
+		return false;
+	name = entry->name;
+	*entry = *mark;
+	entry->name = name;
+	entry->text = string;
+	return true;
+}

@@ -1,12 +1,13 @@
 /*
- * names.h - the names log: strings, modules, frames and stacks, each written
- * once, in the order readers number them.
+ * names.h - the names log: strings, modules, frames, stacks and marks, each
+ * written once, in the order readers number them.
  *
  * Context: ticker.
  */
 #ifndef HEAPTOP_AGENT_NAMES_H
 #define HEAPTOP_AGENT_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/segment.h"
@@ -18,6 +19,9 @@ void names_init(struct segment *, void *part, uint64_t offset, uint64_t size);
 uint32_t names_stacks(uint32_t node);
 /* The id of a text, 0: no room. */
 uint32_t names_string(const char *text);
+/* A mark that the program made; its text is cut by the caller. False: no room.
+ */
+bool names_mark(const struct wire_name_mark *, const char *text);
 /* Fills in extents and bytes. */
 void names_status(struct wire_status *);
 /* In a forked child: starts from nothing; names_init comes again. */

@@ -267,8 +267,13 @@ static void
 map_born(struct thread *thread, const struct unwind_state *state,
 	 uint64_t start, uint64_t size)
 {
-	uint32_t site = capture_site(thread, WIRE_DOMAIN_MMAP, state);
+	uint32_t site;
 
+	if (SAMPLE_LEVEL(thread_tls.rate) == SAMPLE_LEVEL_NONE) {
+		maps_remove(start, size, NULL, thread, map_gone);
+		return;
+	}
+	site = capture_site(thread, WIRE_DOMAIN_MMAP, state);
 	if (!site)
 		return;
 	maps_remove(start, size, NULL, thread, map_gone);

@@ -29,7 +29,9 @@ bool sample_was_exact = true;
 /* interval[0] is 1. A level, once given, keeps its interval. */
 static struct {
 	uint64_t interval[SAMPLE_LEVELS];
-	uint32_t count; /* of levels given, without 0 */
+	uint32_t count;	 /* of levels given, without 0 */
+	uint32_t wanted; /* that of now, or of after the stop */
+	bool stopped;
 } levels;
 
 /* xorshift64, G. Marsaglia, "Xorshift RNGs", 2003. */
@@ -125,6 +127,27 @@ rate_after(uint32_t rate, uint32_t level)
 	return next & ~15u ? next : next | 16;
 }
 
+static uint32_t
+level_now(void)
+{
+	return sample_is_stopped()
+		   ? SAMPLE_LEVEL_NONE
+		   : __atomic_load_n(&levels.wanted, __ATOMIC_SEQ_CST);
+}
+
+void
+sample_rate_touch(void)
+{
+	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_SEQ_CST);
+
+	/* The level is looked at after the rate: who changes it meanwhile
+	 * changes the rate too. */
+	while (!__atomic_compare_exchange_n(&sample_rate, &rate,
+					    rate_after(rate, level_now()), true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+}
+
 void
 sample_rate_set(uint64_t interval)
 {
@@ -134,28 +157,28 @@ sample_rate_set(uint64_t interval)
 	/* The first rate decides; later ones can only add exact blocks. */
 	if (!level || rate == 16)
 		__atomic_store_n(&sample_was_exact, !level, __ATOMIC_RELEASE);
-	while (!__atomic_compare_exchange_n(&sample_rate, &rate,
-					    rate_after(rate, level), true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
+	__atomic_store_n(&levels.wanted, level, __ATOMIC_SEQ_CST);
+	sample_rate_touch();
 }
 
 void
-sample_rate_touch(void)
+sample_stop(bool stop)
 {
-	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
+	if (__atomic_exchange_n(&levels.stopped, stop, __ATOMIC_SEQ_CST) !=
+	    stop)
+		sample_rate_touch();
+}
 
-	while (!__atomic_compare_exchange_n(
-	    &sample_rate, &rate, rate_after(rate, SAMPLE_LEVEL(rate)), true,
-	    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
+bool
+sample_is_stopped(void)
+{
+	return __atomic_load_n(&levels.stopped, __ATOMIC_SEQ_CST);
 }
 
 uint64_t
 sample_interval(void)
 {
-	uint32_t level =
-	    SAMPLE_LEVEL(__atomic_load_n(&sample_rate, __ATOMIC_ACQUIRE));
+	uint32_t level = __atomic_load_n(&levels.wanted, __ATOMIC_ACQUIRE);
 
 	return level ? levels.interval[level] : 1;
 }
@@ -183,11 +206,14 @@ give(struct sampler *sampler, uint64_t interval)
 uint64_t
 sample_begin(struct sampler *sampler, uint32_t level)
 {
-	uint64_t interval = levels.interval[level];
+	uint64_t interval;
 
 	sampler->given = 0;
 	if (!level)
 		return 0;
+	if (level == SAMPLE_LEVEL_NONE)
+		return UINT64_MAX;
+	interval = levels.interval[level];
 	sampler->point = throw_point(sampler, interval);
 	return give(sampler, interval);
 }
@@ -215,12 +241,18 @@ bool
 sample_hit(struct sampler *sampler, uint32_t level, uint64_t size,
 	   uint64_t *countdown)
 {
-	uint64_t interval = levels.interval[level];
+	uint64_t interval;
 	uint64_t mass = size + 1;
 	uint64_t left = sampler->point - (sampler->given - *countdown);
 	bool hit = left <= mass;
-	bool large = mass > interval / 2 || !mass;
+	bool large;
 
+	if (level == SAMPLE_LEVEL_NONE) {
+		*countdown = UINT64_MAX;
+		return false;
+	}
+	interval = levels.interval[level];
+	large = mass > interval / 2 || !mass;
 	sampler->point = left - mass;
 	if (hit || large)
 		sampler->point = throw_point(sampler, interval);

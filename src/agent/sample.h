@@ -40,6 +40,8 @@
  * changed, or the agent was switched off. Never 0. */
 extern uint32_t sample_rate;
 #define SAMPLE_LEVEL(rate_) ((rate_)&15u)
+/* The level of a rate at which nothing new is recorded: no point falls. */
+#define SAMPLE_LEVEL_NONE 15u
 
 /* Every block was recorded at some time, or there was no rate yet: there may be
  * one anywhere, whatever the filter of the live map says. */
@@ -51,8 +53,12 @@ extern bool sample_was_exact;
 void sample_rate_set(uint64_t interval);
 /* Makes every thread look up. */
 void sample_rate_touch(void);
-/* 1 exact, else the interval. */
+/* 1 exact, else the interval; while stopped, that of before and after. */
 uint64_t sample_interval(void);
+/* From now on no new block is recorded, or they are again. Frees are counted
+ * all the same. Any context. */
+void sample_stop(bool stop);
+bool sample_is_stopped(void);
 
 /* Where a thread is between two points. The countdown it is given is the mass
  * that it may allocate until it has to ask sample_hit. */

@@ -30,6 +30,7 @@
 #include "agent/record.h"
 #include "agent/ring.h"
 #include "agent/safe.h"
+#include "agent/said.h"
 #include "agent/sample.h"
 #include "agent/segment.h"
 #include "agent/sites.h"
@@ -52,6 +53,7 @@ static struct {
 	uint32_t stop;	/* futex: 1 the process is at its exit */
 	uint32_t begun; /* 1: set by whoever is first, segment or exit */
 	uint32_t ready; /* the segment exists; control->wake can be used */
+	uint32_t asked; /* 1: the program wants a tick */
 	uint32_t done;	/* futex: 1 the thread has ended */
 	uint32_t named; /* sites 1..named have a tally */
 	bool short_of_memory; /* in this tick: some changes are left out */
@@ -235,7 +237,9 @@ fill_status(uint32_t state)
 	safe_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0);
 	status->time_ns = clock_now(CLOCK_REALTIME);
 	status->mono_ns = clock_now(CLOCK_MONOTONIC);
-	status->state = state;
+	status->state = state == WIRE_STATE_RUNNING && sample_is_stopped()
+			    ? WIRE_STATE_DORMANT
+			    : state;
 	status->file_size = ticker.segment.size;
 	status->sites = ticker.named;
 	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
@@ -258,6 +262,8 @@ tick(uint32_t state)
 	uint32_t flush = load(&ticker.segment.control->flush_wanted);
 	uint32_t number = (uint32_t)++ticker.status.tick;
 
+	/* Before what was said is looked at. */
+	__atomic_exchange_n(&ticker.asked, 0, __ATOMIC_ACQ_REL);
 	/* In a forked child the loader's lock may be held for ever. */
 	if (!ticker.forked && number % 10 == 1)
 		unwind_modules_scan();
@@ -267,6 +273,7 @@ tick(uint32_t state)
 	counts_collect(add_change, NULL);
 	if (ticker.short_of_memory)
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
+	said_publish(&ticker.status);
 	ring_fit(ticker.named, ticker.dirty_count);
 	write_dirty(number);
 	if (ticker.dirty_count)
@@ -300,6 +307,7 @@ wait_for_tick(void)
 	for (;;) {
 		uint32_t wake = load(&control->wake);
 		bool asked =
+		    load(&ticker.asked) ||
 		    load(&control->flush_wanted) != ticker.status.flush_done;
 		uint64_t wanted = asked ? CLOSEST_NS : interval();
 		uint64_t spent = clock_now(CLOCK_MONOTONIC) - start;
@@ -460,6 +468,21 @@ ticker_stop(void)
 		}
 		futex_wait(&ticker.done, 0, 10000000);
 	}
+}
+
+void
+ticker_ask(void)
+{
+	uint32_t *word;
+
+	if (__atomic_exchange_n(&ticker.asked, 1, __ATOMIC_ACQ_REL) ||
+	    !load(&ticker.ready))
+		return;
+	word = &ticker.segment.control->wake;
+	/* The kernel adds 1 and wakes: of a file that somebody has cut short
+	 * it says so, where a store would be a SIGBUS. */
+	safe_syscall(SYS_futex, (long)word, FUTEX_WAKE_OP, INT_MAX, 0,
+		     (long)word, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
 }
 
 void

@@ -18,6 +18,10 @@ void ticker_start(bool forked);
  * two seconds; then the file is unlinked, unless it is to be kept. */
 void ticker_stop(void);
 
+/* Context: hook. A tick soon: within milliseconds, unless there is no segment
+ * yet; then at the first one. */
+void ticker_ask(void);
+
 /* Context: in a forked child: forgets the parent's. */
 void ticker_forget(void);
 

@@ -37,6 +37,7 @@ reader_fini(struct reader *reader)
 	free(reader->modules);
 	free(reader->frames);
 	free(reader->stacks);
+	free(reader->marks);
 	free(reader->sites);
 	memset(reader, 0, sizeof(*reader));
 }
@@ -131,6 +132,20 @@ read_stack(struct reader *reader, const struct wire_name *name)
 }
 
 static bool
+read_mark(struct reader *reader, const struct wire_name *name)
+{
+	struct wire_name_mark *mark =
+	    element(&reader->marks, ++reader->mark_count, sizeof(*mark));
+
+	if (name->size != sizeof(*mark))
+		return fault(reader, "a mark of odd size");
+	memcpy(mark, name, sizeof(*mark));
+	if (!mark->text || mark->text > reader->string_count)
+		return fault(reader, "a mark's text comes later");
+	return true;
+}
+
+static bool
 read_name(struct reader *reader, const struct wire_name *name)
 {
 	switch (name->kind) {
@@ -143,6 +158,8 @@ read_name(struct reader *reader, const struct wire_name *name)
 		return read_frame(reader, name);
 	case WIRE_NAME_STACK:
 		return read_stack(reader, name);
+	case WIRE_NAME_MARK:
+		return read_mark(reader, name);
 	}
 	return fault(reader, "a name of unknown kind");
 }

@@ -48,10 +48,12 @@ struct reader {
 	struct wire_name_module *modules;
 	struct reader_frame *frames;
 	struct reader_stack *stacks;
+	struct wire_name_mark *marks;
 	uint32_t string_count;
 	uint32_t module_count;
 	uint32_t frame_count;
 	uint32_t stack_count;
+	uint32_t mark_count;
 	bool moved;	   /* false was returned because the writer went on */
 	const char *fault; /* else why */
 };

@@ -68,6 +68,7 @@ static const struct {
     OFFSET(wire_status, lost, 128),
     OFFSET(wire_status, totals, 640),
     OFFSET(wire_status, extents, 1152),
+    OFFSET(wire_status, work_units, 1952),
     OFFSET(wire_turn, turn, 0),
     OFFSET(wire_turn, heartbeat_ns, 8),
     OFFSET(wire_record, sequence, 0),
@@ -99,6 +100,12 @@ static const struct {
     OFFSET(wire_name_python, first_line, 20),
     OFFSET(wire_name_stack, parent, 8),
     OFFSET(wire_name_stack, frame, 12),
+    OFFSET(wire_name_mark, text, 8),
+    OFFSET(wire_name_mark, tick, 16),
+    OFFSET(wire_name_mark, time_ns, 24),
+    OFFSET(wire_name_mark, live_bytes, 32),
+    OFFSET(wire_name_mark, live_count, 40),
+    OFFSET(wire_name_mark, work_units, 48),
 };
 
 static void
@@ -123,8 +130,10 @@ test_numbers(void **state)
 	assert_int_equal(WIRE_STATE_DORMANT, 5);
 	assert_int_equal(WIRE_RECORD_MARK, 3);
 	assert_int_equal(WIRE_NAME_STACK, 5);
+	assert_int_equal(WIRE_NAME_MARK, 6);
 	assert_int_equal(WIRE_LOST_REENTRANT, 0);
 	assert_int_equal(WIRE_LOST_MMAP_FULL, 14);
+	assert_int_equal(WIRE_LOST_MARKS_FULL, 15);
 	assert_int_equal(WIRE_STATUS_OFFSET, 12288);
 	assert_int_equal(WIRE_BODY_OFFSET, 20480);
 }
