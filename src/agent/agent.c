@@ -180,7 +180,7 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
 	    !unwind_init((int)agent_config.unwinder))
 		agent_config.unwinder = WIRE_UNWINDER_RULES;
-	pthread_atfork(threads_fork_begin, threads_fork_end, forked);
+	pthread_atfork(threads_hold, threads_release, forked);
 	py_setup();
 	ticker_start(false);
 	thread_tls.guard = guard;

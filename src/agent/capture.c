@@ -386,3 +386,12 @@ capture_python_slow(struct thread *thread, enum wire_domain domain,
 	RECORD_CALLER_AT(&state, frame);
 	return capture_site(thread, domain, &state);
 }
+
+void
+capture_forget(struct thread *thread)
+{
+	thread->python.known = 0;
+	thread->native.known = 0;
+	paths_begin(&thread->paths);
+	thread->pieces.is_begun = false;
+}

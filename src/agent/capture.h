@@ -37,4 +37,7 @@ capture_python(struct thread *thread, enum wire_domain domain,
 	return capture_python_slow(thread, domain, frame);
 }
 
+/* The sites that the thread remembers are not to be used any more. */
+void capture_forget(struct thread *);
+
 #endif

@@ -55,7 +55,7 @@ counts_leaf_make(struct counts *counts, uint32_t site)
 		/* In this order: a handler may leave here by longjmp. */
 		mid->next = counts->mids;
 		__atomic_store_n(&counts->mids, mid, __ATOMIC_RELEASE);
-		*place = mid;
+		__atomic_store_n(place, mid, __ATOMIC_RELEASE);
 	}
 	leaf = take(&spares.leaves, sizeof(*leaf));
 	if (!leaf)
@@ -277,6 +277,72 @@ counts_collect(bool (*add)(void *, uint32_t, const struct counter *,
 	counts_visit(&gone, true, leaf_allocs, &visit);
 	for (thread = threads_first(); thread; thread = thread->next)
 		counts_visit(&thread->counts, true, leaf_allocs, &visit);
+}
+
+struct sums {
+	uint32_t first;
+	uint32_t count;
+	struct counter *counters;
+	const struct half *half;
+};
+
+static void
+leaf_sum(struct leaf *leaf, const struct sums *sums)
+{
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
+		uint32_t at = leaf->base + i - sums->first - 1;
+		struct counter *now = &leaf->counter[i];
+
+		if (at >= sums->count)
+			continue;
+		*AT(uint64_t, &sums->counters[at], sums->half->bytes) +=
+		    LOAD(*AT(uint64_t, now, sums->half->bytes));
+		*AT(uint64_t, &sums->counters[at], sums->half->count) +=
+		    LOAD(*AT(uint64_t, now, sums->half->count));
+	}
+}
+
+/* The leaves that may have one of the sites. */
+static void
+sum(struct counts *counts, const struct sums *sums)
+{
+	uint32_t last = sums->first + sums->count;
+	uint32_t roots = last >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS);
+	uint32_t at = sums->first >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS);
+
+	for (; at <= roots && at < COUNTS_ROOT; at++) {
+		struct mid *mid =
+		    __atomic_load_n(&counts->root[at], __ATOMIC_ACQUIRE);
+
+		for (uint32_t i = 0; mid && i < COUNTS_MID; i++) {
+			struct leaf *leaf =
+			    __atomic_load_n(&mid->leaves[i], __ATOMIC_ACQUIRE);
+
+			if (leaf)
+				leaf_sum(leaf, sums);
+		}
+	}
+}
+
+static void
+sum_all(struct sums sums, const struct half *half)
+{
+	struct thread *thread;
+
+	sums.half = half;
+	sum(&gone, &sums);
+	for (thread = threads_first(); thread; thread = thread->next)
+		sum(&thread->counts, &sums);
+}
+
+void
+counts_sum(uint32_t first, uint32_t count, struct counter *sums)
+{
+	const struct sums all = {first, count, sums, NULL};
+
+	sum_all(all, &freed);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	sum_all(all, &allocated);
 }
 
 static void

@@ -229,6 +229,24 @@ live_take_slow(uint64_t address)
 	return take_from_hash(address);
 }
 
+struct block
+live_look(uint64_t address)
+{
+	uint32_t *entry = NULL;
+	struct block block;
+
+	if (!address || address >> LIVE_ADDRESS_BITS)
+		return (struct block){0};
+	if (live.kind != WIRE_LIVE_HASH)
+		entry = live_chunk_entry(address);
+	if (entry && *entry && !is_tail(*entry))
+		return load(entry);
+	block = take_from_hash(address);
+	if (block.site)
+		put_in_hash(address, block);
+	return block;
+}
+
 /* The first entry of the block that this one belongs to; NULL: of none. */
 static uint32_t *
 first_of(uint32_t *entry, uint64_t unit)

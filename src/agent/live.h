@@ -103,6 +103,9 @@ bool live_put(uint64_t address, struct block);
  * a hook. The inline part is live_take. */
 struct block live_take_slow(uint64_t address);
 
+/* The block at an address, which stays where it is; only for who owns it. */
+struct block live_look(uint64_t address);
+
 /* Two entries at once. They are the owner's; that they may lie across a cache
  * line does not matter. */
 typedef uint64_t live_pair __attribute__((aligned(4), may_alias));

@@ -54,6 +54,15 @@ path_find(struct paths *paths, const struct path_key *key)
 }
 
 void
+paths_begin(struct paths *paths)
+{
+	/* Untouched memory is zero, and stays untouched. */
+	if (paths->scroll.head)
+		memset(paths->index, 0, sizeof(paths->index));
+	scroll_restart(&paths->scroll);
+}
+
+void
 path_add(struct paths *paths, const struct path_key *key,
 	 const struct node *node, uint32_t site, struct leaf *leaf)
 {
@@ -63,10 +72,8 @@ path_add(struct paths *paths, const struct path_key *key,
 	struct path *path;
 	uint32_t position;
 
-	if (scroll_is_over(&paths->scroll)) {
-		memset(paths->index, 0, sizeof(paths->index));
-		scroll_restart(&paths->scroll);
-	}
+	if (scroll_is_over(&paths->scroll))
+		paths_begin(paths);
 	position = scroll_take(&paths->scroll, sizeof(*path) + size);
 	path = scroll_at(&paths->scroll, position);
 	path->hash = hash;

@@ -43,6 +43,8 @@ struct paths {
 	struct scroll scroll;
 };
 
+/* Forgets all. */
+void paths_begin(struct paths *);
 /* NULL: not known. */
 const struct path *path_find(struct paths *, const struct path_key *);
 void path_add(struct paths *, const struct path_key *, const struct node *,

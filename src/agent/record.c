@@ -15,7 +15,9 @@
 #include "agent/py/py.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
+#include "agent/sites.h"
 #include "agent/thread.h"
+#include "agent/tracing.h"
 
 static uint64_t lost[WIRE_LOST_COUNT];
 
@@ -77,6 +79,10 @@ look_up(void)
 	thread_tls.rate = rate;
 	thread_tls.untimed = 1;
 	sampler_begin(thread_tls.thread);
+	if (thread_tls.thread->sites_first != sites_first()) {
+		thread_tls.thread->sites_first = sites_first();
+		capture_forget(thread_tls.thread);
+	}
 	return true;
 }
 
@@ -172,6 +178,14 @@ count_sampled(struct leaf *leaf, struct taken block, bool is_free)
 		counts_alloc(leaf, block.site, weight.bytes, weight.count);
 }
 
+static __attribute__((noinline)) void
+trace(struct taken block, bool is_free)
+{
+	int64_t bytes = (int64_t)sample_weight(block.size, block.level).bytes;
+
+	tracing_add(block.site, is_free ? -bytes : bytes);
+}
+
 static inline void
 count_born(struct leaf *leaf, struct taken block)
 {
@@ -179,6 +193,8 @@ count_born(struct leaf *leaf, struct taken block)
 		count_sampled(leaf, block, false);
 	else
 		counts_alloc(leaf, block.site, block.size, 1);
+	if (tracing_has(block.site))
+		trace(block, false);
 }
 
 static inline void
@@ -188,6 +204,8 @@ count_gone(struct leaf *leaf, struct taken block)
 		count_sampled(leaf, block, true);
 	else
 		counts_free(leaf, block.site, block.size, 1);
+	if (tracing_has(block.site))
+		trace(block, true);
 }
 
 /* The first time that this thread frees one of those sites' blocks. Not from a

@@ -23,6 +23,7 @@
 static struct {
 	struct safe_lock lock;
 	uint32_t count;
+	uint32_t first; /* sites up to this one get no more blocks */
 	struct site *chunks[SITES_MAX / CHUNK];
 } sites;
 
@@ -36,10 +37,12 @@ static uint32_t
 look_up(const struct node *node, uint32_t domain)
 {
 	uint32_t id = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
+	uint32_t first = sites_first();
 
-	while (id && site_at(id)->domain != domain)
+	/* The newest come first. */
+	while (id > first && site_at(id)->domain != domain)
 		id = site_at(id)->next;
-	return id;
+	return id > first ? id : 0;
 }
 
 static bool
@@ -85,6 +88,24 @@ sites_intern(struct node *node, uint32_t domain)
 		id = site_make(node, domain);
 	safe_unlock(&sites.lock);
 	return id;
+}
+
+uint32_t
+sites_first(void)
+{
+	return __atomic_load_n(&sites.first, __ATOMIC_ACQUIRE);
+}
+
+uint32_t
+sites_begin(void)
+{
+	uint32_t first;
+
+	safe_lock(&sites.lock);
+	first = sites.count;
+	__atomic_store_n(&sites.first, first, __ATOMIC_RELEASE);
+	safe_unlock(&sites.lock);
+	return first;
 }
 
 uint32_t

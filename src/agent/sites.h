@@ -3,6 +3,11 @@
  *
  * Ids are dense, from 1; a site is never removed. Look-ups take no lock.
  *
+ * To tell what was allocated since some moment from what was before, without a
+ * word per block, all sites are made anew from then on: one stack and domain
+ * may have several sites, of which the newest is in use. Rows are grouped by
+ * stack, so readers of totals see no difference.
+ *
  * Context: hook.
  */
 #ifndef HEAPTOP_AGENT_SITES_H
@@ -22,6 +27,13 @@ struct site {
  * a loss. */
 struct node;
 uint32_t sites_intern(struct node *, uint32_t domain);
+
+/* From now on no site of before is given to a block: those that are have higher
+ * ids than the one returned. What threads remember of sites holds no more,
+ * which they notice when they look up (sample_rate_touch). */
+uint32_t sites_begin(void);
+/* What sites_begin returned last, 0: it was never called. */
+uint32_t sites_first(void);
 
 /* How many there are; ids 1..count are complete. */
 uint32_t sites_count(void);

@@ -32,7 +32,7 @@
 #define PAGE	   4096
 #define TENDED	   64 /* structs looked at in a tick */
 #define MEASURED   4  /* of these */
-#define FORK_TURNS 1000
+#define HOLD_TURNS 1000
 #define TICKER	   UINT64_C(0xffffffff)
 
 static struct {
@@ -43,7 +43,7 @@ static struct {
 	struct spare spare;
 	struct thread *tended; /* ticker: the next to be looked at */
 	uint64_t resident;
-	uint32_t forking; /* threads in fork: nothing is folded */
+	uint32_t held; /* by so many; then nothing is folded */
 	uint32_t folding;
 } threads;
 
@@ -246,7 +246,7 @@ fold(struct thread *thread)
 	bool done = false;
 
 	__atomic_store_n(&threads.folding, 1, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&threads.forking, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&threads.held, __ATOMIC_SEQ_CST))
 		done = counts_fold(&thread->counts);
 	if (done)
 		thread_empty(thread);
@@ -305,27 +305,27 @@ threads_tend(void)
 }
 
 void
-threads_fork_begin(void)
+threads_hold(void)
 {
-	__atomic_fetch_add(&threads.forking, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&threads.held, 1, __ATOMIC_SEQ_CST);
 	/* A struct is folded in microseconds; but wait for nobody for ever. */
-	for (int i = 0; i < FORK_TURNS &&
+	for (int i = 0; i < HOLD_TURNS &&
 			__atomic_load_n(&threads.folding, __ATOMIC_ACQUIRE);
 	     i++)
 		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
 void
-threads_fork_end(void)
+threads_release(void)
 {
-	__atomic_fetch_sub(&threads.forking, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(&threads.held, 1, __ATOMIC_RELEASE);
 }
 
 /* Of all threads the child has only this one. */
 void
 threads_forked(void)
 {
-	threads.forking = 0;
+	threads.held = 0;
 	threads.folding = 0;
 	threads.tended = NULL;
 	threads.process++;

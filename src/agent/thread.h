@@ -39,7 +39,7 @@ struct strand {
 	uint32_t known; /* bit by bit: which domains' sites are */
 	uint32_t sites[WIRE_DOMAIN_COUNT];
 	struct leaf *leaves[WIRE_DOMAIN_COUNT];
-	const struct node *base; /* outside of nodes */
+	const struct node *base;		/* outside of nodes */
 	const struct node *nodes[THREAD_WORDS]; /* outermost first */
 };
 
@@ -52,7 +52,8 @@ struct thread {
 	uint64_t spent_blocks; /* owner: recorded in them, estimated */
 	/* From here on zero in a struct that is nobody's. */
 	struct sampler sampler;
-	struct leaf *leaf; /* of the site captured last */
+	uint32_t sites_first; /* of sites.h, when it was last looked up */
+	struct leaf *leaf;    /* of the site captured last */
 	struct unwind_bounds bounds;
 	struct counts counts;
 	struct unwind_kept unwind;
@@ -75,9 +76,11 @@ void threads_tend(void);
 /* Bytes that the structs have in memory, as far as they were measured. */
 uint64_t threads_resident(void);
 
-/* Around fork: in its caller before, in its caller after, in the child. */
-void threads_fork_begin(void);
-void threads_fork_end(void);
+/* From hold to release no thread's counters are folded into the others'. */
+void threads_hold(void);
+void threads_release(void);
+
+/* In a forked child. */
 void threads_forked(void);
 
 #endif

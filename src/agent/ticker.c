@@ -256,6 +256,12 @@ fill_status(uint32_t state)
 	ring_status(status);
 }
 
+uint64_t
+ticker_agent_bytes(void)
+{
+	return __atomic_load_n(&ticker.status.agent_bytes, __ATOMIC_RELAXED);
+}
+
 static void
 tick(uint32_t state)
 {

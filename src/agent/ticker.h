@@ -9,6 +9,7 @@
 #define HEAPTOP_AGENT_TICKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Context: setup. Starts the thread, which makes a segment when the process
  * has lived for 10 ms; at once when segments are to be kept. */
@@ -21,6 +22,9 @@ void ticker_stop(void);
 /* Context: hook. A tick soon: within milliseconds, unless there is no segment
  * yet; then at the first one. */
 void ticker_ask(void);
+
+/* Context: any. What the agent held at its last tick. */
+uint64_t ticker_agent_bytes(void);
 
 /* Context: in a forked child: forgets the parent's. */
 void ticker_forget(void);

@@ -1,0 +1,4 @@
+"""For pip before 19, which does not read pyproject.toml."""
+from setuptools import setup
+
+setup()
