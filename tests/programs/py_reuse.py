@@ -5,6 +5,7 @@ their names differ, and where their lines end. Function made_<i> of file <i>.py
 keeps one block of SIZE + i bytes of its own, made deep in a recursion. Prints
 how many addresses were used again.
 """
+import gc
 import sys
 
 COUNT, SIZE, DEPTH = 400, 5000, 6
@@ -19,6 +20,7 @@ def made_{0}(kept, size, depth):
 
 def main():
     header = sys.getsizeof(b"")
+    gc.disable()  # a collection may allocate, wherever it happens to run
     kept, addresses = [None] * (SIZE + COUNT), set()
     for i in range(COUNT):
         names = {}
@@ -30,6 +32,8 @@ def main():
         addresses.add(id(made.__code__))
         names.clear()
         del code, made, names
+        if i % 10 == 0:
+            gc.collect()  # which is what frees them in free-threaded builds
     print("%d used again" % (COUNT - len(addresses)), flush=True)
     sys.stdin.readline()
 

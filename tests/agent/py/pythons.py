@@ -4,16 +4,23 @@ import os
 import subprocess
 import sys
 
-BUILD = os.path.join(os.environ.get("top_builddir", "."), "tests/agent/py")
+TOP = os.path.abspath(os.environ.get("top_builddir", "."))
+BUILD = os.path.join(TOP, "tests/agent/py")
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 SHIM = os.path.join(BUILD, "shim.so")
+FETCHED = os.path.join(TOP, "pythons/usr")  # what fetch_pythons.sh unpacked
+LIBRARIES = os.path.join(FETCHED, "lib/x86_64-linux-gnu")
+LOADER = [os.path.join(LIBRARIES, "ld-linux-x86-64.so.2"), "--library-path",
+          LIBRARIES]
 PROBE = ("import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3] + "
-         "('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else '')); "
+         "('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else '') + "
+         "('d' if hasattr(sys, 'gettotalrefcount') else '')); "
          "print(sysconfig.get_path('include'))")
 
 
 class Python:
-    """command: a list, run with the shim when env says so."""
+    """command: a list. version: with t for free-threaded builds, with d for
+    debug builds."""
 
     def __init__(self, command):
         self.command = command
@@ -25,7 +32,15 @@ class Python:
     @property
     def key(self):
         return tuple(int(part) for part in
-                     self.version.rstrip("t").split("."))
+                     self.version.rstrip("td").split("."))
+
+    @property
+    def free_threaded(self):
+        return "t" in self.version
+
+    @property
+    def is_fetched(self):
+        return self.command[0].startswith(FETCHED)
 
     def run(self, arguments, **settings):
         env = {key: value for key, value in os.environ.items()
@@ -41,8 +56,10 @@ def found():
     says how to run them: commands, one a line."""
     patterns = ["/usr/bin/python3.[0-9]", "/usr/bin/python3.[0-9][0-9]",
                 "/usr/bin/python3.[0-9]*-nogil",
+                "/usr/bin/python3.[0-9]*-dbg",
                 "/usr/local/bin/python3.[0-9]*[0-9t]",
-                os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")]
+                os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"),
+                os.path.join(FETCHED, "bin/python3.[0-9][0-9]")]
     commands = [[path] for pattern in patterns
                 for path in sorted(glob.glob(pattern))]
     commands += [line.split() for line in

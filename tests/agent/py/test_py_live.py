@@ -23,7 +23,7 @@ MODES = [
 
 def refuses(python, settings):
     """Free-threaded builds have their own allocator and no other."""
-    return (python.version.endswith("t") and
+    return (python.free_threaded and
             settings.get("PYTHONMALLOC") in ("malloc", "pymalloc"))
 
 

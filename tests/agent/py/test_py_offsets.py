@@ -127,8 +127,7 @@ def rows():
 
 
 def differences(python, row):
-    free_threaded = python.version.endswith("t")
-    expressions = fields(python.key, free_threaded)
+    expressions = fields(python.key, python.free_threaded)
     checks = ['\tcheck("%s", %d, (long long)(%s));' % (field, row[field], c)
               for field, c in sorted(expressions.items())]
     unnamed = [field for field, value in row.items()
@@ -159,9 +158,10 @@ def main():
     if not found:
         pythons.skip_all("no Python 3.6 or later on this machine")
     table = rows()
-    tap = pythons.Tap(len(found))
+    here = {(python.key[1], python.free_threaded) for python in found}
+    tap = pythons.Tap(len(found) + len(set(table) - here))
     for python in found:
-        row = table.get((python.key[1], python.version.endswith("t")))
+        row = table.get((python.key[1], python.free_threaded))
         if not os.path.exists(os.path.join(python.include, "Python.h")):
             tap.skip(python.version, "its headers are not installed")
         elif not row:
@@ -170,6 +170,9 @@ def main():
             text = differences(python, row)
             tap.point(not text, python.version + " has the offsets of its row",
                       text)
+    for minor, free_threaded in sorted(set(table) - here):
+        tap.skip("3.%d%s" % (minor, "t" if free_threaded else ""),
+                 "there is no such interpreter here")
     tap.end()
 
 

@@ -1,0 +1,86 @@
+#!/bin/sh
+# Unpacks interpreters that are newer than this machine's from packages of
+# newer Debian releases, to be run in place: nothing is installed.
+#
+#	fetch_pythons.sh FOLDER
+#
+# FOLDER/usr/bin gets them. All that they load, the C library among it, comes
+# from the same release and is found by paths written into the executables, so
+# they run like any other program; what is preloaded into them may be built on
+# an older C library. What is there already stays. Exit status 1, and a line
+# that says why, when something cannot be had.
+set -eu
+
+release=sid
+versions='3.13 3.14 3.15'
+mirror=${HEAPTOP_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+
+die()
+{
+	echo "fetch_pythons: $*" >&2
+	exit 1
+}
+
+[ $# = 1 ] || die 'usage: fetch_pythons.sh FOLDER'
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+[ ! -e "$folder/complete" ] || exit 0
+[ "$(uname -m)" = x86_64 ] || die 'the packages are for x86-64'
+for program in apt-get dpkg-deb patchelf; do
+	command -v $program >/dev/null || die "$program is not installed"
+done
+[ -e $keys ] || die "cannot check packages: no $keys"
+
+apt=$folder/apt
+rm -rf "${folder:?}/usr" "${folder:?}/etc"
+mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+echo "deb [signed-by=$keys] $mirror $release main" >"$apt/sources.list"
+: >"$apt/status"
+
+# apt-get with lists and a state of its own: no package is there yet.
+apt_get()
+{
+	apt-get -qq -o Dir::State="$apt" -o Dir::State::status="$apt/status" \
+		-o Dir::Cache="$apt" -o Dir::Etc::sourceparts=/dev/null \
+		-o Dir::Etc::sourcelist="$apt/sources.list" \
+		-o APT::Sandbox::User=root -o Acquire::Languages=none \
+		-o APT::Install-Recommends=0 -o Acquire::Retries=2 \
+		-o Acquire::http::Timeout=30 "$@"
+}
+
+# What the arguments need, of which only interpreters and libraries are used.
+needed()
+{
+	apt_get --simulate install "$@" | awk '$1 == "Inst" { print $2 }' |
+		grep -E '^(lib|python|zlib)'
+}
+
+apt_get update >"$apt/log" 2>&1 ||
+	die "cannot read what $release has: $(tail -n1 "$apt/log")"
+packages=
+headers=
+for version in $versions; do
+	packages="$packages python$version libpython$version"
+	headers="$headers libpython$version-dev libpython$version-testsuite"
+done
+# shellcheck disable=SC2086
+packages=$(needed $packages) || die "$release does not have them"
+# shellcheck disable=SC2086
+(cd "$apt/archives" && apt_get download $packages $headers) >"$apt/log" 2>&1 ||
+	die "cannot fetch packages: $(tail -n1 "$apt/log")"
+for package in "$apt"/archives/*.deb; do
+	dpkg-deb -x "$package" "$folder"
+done
+rm -rf "$apt"
+
+# Paths of the whole process: also for libraries of the machine that it loads.
+libraries=$folder/usr/lib/x86_64-linux-gnu
+for version in $versions; do
+	patchelf --set-interpreter "$libraries/ld-linux-x86-64.so.2" \
+		--force-rpath --set-rpath "$libraries" \
+		"$folder/usr/bin/python$version"
+	"$folder/usr/bin/python$version" -c 'import ctypes, ssl, sqlite3' ||
+		die "python$version does not run"
+done
+: >"$folder/complete"
