@@ -353,8 +353,9 @@ static void
 run(void)
 {
 	/* Many a process is a child that calls exec at once, or a command that
-	 * is over in a moment: nobody could look at it, so it gets no file. */
-	if (!agent_config.keep)
+	 * is over in a moment: nobody could look at it, so it gets no file.
+	 * One that says something is meant to be looked at. */
+	if (!agent_config.keep && !load(&ticker.asked))
 		futex_wait(&ticker.stop, 0, DELAY_NS);
 	if (__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -481,9 +482,12 @@ ticker_ask(void)
 {
 	uint32_t *word;
 
-	if (__atomic_exchange_n(&ticker.asked, 1, __ATOMIC_ACQ_REL) ||
-	    !load(&ticker.ready))
+	if (__atomic_exchange_n(&ticker.asked, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (!load(&ticker.ready)) {
+		futex_wake(&ticker.stop);
+		return;
+	}
 	word = &ticker.segment.control->wake;
 	/* The kernel adds 1 and wakes: of a file that somebody has cut short
 	 * it says so, where a store would be a SIGBUS. */

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 
@@ -215,4 +216,16 @@ const char *
 text_size_error(char out[TEXT_SIZE_MAX], double bytes)
 {
 	return format_size(out, bytes, "");
+}
+
+const char *
+text_time(char out[TEXT_TIME_MAX], uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000u);
+	struct tm time;
+
+	if (!localtime_r(&seconds, &time) ||
+	    !strftime(out, TEXT_TIME_MAX, "%F %T", &time))
+		strcpy(out, "?");
+	return out;
 }

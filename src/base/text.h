@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #define TEXT_SIZE_MAX 32
+#define TEXT_TIME_MAX 32
 
 /*
  * Reads one code point of text, which has size > 0 bytes left. Returns its
@@ -46,5 +47,7 @@ const char *text_size(char out[TEXT_SIZE_MAX], uint64_t bytes);
 const char *text_size_diff(char out[TEXT_SIZE_MAX], int64_t bytes);
 /* A number of bytes that may have a fraction, never negative, as a size. */
 const char *text_size_error(char out[TEXT_SIZE_MAX], double bytes);
+/* "2026-11-22 12:03:20" of nanoseconds since 1970, local time. Returns out. */
+const char *text_time(char out[TEXT_TIME_MAX], uint64_t ns);
 
 #endif

@@ -21,15 +21,12 @@ static void
 print_heading(const struct snapshot *snapshot)
 {
 	const struct process *process = &snapshot->process;
-	time_t seconds = (time_t)(snapshot->time_ns / 1000000000u);
 	char rss[TEXT_SIZE_MAX], live[TEXT_SIZE_MAX];
 	char rate[RATE_TEXT_MAX];
-	char clock[32] = "?";
-	struct tm time;
+	char clock[TEXT_TIME_MAX];
 
-	if (localtime_r(&seconds, &time))
-		strftime(clock, sizeof(clock), "%F %T", &time);
-	printf("heaptop - %s, process %u (", clock, process->pid);
+	printf("heaptop - %s, process %u (",
+	       text_time(clock, snapshot->time_ns), process->pid);
 	text_clean_write(stdout, process->command);
 	printf("), ");
 	text_clean_write(stdout, process->state);

@@ -27,7 +27,7 @@ format_rate(struct cell *cell, double bytes)
 /* All but the call site. */
 static void
 format_cell(struct cell *cell, enum column column, const struct row *row,
-	    uint64_t total)
+	    uint64_t total, uint64_t work)
 {
 	char size[TEXT_SIZE_MAX];
 	char *out = cell->text;
@@ -66,6 +66,11 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 		break;
 	case COLUMN_ERROR:
 		sprintf(out, "%.31s", text_size_error(size, row->size_error));
+		break;
+	case COLUMN_PER_WORK:
+		strcpy(out, work ? text_size_diff(
+				       size, llround(row_per_work(row, work)))
+				 : "-");
 		break;
 	case COLUMN_SITE:
 	case COLUMN_MAX:
@@ -140,7 +145,8 @@ print_row(FILE *file, const struct options *options,
 			print_site(file, snapshot, query, row);
 			continue;
 		}
-		format_cell(&cell, column, row, total);
+		format_cell(&cell, column, row, total,
+			    query_work(query, snapshot));
 		fprintf(file, "%*s", column_width(column), cell.text);
 	}
 	fputc('\n', file);

@@ -367,6 +367,7 @@ match_sites(struct snapshot *after, const struct snapshot *before,
 	    .time_ns = before->time_ns,
 	    .mono_ns = before->mono_ns,
 	    .tick = before->tick,
+	    .work_units = before->work_units,
 	    .apart = !is_same_process(&after->process, &before->process),
 	};
 	same = names_match(&match, after->names);

@@ -4,6 +4,7 @@
 #include "cmd/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,15 +41,58 @@ source_line(void *context, const char *file, uint32_t line)
 	return source_text_line(resolve_root(opened->resolve), file, line);
 }
 
+/*
+ * "mark 'after warm-up' at 2026-11-22 12:03:20: size=1.2 MiB, since then
+ * +3.1 MiB, 30 units, per_work=+106 KiB": of all that is live.
+ */
+static void
+print_mark(const struct snapshot *snapshot, const struct program_mark *mark)
+{
+	uint64_t units = snapshot->work_units - mark->work_units;
+	int64_t growth = (int64_t)(snapshot->live_bytes - mark->live_bytes);
+	char clock[TEXT_TIME_MAX];
+	char size[TEXT_SIZE_MAX], diff[TEXT_SIZE_MAX];
+
+	printf("mark '");
+	text_clean_write(stdout, names_text(snapshot->names, mark->text));
+	printf("' at %s: size=%s, since then %s",
+	       text_time(clock, mark->time_ns),
+	       text_size(size, mark->live_bytes), text_size_diff(diff, growth));
+	if (snapshot->work_units > mark->work_units)
+		printf(", %" PRIu64 " units, per_work=%s", units,
+		       text_size_diff(size,
+				      llround((double)growth / (double)units)));
+	putchar('\n');
+}
+
+/* "work: 1204 units (+30), per_work=+1.2 KiB" and the program's marks. */
+static void
+print_said(const struct snapshot *snapshot, const struct query *query,
+	   const struct row *total)
+{
+	uint64_t work = query_work(query, snapshot);
+	char size[TEXT_SIZE_MAX];
+
+	if (snapshot->work_units)
+		printf("work: %" PRIu64 " units", snapshot->work_units);
+	if (snapshot->work_units && query->mark && !query->mark->apart)
+		printf(" (+%" PRIu64 ")", work);
+	if (work)
+		printf(
+		    ", per_work=%s",
+		    text_size_diff(size, llround(row_per_work(total, work))));
+	if (snapshot->work_units)
+		putchar('\n');
+	for (size_t i = 0; i < snapshot->mark_count; i++)
+		print_mark(snapshot, &snapshot->marks[i]);
+}
+
 /* "3 of 20 entries, total: size=..., count=..." and what is not in it. */
 static void
 print_totals(const struct snapshot *snapshot, const struct query *query,
 	     const struct rows *rows)
 {
-	struct export_numbers which = {
-	    .deltas = query->mark != NULL,
-	    .errors = query_estimates(query, snapshot),
-	};
+	struct export_numbers which = export_numbers_of(query, snapshot);
 	char text[RATE_TEXT_MAX];
 	size_t i;
 
@@ -56,6 +100,7 @@ print_totals(const struct snapshot *snapshot, const struct query *query,
 	       rows->matched == 1 ? "entry" : "entries");
 	export_numbers(stdout, &rows->total, which);
 	putchar('\n');
+	print_said(snapshot, query, &rows->total);
 	if (which.errors)
 		printf("estimates, ± is one standard error: %s\n",
 		       rate_text_cost(text, &snapshot->process));

@@ -36,12 +36,17 @@ bool export_json(FILE *, const struct snapshot *, const struct query *,
 
 /*
  * The numbers of a row in such a line: "size=..., count=...". With errors,
- * each is followed by its standard error: "size=38.5 MiB ±1.2 MiB".
+ * each is followed by its standard error: "size=38.5 MiB ±1.2 MiB". With work,
+ * which is units since the mark, growth for each of them follows all:
+ * "per_work=+1.2 KiB".
  */
 struct export_numbers {
 	bool deltas;
 	bool errors;
+	uint64_t work;
 };
+struct export_numbers export_numbers_of(const struct query *,
+					const struct snapshot *);
 void export_numbers(FILE *, const struct row *, struct export_numbers);
 
 /* A format of a whole snapshot, as `export --format` takes. */

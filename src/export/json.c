@@ -80,9 +80,25 @@ put_errors(FILE *file, const struct row *row)
 		row->count_diff_error);
 }
 
+/* What every row has beside its totals, where there is any. */
+struct extras {
+	bool errors;
+	uint64_t work; /* units since the mark */
+};
+
+static void
+put_extras(FILE *file, const struct row *row, const struct extras *extras)
+{
+	if (extras->errors)
+		put_errors(file, row);
+	if (extras->work)
+		fprintf(file, ",\"size_per_work\":%.3f",
+			row_per_work(row, extras->work));
+}
+
 static void
 put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
-	bool errors)
+	const struct extras *extras)
 {
 	struct names *names = snapshot->names;
 
@@ -106,8 +122,7 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 		row->size, row->count, row_average(row), row->size_diff,
 		row->count_diff, row->total_size, row->total_count,
 		row->peak_size, row->site_count);
-	if (errors)
-		put_errors(file, row);
+	put_extras(file, row, extras);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }
@@ -157,11 +172,38 @@ put_process(FILE *file, const struct snapshot *snapshot)
 	putc('}', file);
 }
 
+/* What the program says: units of work, all and since the mark, and marks. */
+static void
+put_said(FILE *file, const struct snapshot *snapshot, uint64_t work)
+{
+	if (snapshot->work_units)
+		fprintf(file,
+			",\"work\":{\"units\":%" PRIu64
+			",\"units_diff\":%" PRIu64 "}",
+			snapshot->work_units, work);
+	fputs(",\"marks\":[", file);
+	for (size_t i = 0; i < snapshot->mark_count; i++) {
+		const struct program_mark *mark = &snapshot->marks[i];
+
+		fputs(i ? ",{" : "{", file);
+		put_text(file, "text", snapshot->names, mark->text);
+		fprintf(file,
+			",\"time\":%.6f,\"tick\":%" PRIu64 ",\"size\":%" PRIu64
+			",\"count\":%" PRIu64 ",\"work_units\":%" PRIu64 "}",
+			(double)mark->time_ns / 1e9, mark->tick,
+			mark->live_bytes, mark->live_count, mark->work_units);
+	}
+	putc(']', file);
+}
+
 bool
 export_json(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows, struct err *err)
 {
-	bool errors = query_estimates(query, snapshot);
+	struct extras extras = {
+	    .errors = query_estimates(query, snapshot),
+	    .work = query_work(query, snapshot),
+	};
 	bool first = true;
 
 	fprintf(
@@ -172,16 +214,16 @@ export_json(FILE *file, const struct snapshot *snapshot,
 	    group_names[query->group_by], query->inclusive ? "true" : "false",
 	    query->mine ? "true" : "false", rows->total.size, rows->total.count,
 	    rows->total.size_diff, rows->total.count_diff);
-	if (errors)
-		put_errors(file, &rows->total);
+	put_extras(file, &rows->total, &extras);
 	putc('}', file);
 	put_process(file, snapshot);
+	put_said(file, snapshot, extras.work);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!label_row_counts(&rows->rows[i]))
 			continue;
 		fputs(first ? "" : ",", file);
-		put_row(file, snapshot, &rows->rows[i], errors);
+		put_row(file, snapshot, &rows->rows[i], &extras);
 		first = false;
 	}
 	fputs("]}\n", file);

@@ -171,6 +171,23 @@ put_names(FILE *file, struct names *names)
 	fputs("],\n", file);
 }
 
+/* Those that the program made. */
+static void
+put_marks(FILE *file, const struct snapshot *snapshot)
+{
+	fputs("\"marks\":[", file);
+	for (size_t i = 0; i < snapshot->mark_count; i++) {
+		const struct program_mark *mark = &snapshot->marks[i];
+
+		fprintf(file,
+			"%s\n[%" PRIu32 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+			",%" PRIu64 ",%" PRIu64 "]",
+			i ? "," : "", mark->text, mark->tick, mark->time_ns,
+			mark->live_bytes, mark->live_count, mark->work_units);
+	}
+	fputs("],\n", file);
+}
+
 bool
 snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
 {
@@ -182,8 +199,13 @@ snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
 		",\"agent_bytes\":%" PRIu64 ",\n",
 		snapshot->tick, snapshot->time_ns, snapshot->mono_ns,
 		snapshot->agent_cpu_ns, snapshot->agent_bytes);
+	if (snapshot->work_units)
+		fprintf(file, "\"work_units\":%" PRIu64 ",\n",
+			snapshot->work_units);
 	put_losses(file, snapshot);
 	put_names(file, snapshot->names);
+	if (snapshot->mark_count)
+		put_marks(file, snapshot);
 	fputs("\"sites\":[", file);
 	for (size_t i = 0; i < snapshot->site_count; i++) {
 		const struct site *site = &snapshot->sites[i];

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "export/export.h"
 #include "export/label.h"
@@ -45,6 +46,16 @@ export_numbers(FILE *file, const struct row *row, struct export_numbers which)
 	}
 }
 
+struct export_numbers
+export_numbers_of(const struct query *query, const struct snapshot *snapshot)
+{
+	return (struct export_numbers){
+	    .deltas = query->mark != NULL,
+	    .errors = query_estimates(query, snapshot),
+	    .work = query_work(query, snapshot),
+	};
+}
+
 static void
 put_numbers(FILE *file, const struct row *row, struct export_numbers which)
 {
@@ -55,6 +66,10 @@ put_numbers(FILE *file, const struct row *row, struct export_numbers which)
 	if (row->count)
 		fprintf(file, ", average=%s",
 			text_size(size, row_average(row)));
+	if (which.work)
+		fprintf(file, ", per_work=%s",
+			text_size_diff(size,
+				       llround(row_per_work(row, which.work))));
 	putc('\n', file);
 }
 
@@ -95,10 +110,7 @@ export_text(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows,
 	    const struct export_source *source, struct err *err)
 {
-	struct export_numbers which = {
-	    .deltas = query->mark != NULL,
-	    .errors = query_estimates(query, snapshot),
-	};
+	struct export_numbers which = export_numbers_of(query, snapshot);
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->rows[i];

@@ -25,6 +25,9 @@
 	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated") \
 	X(ERROR, "error", "ERROR", 9, 0,                                       \
 	  "standard error of live bytes, of a sampled process")                \
+	X(PER_WORK, "per_work", "PER-WORK", 10, 0,                             \
+	  "live bytes since the mark, for each unit of work that the "         \
+	  "program says it has done")                                          \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,

@@ -31,6 +31,7 @@ sort_value(const struct row *row, enum column column)
 {
 	switch (column) {
 	case COLUMN_SIZE_DIFF:
+	case COLUMN_PER_WORK: /* the units are the same for all rows */
 		return row->size_diff < 0 ? -(uint64_t)row->size_diff
 					  : (uint64_t)row->size_diff;
 	case COLUMN_COUNT:

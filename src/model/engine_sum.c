@@ -49,10 +49,11 @@ sum_site(const struct engine *engine, size_t index, struct sum *sum)
 	if (engine->rate_seconds > 0)
 		since(query->rate, index, site, &sum->rate_size,
 		      &sum->rate_count);
-	sum->best_value =
-	    query->sort == COLUMN_SIZE_DIFF || query->sort == COLUMN_COUNT_DIFF
-		? magnitude(sum->size_diff)
-		: sum->size;
+	sum->best_value = query->sort == COLUMN_SIZE_DIFF ||
+				  query->sort == COLUMN_COUNT_DIFF ||
+				  query->sort == COLUMN_PER_WORK
+			      ? magnitude(sum->size_diff)
+			      : sum->size;
 	sum->best_site = (uint32_t)index;
 	sum->site_count = 1;
 	sum->domain = site->domain;

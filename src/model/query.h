@@ -105,6 +105,26 @@ row_average(const struct row *row)
 	return row->count ? (row->size + row->count / 2) / row->count : 0;
 }
 
+/* Units of work since the mark; 0: the program says nothing, or the mark is of
+ * another process. */
+static inline uint64_t
+query_work(const struct query *query, const struct snapshot *snapshot)
+{
+	uint64_t before = query->mark ? query->mark->work_units : 0;
+
+	if (query->mark && query->mark->apart)
+		return 0;
+	return snapshot->work_units > before ? snapshot->work_units - before
+					     : 0;
+}
+
+/* Bytes since the mark for each of so many units; 0 without any. */
+static inline double
+row_per_work(const struct row *row, uint64_t units)
+{
+	return units ? (double)row->size_diff / (double)units : 0;
+}
+
 struct rows {
 	struct row *rows;
 	size_t count;

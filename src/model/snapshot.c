@@ -30,6 +30,7 @@ snapshot_fini(struct snapshot *snapshot)
 	free(snapshot->process.exe);
 	free(snapshot->sites);
 	free(snapshot->spreads);
+	free(snapshot->marks);
 	*snapshot = (struct snapshot){0};
 }
 
@@ -88,6 +89,17 @@ spread_clean(struct spread *spread)
 }
 
 void
+snapshot_add_mark(struct snapshot *snapshot, const struct program_mark *mark)
+{
+	if (snapshot->mark_count == PROGRAM_MARKS_MAX)
+		return;
+	snapshot->marks =
+	    mem_room(snapshot->marks, &snapshot->mark_room,
+		     snapshot->mark_count, sizeof(*snapshot->marks));
+	snapshot->marks[snapshot->mark_count++] = *mark;
+}
+
+void
 snapshot_sum(struct snapshot *snapshot)
 {
 	snapshot->live_bytes = snapshot->live_count = 0;
@@ -110,6 +122,7 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 	    .time_ns = snapshot->time_ns,
 	    .mono_ns = snapshot->mono_ns,
 	    .tick = snapshot->tick,
+	    .work_units = snapshot->work_units,
 	    .live = mem_array(snapshot->site_count, 2 * sizeof(uint64_t)),
 	    .count = snapshot->site_count,
 	};

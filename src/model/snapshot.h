@@ -74,6 +74,17 @@ struct process {
 	uint64_t peak_rss_bytes;
 };
 
+/* A mark that the program made, and what was live then. */
+struct program_mark {
+	uint32_t text; /* string id */
+	uint64_t tick;
+	uint64_t time_ns; /* CLOCK_REALTIME */
+	uint64_t live_bytes;
+	uint64_t live_count;
+	uint64_t work_units;
+};
+#define PROGRAM_MARKS_MAX 65536 /* more are not looked at */
+
 struct snapshot {
 	struct names *names; /* not owned: the source's */
 	struct process process;
@@ -91,7 +102,11 @@ struct snapshot {
 	uint64_t agent_cpu_ns;
 	uint64_t agent_bytes;
 	struct loss losses[LOSS_MAX];
-	size_t loss_count; /* only those that are not 0 */
+	size_t loss_count;   /* only those that are not 0 */
+	uint64_t work_units; /* of work done; 0: the program says nothing */
+	struct program_mark *marks; /* oldest first */
+	size_t mark_count;
+	size_t mark_room;
 };
 
 void snapshot_init(struct snapshot *, struct names *);
@@ -102,6 +117,8 @@ void snapshot_room(struct snapshot *, size_t count);
 void snapshot_spread(struct snapshot *);
 /* Makes a spread of numbers nobody may trust: what cannot be becomes 0. */
 void spread_clean(struct spread *);
+/* Adds a mark that the program made. */
+void snapshot_add_mark(struct snapshot *, const struct program_mark *);
 /* Recomputes the sums from the sites. */
 void snapshot_sum(struct snapshot *);
 
@@ -130,6 +147,7 @@ struct mark {
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint64_t mono_ns;
 	uint64_t tick;
+	uint64_t work_units;
 	uint64_t *live;		/* pairs: bytes, count, by site index */
 	size_t count;		/* sites; later ones were 0 */
 	struct spread *spreads; /* by site index; NULL: all were 0 */

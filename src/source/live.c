@@ -85,6 +85,7 @@ take_status(struct source *source)
 	snapshot->mono_ns = status->mono_ns;
 	snapshot->agent_cpu_ns = status->agent_cpu_ns;
 	snapshot->agent_bytes = status->agent_bytes;
+	snapshot->work_units = status->work_units;
 	take_losses(status, snapshot);
 }
 
@@ -104,7 +105,7 @@ live_refresh(struct source *source, struct err *err)
 	if (!changed)
 		return 0;
 	if (live->segment.turn &&
-	    (!segment_read_names(&live->segment, &live->log, source->names,
+	    (!segment_read_names(&live->segment, &live->log, &source->snapshot,
 				 err) ||
 	     !segment_read_ring(&live->segment, &live->ring, &live->log,
 				&source->snapshot, err)))

@@ -315,6 +315,29 @@ read_process(struct replay *replay)
 }
 
 static void
+read_marks(struct replay *replay)
+{
+	struct json *json = &replay->json;
+
+	json_enter(json, '[');
+	while (json_more(json)) {
+		struct program_mark mark = {0};
+
+		json_enter(json, '[');
+		next_string(replay, &mark.text);
+		replay_next_u64(json, &mark.tick);
+		replay_next_u64(json, &mark.time_ns);
+		replay_next_u64(json, &mark.live_bytes);
+		replay_next_u64(json, &mark.live_count);
+		replay_next_u64(json, &mark.work_units);
+		replay_leave(json);
+		if (json->problem)
+			return;
+		snapshot_add_mark(&replay->source->snapshot, &mark);
+	}
+}
+
+static void
 read_format(struct replay *replay)
 {
 	if (json_string(&replay->json))
@@ -339,6 +362,7 @@ static const struct {
     {"strings", read_strings}, {"modules", read_modules},
     {"frames", read_frames},   {"stacks", read_stacks},
     {"sites", replay_sites},   {"spreads", replay_spreads},
+    {"marks", read_marks},
 };
 
 static void
@@ -355,6 +379,7 @@ read_part(struct replay *replay)
 	    {"mono_ns", &snapshot->mono_ns},
 	    {"agent_cpu_ns", &snapshot->agent_cpu_ns},
 	    {"agent_bytes", &snapshot->agent_bytes},
+	    {"work_units", &snapshot->work_units},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -61,7 +61,8 @@ void segment_ask_watch(struct segment *, uint64_t until_ns);
 bool segment_ask_rate(struct segment *, uint64_t sample_bytes,
 		      uint32_t budget_ppm);
 
-/* Decoding of the names log, as far as the status says. */
+/* Decoding of the names log, as far as the status says: into the snapshot's
+ * names, and its marks. */
 struct segment_names {
 	uint32_t extent;   /* index of the one being read */
 	uint64_t used;	   /* bytes of it that are read */
@@ -70,7 +71,7 @@ struct segment_names {
 	size_t string_room;
 };
 bool segment_read_names(const struct segment *, struct segment_names *,
-			struct names *, struct err *);
+			struct snapshot *, struct err *);
 void segment_names_fini(struct segment_names *);
 
 /* Where a reader stands in the ring. */

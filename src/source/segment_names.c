@@ -1,5 +1,5 @@
 /*
- * segment_names.c - the names log: strings, modules, frames, stacks.
+ * segment_names.c - the names log: strings, modules, frames, stacks, marks.
  *
  * An entry may only refer to ids that stand before it. The log never changes
  * once published, so what does not fit ends the reading for good.
@@ -95,9 +95,28 @@ take_stack(struct names *names, const struct wire_name_stack *entry)
 }
 
 static bool
-take_entry(struct segment_names *log, struct names *names,
+take_mark(struct segment_names *log, struct snapshot *snapshot,
+	  const struct wire_name_mark *entry)
+{
+	struct program_mark mark = {
+	    .tick = entry->tick,
+	    .time_ns = entry->time_ns,
+	    .live_bytes = entry->live_bytes,
+	    .live_count = entry->live_count,
+	    .work_units = entry->work_units,
+	};
+
+	if (!map_string(log, entry->text, &mark.text))
+		return false;
+	snapshot_add_mark(snapshot, &mark);
+	return true;
+}
+
+static bool
+take_entry(struct segment_names *log, struct snapshot *snapshot,
 	   const struct wire_name *name)
 {
+	struct names *names = snapshot->names;
 	const void *entry = name;
 
 	switch (name->kind) {
@@ -115,6 +134,9 @@ take_entry(struct segment_names *log, struct names *names,
 	case WIRE_NAME_STACK:
 		return name->size >= sizeof(struct wire_name_stack) &&
 		       take_stack(names, entry);
+	case WIRE_NAME_MARK:
+		return name->size >= sizeof(struct wire_name_mark) &&
+		       take_mark(log, snapshot, entry);
 	default:
 		return true; /* of a later minor version */
 	}
@@ -122,7 +144,7 @@ take_entry(struct segment_names *log, struct names *names,
 
 /* Takes the whole entries of a piece; returns the bytes used, or -1. */
 static int64_t
-take_piece(struct segment_names *log, struct names *names,
+take_piece(struct segment_names *log, struct snapshot *snapshot,
 	   const struct piece *piece, bool last)
 {
 	size_t at = 0;
@@ -136,7 +158,7 @@ take_piece(struct segment_names *log, struct names *names,
 			return -1;
 		if (name->size > piece->size - at)
 			break;
-		if (!take_entry(log, names, name))
+		if (!take_entry(log, snapshot, name))
 			return -1;
 		at += name->size;
 	}
@@ -146,7 +168,7 @@ take_piece(struct segment_names *log, struct names *names,
 /* Reads the extent under the cursor up to `end`. */
 static bool
 read_extent(const struct segment *segment, struct segment_names *log,
-	    struct names *names, uint64_t offset, uint64_t end)
+	    struct snapshot *snapshot, uint64_t offset, uint64_t end)
 {
 	struct piece *piece = mem_alloc(sizeof(*piece));
 	bool good = true;
@@ -160,7 +182,7 @@ read_extent(const struct segment *segment, struct segment_names *log,
 				    piece->size);
 		if (!good)
 			break;
-		took = take_piece(log, names, piece, piece->size == left);
+		took = take_piece(log, snapshot, piece, piece->size == left);
 		good = took > 0;
 		log->used += good ? (uint64_t)took : 0;
 	}
@@ -170,7 +192,7 @@ read_extent(const struct segment *segment, struct segment_names *log,
 
 bool
 segment_read_names(const struct segment *segment, struct segment_names *log,
-		   struct names *names, struct err *err)
+		   struct snapshot *snapshot, struct err *err)
 {
 	const struct wire_status *status = &segment->status;
 
@@ -181,7 +203,7 @@ segment_read_names(const struct segment *segment, struct segment_names *log,
 		if (log->extent >= status->names_extents)
 			break;
 		extent = &status->extents[log->extent];
-		if (!read_extent(segment, log, names, extent->offset,
+		if (!read_extent(segment, log, snapshot, extent->offset,
 				 last ? status->names_bytes : extent->size))
 			break;
 		if (last)

@@ -254,8 +254,7 @@ scan_whole(struct reader *reader, struct segment_names *log, struct err *err)
 		if (segment_turn(segment) == segment->turn || reader->newer)
 			return true;
 		if (!segment_read_status(segment, err) ||
-		    !segment_read_names(segment, log, reader->snapshot->names,
-					err))
+		    !segment_read_names(segment, log, reader->snapshot, err))
 			return false;
 	}
 }

@@ -113,6 +113,7 @@ struct viewer {
 	uint64_t rate_bytes[2];	 /* and at rates */
 	uint64_t rate_cpu_ns[2]; /* the agent's, at rates */
 	uint64_t rate_events[2]; /* totals_events at rates */
+	size_t marks_seen;	 /* of the program's */
 	uint64_t asked_events;	 /* totals_events of `rows` */
 	bool asked_settled;	 /* all rates of `rows` are 0 */
 	struct rate rate;	 /* that was asked for */

@@ -1,6 +1,7 @@
 /* view_header.c - the process at a glance, in the room there is. */
 #include "config.h"
 
+#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -266,6 +267,78 @@ agent_draw(struct viewer *viewer, int y, int x, int width)
 	piece(canvas, y, x, end, text);
 }
 
+/* Units of work a second since the older rate mark. */
+static double
+pace(const struct viewer *viewer)
+{
+	const struct mark *from = &viewer->rates[0];
+	uint64_t ns = viewer->snapshot->mono_ns - from->mono_ns;
+
+	if (!from->tick || !ns)
+		return 0;
+	return (double)(viewer->snapshot->work_units - from->work_units) /
+	       (double)ns * 1e9;
+}
+
+/* "12.3/s" and the program's last mark: "after warm-up, 0:42 ago". */
+static void
+pace_draw(struct viewer *viewer, int y, int x, int width)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	struct canvas *canvas = &viewer->canvas;
+	const struct program_mark *last;
+	char text[FORMAT_MAX];
+	int end = x + width;
+
+	if (snapshot->work_units)
+		x += canvas_format(canvas, y, x, width, ROLE_VALUE, "%.*f/s  ",
+				   pace(viewer) < 100, pace(viewer));
+	if (!snapshot->mark_count)
+		return;
+	last = &snapshot->marks[snapshot->mark_count - 1];
+	x += canvas_text(canvas, y, x, end - x, ROLE_VALUE,
+			 names_text(snapshot->names, last->text));
+	format_duration(text, snapshot->time_ns > last->time_ns
+				  ? snapshot->time_ns - last->time_ns
+				  : 0);
+	canvas_format(canvas, y, x, end - x, ROLE_DIM, ", %s ago", text);
+}
+
+static bool
+has_said(const struct snapshot *snapshot)
+{
+	return snapshot->work_units || snapshot->mark_count;
+}
+
+/* What the program says of itself: work done, bytes kept for each unit. */
+static void
+said_draw(struct viewer *viewer, int y, int a, int b, int c)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	struct canvas *canvas = &viewer->canvas;
+	uint64_t work = query_work(&viewer->query, snapshot);
+	char text[FORMAT_MAX];
+	int64_t bytes;
+	int64_t count;
+	double each;
+
+	growth(viewer, &bytes, &count);
+	each = work ? (double)bytes / (double)work : 0;
+	if (snapshot->work_units) {
+		field(canvas, y, a, 7, 11, ROLE_VALUE, "Work",
+		      format_count(text, snapshot->work_units));
+		canvas_format(canvas, y, a + 18, 15, ROLE_VALUE, "%8s",
+			      format_count_diff(text, (int64_t)work));
+		canvas_text(canvas, y, a + 26, 7, ROLE_LABEL, " units");
+		field(canvas, y, b, 6, 11, growth_role(each), "Each",
+		      work ? format_size_diff(text, llround(each), false)
+			   : "-");
+	}
+	canvas_text(canvas, y, c, 7, ROLE_LABEL,
+		    snapshot->work_units ? "Pace" : "Marked");
+	pace_draw(viewer, y, c + 7, canvas->width - c - 8);
+}
+
 static void
 full_draw(struct viewer *viewer)
 {
@@ -310,6 +383,8 @@ full_draw(struct viewer *viewer)
 	losses_field(viewer, 2, c, rest);
 	canvas_text(canvas, 3, c, 7, ROLE_LABEL, "Agent");
 	agent_draw(viewer, 3, c + 7, rest - 7);
+	if (has_said(snapshot))
+		said_draw(viewer, 4, a, b, c);
 }
 
 /* Draws " text" at *x if all of it fits. */
@@ -346,6 +421,16 @@ short_draw(struct viewer *viewer, int y)
 		snprintf(rss, sizeof(rss), "RSS %s",
 			 format_size(text, snapshot->process.rss_bytes, true));
 		word(canvas, y, &x, ROLE_VALUE, rss);
+	}
+	if (snapshot->work_units) {
+		char work[2 * FORMAT_MAX + 16], diff[FORMAT_MAX];
+
+		snprintf(
+		    work, sizeof(work), "work %s (%s)",
+		    format_count(text, snapshot->work_units),
+		    format_count_diff(
+			diff, (int64_t)query_work(&viewer->query, snapshot)));
+		word(canvas, y, &x, ROLE_VALUE, work);
 	}
 	if (snapshot_is_sampled(snapshot)) {
 		char rate[RATE_TEXT_MAX];
@@ -385,5 +470,5 @@ header_draw(struct viewer *viewer, int height)
 	}
 	if (ready)
 		full_draw(viewer);
-	return 4;
+	return ready && has_said(viewer->snapshot) ? 5 : 4;
 }

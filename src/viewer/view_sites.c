@@ -21,15 +21,17 @@ static const struct {
     [COLUMN_AVERAGE] = {6, 8}, [COLUMN_RATE] = {9, 4},
     [COLUMN_PERCENT] = {5, 7}, [COLUMN_PEAK] = {6, 9},
     [COLUMN_TOTAL] = {6, 10},  [COLUMN_TOTAL_COUNT] = {7, 11},
-    [COLUMN_ERROR] = {6, 5},   [COLUMN_SITE] = {0, 0},
+    [COLUMN_ERROR] = {6, 5},   [COLUMN_PER_WORK] = {9, 3},
+    [COLUMN_SITE] = {0, 0},
 };
 
 /* From left to right: an error stands beside what it belongs to. The order of
  * the table is that of the keys 1 to 9. */
 static const enum column order[] = {
-    COLUMN_SIZE,       COLUMN_ERROR,   COLUMN_SIZE_DIFF,   COLUMN_COUNT,
-    COLUMN_COUNT_DIFF, COLUMN_AVERAGE, COLUMN_RATE,	   COLUMN_PERCENT,
-    COLUMN_PEAK,       COLUMN_TOTAL,   COLUMN_TOTAL_COUNT, COLUMN_SITE,
+    COLUMN_SIZE,    COLUMN_ERROR,      COLUMN_SIZE_DIFF, COLUMN_PER_WORK,
+    COLUMN_COUNT,   COLUMN_COUNT_DIFF, COLUMN_AVERAGE,	 COLUMN_RATE,
+    COLUMN_PERCENT, COLUMN_PEAK,       COLUMN_TOTAL,	 COLUMN_TOTAL_COUNT,
+    COLUMN_SITE,
 };
 _Static_assert(sizeof(order) / sizeof(*order) == COLUMN_MAX, "all columns");
 
@@ -67,7 +69,9 @@ sites_columns(const struct viewer *viewer, int width,
 	for (int i = 0; i < COLUMN_MAX; i++) {
 		shown[i] = column_infos[i].on ||
 			   viewer->query.sort == (enum column)i ||
-			   (i == COLUMN_ERROR && is_estimate(viewer));
+			   (i == COLUMN_ERROR && is_estimate(viewer)) ||
+			   (i == COLUMN_PER_WORK && viewer->snapshot &&
+			    viewer->snapshot->work_units);
 		if (shown[i] && i != COLUMN_SITE)
 			room -= column_width(viewer, (enum column)i, width);
 	}
@@ -181,6 +185,20 @@ signed_role(double value)
 	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
 }
 
+static enum role
+per_work_text(const struct viewer *viewer, const struct row *row, bool compact,
+	      char out[FORMAT_MAX])
+{
+	uint64_t work = query_work(&viewer->query, viewer->snapshot);
+	double bytes = row_per_work(row, work);
+
+	if (work)
+		format_size_diff(out, llround(bytes), compact);
+	else
+		snprintf(out, FORMAT_MAX, "-");
+	return signed_role(bytes);
+}
+
 /* The text of a number in out; returns its role. */
 static enum role
 number_text(const struct viewer *viewer, const struct row *row,
@@ -229,6 +247,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 	case COLUMN_TOTAL_COUNT:
 		format_count(out, row->total_count);
 		return ROLE_TEXT;
+	case COLUMN_PER_WORK:
+		return per_work_text(viewer, row, compact, out);
 	case COLUMN_SITE:
 	case COLUMN_MAX:
 		break;

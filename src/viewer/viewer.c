@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "viewer/action.h"
 #include "viewer/view.h"
 
@@ -111,6 +112,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	viewer->rows = NULL;
 	viewer->ended = false;
 	viewer->rate_asked_ns = 0;
+	viewer->marks_seen = 0;
 	viewer->pinned = false;
 	viewer->paused = false;
 	viewer->problem[0] = '\0';
@@ -125,6 +127,26 @@ viewer_mark(struct viewer *viewer)
 	viewer->mark_bytes = viewer->snapshot->live_bytes;
 	viewer->mark_count = viewer->snapshot->live_count;
 	viewer->query.mark = &viewer->mark;
+}
+
+/* Says that the program has made a mark since the last look. */
+static void
+marks_follow(struct viewer *viewer)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	size_t count = snapshot->mark_count;
+	char text[128];
+
+	/* Those from before the viewer came are no news. */
+	if (count > viewer->marks_seen && viewer->mark.tick) {
+		const char *from = names_text(snapshot->names,
+					      snapshot->marks[count - 1].text);
+
+		text_clean(text, sizeof(text), from, strlen(from));
+		viewer_message(viewer, ROLE_ACCENT, "the program's mark: %s",
+			       text);
+	}
+	viewer->marks_seen = count;
 }
 
 /* Grows with every allocation and free, so the same number means that no site
@@ -243,6 +265,7 @@ viewer_refresh(struct viewer *viewer)
 	rate_follow(viewer);
 	if (!viewer->snapshot->tick || (!result && viewer->rows))
 		return STALE_DRAW;
+	marks_follow(viewer);
 	if (!viewer->mark.tick)
 		viewer_mark(viewer);
 	rates_step(viewer);
