@@ -88,6 +88,12 @@ heaptop_agent_work(uint64_t units)
 }
 
 EXPORT void
+heaptop_agent_work_one(void)
+{
+	heaptop_agent_work(1);
+}
+
+EXPORT void
 heaptop_agent_record(int on)
 {
 	if (!agent_on || sample_is_stopped() == !on)

@@ -18,6 +18,7 @@
 /* The program's. Context: hook. Nothing happens while the agent is off. */
 void heaptop_agent_mark(const char *text);
 void heaptop_agent_work(uint64_t units);
+void heaptop_agent_work_one(void); /* for ctypes: three times as fast */
 void heaptop_agent_record(int on);
 
 /* Writes new marks into the names log, with the totals and the tick of this

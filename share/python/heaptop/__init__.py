@@ -6,6 +6,10 @@ The program has to run with the agent (`heaptop run -- python3 app.py`, or
 LD_PRELOAD as `heaptop env` says). Without it importing works, and start() says
 how to load it.
 
+Beyond tracemalloc, mark("after warm-up") gives a moment a name, and work() and
+heaptop.middleware count what the program has done, so that heaptop can show the
+bytes kept for each request. Without the agent these do nothing.
+
 What differs from tracemalloc:
 
 - A snapshot costs no memory for each block. The blocks of one stack share its
@@ -22,6 +26,7 @@ What differs from tracemalloc:
 from tracemalloc import (BaseFilter, DomainFilter, Filter, Frame, Statistic,
                          StatisticDiff, Trace, Traceback)
 
+from ._said import mark, work
 from ._snapshot import MALLOC_DOMAIN, MMAP_DOMAIN, Snapshot
 from ._tracing import (_get_object_traceback, _get_traces, clear_traces,
                        get_object_traceback, get_traceback_limit,
@@ -33,7 +38,8 @@ __all__ = [
     "MMAP_DOMAIN", "Snapshot", "Statistic", "StatisticDiff", "Trace",
     "Traceback", "clear_traces", "get_object_traceback",
     "get_traceback_limit", "get_traced_memory", "get_tracemalloc_memory",
-    "is_tracing", "reset_peak", "start", "stop", "take_snapshot",
+    "is_tracing", "mark", "reset_peak", "start", "stop", "take_snapshot",
+    "work",
 ]
 
 
