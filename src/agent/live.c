@@ -134,9 +134,8 @@ store(uint32_t *entry, struct block block)
 			 __ATOMIC_RELAXED);
 }
 
-/* The block whose first entry this is. */
-static struct block
-load(const uint32_t *entry)
+struct block
+live_load(const uint32_t *entry)
 {
 	struct block block = {0};
 
@@ -154,7 +153,7 @@ load(const uint32_t *entry)
 static struct block
 remove_at(uint32_t *entry)
 {
-	struct block block = load(entry);
+	struct block block = live_load(entry);
 	unsigned count = entries_of(entry);
 
 	for (unsigned i = 0; i < count; i++)
@@ -192,7 +191,7 @@ live_put(uint64_t address, struct block block)
 /* The hash table has locks. So this may not come in between where one is held,
  * and a handler that comes in between here must find a hook in progress. */
 static struct block
-take_from_hash(uint64_t address)
+from_hash(uint64_t address, struct block (*get)(uint64_t))
 {
 	bool alone = !thread_tls.guard;
 	struct block block = {0};
@@ -206,10 +205,18 @@ take_from_hash(uint64_t address)
 	if (alone)
 		thread_tls.guard = (uint64_t)__builtin_frame_address(0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	block = live_hash_take(address);
+	block = get(address);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (alone)
 		thread_tls.guard = 0;
+	return block;
+}
+
+static struct block
+take_from_hash(uint64_t address)
+{
+	struct block block = from_hash(address, live_hash_take);
+
 	if (block.level)
 		live_filter_remove(address);
 	return block;
@@ -232,19 +239,15 @@ live_take_slow(uint64_t address)
 struct block
 live_look(uint64_t address)
 {
-	uint32_t *entry = NULL;
-	struct block block;
+	const uint32_t *entry = NULL;
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
 	if (live.kind != WIRE_LIVE_HASH)
 		entry = live_chunk_entry(address);
 	if (entry && *entry && !is_tail(*entry))
-		return load(entry);
-	block = take_from_hash(address);
-	if (block.site)
-		put_in_hash(address, block);
-	return block;
+		return live_load(entry);
+	return from_hash(address, live_hash_look);
 }
 
 /* The first entry of the block that this one belongs to; NULL: of none. */

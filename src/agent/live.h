@@ -103,8 +103,11 @@ bool live_put(uint64_t address, struct block);
  * a hook. The inline part is live_take. */
 struct block live_take_slow(uint64_t address);
 
-/* The block at an address, which stays where it is; only for who owns it. */
+/* The block at an address, which stays. For who owns it; for others, which is
+ * the ticker, it may be gone meanwhile. */
 struct block live_look(uint64_t address);
+/* The block whose first entry in a shadow this is. */
+struct block live_load(const uint32_t *entry);
 
 /* Two entries at once. They are the owner's; that they may lie across a cache
  * line does not matter. */

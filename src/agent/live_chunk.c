@@ -92,7 +92,7 @@ place_of(uint64_t address, bool make)
 
 /* So that the ticker sees it; a chunk that cannot be noted is just not seen. */
 static void
-note(uint32_t **place, uint32_t *start)
+note(uint32_t **place, uint32_t *start, uint64_t address)
 {
 	struct live_chunk *chunk = safe_alloc(sizeof(*chunk));
 
@@ -100,6 +100,7 @@ note(uint32_t **place, uint32_t *start)
 		return;
 	chunk->start = start;
 	chunk->place = place;
+	chunk->address = address;
 	chunk->next = live_chunk_first();
 	while (!__atomic_compare_exchange_n(&shadow.first, &chunk->next, chunk,
 					    true, __ATOMIC_ACQ_REL,
@@ -108,7 +109,7 @@ note(uint32_t **place, uint32_t *start)
 }
 
 static uint32_t *
-chunk_make(uint32_t **place)
+chunk_make(uint32_t **place, uint64_t address)
 {
 	uint32_t *fresh = safe_reserve(live_chunk_size());
 	uint32_t *known = NULL;
@@ -117,7 +118,7 @@ chunk_make(uint32_t **place)
 		return NULL;
 	if (__atomic_compare_exchange_n(place, &known, fresh, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		note(place, fresh);
+		note(place, fresh, address);
 		return fresh;
 	}
 	safe_unreserve(fresh, live_chunk_size());
@@ -156,6 +157,6 @@ live_chunk_entry_make(uint64_t address)
 	chunk = live_trim_closed(place);
 	if (chunk)
 		return live_trim_keep(unit) ? &chunk[unit] : NULL;
-	chunk = chunk_make(place);
+	chunk = chunk_make(place, address - 16 * unit);
 	return chunk ? &chunk[unit] : NULL;
 }

@@ -21,6 +21,7 @@ struct live_chunk {
 	struct live_chunk *next; /* the one made before */
 	uint32_t *start;
 	uint32_t **place;  /* where it is looked up: start, NULL while closed */
+	uint64_t address;  /* of its first entry */
 	uint64_t resident; /* bytes in memory when last looked at; ticker */
 };
 

@@ -199,6 +199,43 @@ live_hash_take(uint64_t address)
 	return block;
 }
 
+struct block
+live_hash_look(uint64_t address)
+{
+	struct shard *shard = shard_of(address);
+	struct block block = {0};
+	struct cell *cell;
+
+	safe_lock(&shard->lock);
+	cell = shard->cells ? probe(shard->cells, address) : NULL;
+	if (cell && cell->key)
+		block = unpack(cell);
+	safe_unlock(&shard->lock);
+	return block;
+}
+
+static void
+shard_each(const struct cells *cells,
+	   void (*visit)(void *, uint64_t, struct block), void *context)
+{
+	for (uint64_t i = 0; cells && i < cells->room; i++) {
+		const struct cell *cell = &cells->cell[i];
+
+		if (cell->key && cell->key != GONE)
+			visit(context, cell->key >> ADDRESS_BIT, unpack(cell));
+	}
+}
+
+void
+live_hash_each(void (*visit)(void *, uint64_t, struct block), void *context)
+{
+	for (uint32_t i = 0; i < 1u << SHARD_BITS; i++) {
+		safe_lock(&shards[i].lock);
+		shard_each(shards[i].cells, visit, context);
+		safe_unlock(&shards[i].lock);
+	}
+}
+
 /* Another thread may have held a lock; the tables are right at any instant. */
 void
 live_hash_forked(void)

@@ -19,6 +19,13 @@ struct block;
 /* Replaces what is known of the address. False: no memory. */
 bool live_hash_put(uint64_t address, struct block);
 struct block live_hash_take(uint64_t address);
+/* The same, but it stays. */
+struct block live_hash_look(uint64_t address);
+/* Shows all blocks, those of one table at a time while its lock is held: visit
+ * must only touch memory. */
+void live_hash_each(void (*visit)(void *context, uint64_t address,
+				  struct block),
+		    void *context);
 void live_hash_forked(void);
 
 #endif

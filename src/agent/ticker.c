@@ -35,6 +35,7 @@
 #include "agent/segment.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
+#include "agent/types.h"
 
 #define WATCHED_NS  UINT64_C(100000000)
 #define IDLE_NS	    UINT64_C(1000000000)
@@ -284,6 +285,8 @@ tick(uint32_t state)
 	write_dirty(number);
 	if (ticker.dirty_count)
 		ring_tick(number, clock_now(CLOCK_REALTIME));
+	types_serve(&ticker.segment, &ticker.status, ticker.named,
+		    &ticker.stop);
 	fill_status(state);
 	ticker.status.flush_done = flush;
 	segment_publish(&ticker.segment, &ticker.status);
@@ -504,5 +507,6 @@ ticker_forget(void)
 
 	ring_forget();
 	names_forget();
+	types_forget();
 	memset(&ticker, 0, used);
 }

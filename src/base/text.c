@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -204,6 +205,22 @@ const char *
 text_size(char out[TEXT_SIZE_MAX], uint64_t bytes)
 {
 	return format_size(out, (double)bytes, "");
+}
+
+const char *
+text_count(char out[TEXT_COUNT_MAX], uint64_t count)
+{
+	char digits[TEXT_COUNT_MAX];
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	char *to = out;
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return out;
 }
 
 const char *

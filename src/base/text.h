@@ -39,6 +39,10 @@ void text_clean_write(FILE *, const char *text);
 /* The same as a JSON string, quotes included. NULL gives null. */
 void text_json_write(FILE *, const char *text);
 
+#define TEXT_COUNT_MAX 32
+/* "16,707,940"; returns out. */
+const char *text_count(char out[TEXT_COUNT_MAX], uint64_t count);
+
 /*
  * A size as tracemalloc prints it: "48 B", "6563 KiB", "38.5 MiB". The second
  * always has its sign. Both return out.

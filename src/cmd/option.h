@@ -67,6 +67,8 @@ enum value {
 	  "charge every line of the stack, not only the block's own")          \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
 	  "leave out libraries: charge the user's own code")                   \
+	X(TYPES, types, 0, "types", NULL, NONE,                                \
+	  "tell under each row what its blocks are, by Python type")           \
 	X(JSON, json, 'j', "json", NULL, NONE, "print JSON")                   \
 	X(FAIL_ABOVE, fail_above, 0, "fail-above", "SIZE", SIZE,               \
 	  "exit with status 3 when more than SIZE is live")                    \
@@ -139,6 +141,7 @@ struct options {
 	size_t column_count; /* 0: the usual lines */
 	bool inclusive;
 	bool mine;
+	bool types;
 	bool json;
 	bool has_fail_above;
 	uint64_t fail_above;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/columns.h"
 #include "cmd/subcommand.h"
@@ -124,6 +125,81 @@ print_text(const struct options *options, struct opened *opened,
 	return true;
 }
 
+/* Puts rows from `first` on into a question, as many as it has room for;
+ * returns where the next one begins. */
+static size_t
+ask_fill(struct types_ask *ask, struct engine *engine,
+	 const struct snapshot *snapshot, const struct rows *rows, size_t first,
+	 struct types *types)
+{
+	uint32_t *sites = mem_array(snapshot->site_count, sizeof(*sites));
+	size_t i = first;
+
+	for (; i < rows->count; i++) {
+		size_t count = engine_sites(engine, &rows->rows[i], sites,
+					    snapshot->site_count);
+
+		if (!types_ask_row(ask, &types[i], snapshot, sites, count))
+			break;
+	}
+	free(sites);
+	return i;
+}
+
+/* What the blocks of each row are: types, one for each of rows. */
+static bool
+ask_types(struct engine *engine, struct opened *opened,
+	  const struct snapshot *snapshot, const struct rows *rows,
+	  struct types *types, struct err *err)
+{
+	struct types_ask *ask = mem_alloc(sizeof(*ask));
+	struct err why;
+	size_t end = 0;
+	bool good;
+
+	do {
+		size_t first = end;
+
+		*ask = (struct types_ask){0};
+		end = ask_fill(ask, engine, snapshot, rows, first, types);
+		good = source_types(opened->source, ask, &types[first], &why);
+	} while (good && end < rows->count);
+	free(ask);
+	return good || err_set(err, "cannot tell the types of process %u: %s",
+			       snapshot->process.pid, why.text);
+}
+
+static bool
+print(const struct options *options, struct opened *opened,
+      const struct snapshot *snapshot, const struct query *query,
+      const struct rows *rows, struct err *err)
+{
+	return options->json
+		   ? export_json(stdout, snapshot, query, rows, err)
+		   : print_text(options, opened, snapshot, query, rows, err);
+}
+
+static bool
+print_with_types(struct engine *engine, const struct options *options,
+		 struct opened *opened, const struct snapshot *snapshot,
+		 const struct query *query, const struct rows *rows,
+		 struct err *err)
+{
+	struct rows with = *rows;
+	struct types *types = mem_array(rows->count, sizeof(*types));
+	bool good = ask_types(engine, opened, snapshot, rows, types, err);
+
+	with.types = types;
+	if (good)
+		good = print(options, opened, snapshot, query, &with, err);
+	else
+		warn(err);
+	for (size_t i = 0; i < rows->count; i++)
+		types_fini(&types[i]);
+	free(types);
+	return good;
+}
+
 int
 report_print(struct engine *engine, const struct options *options,
 	     struct opened *opened, const struct snapshot *snapshot,
@@ -133,9 +209,10 @@ report_print(struct engine *engine, const struct options *options,
 	struct err err;
 	bool good;
 
-	good = options->json
-		   ? export_json(stdout, snapshot, query, rows, &err)
-		   : print_text(options, opened, snapshot, query, rows, &err);
+	good = options->types
+		   ? print_with_types(engine, options, opened, snapshot, query,
+				      rows, &err)
+		   : print(options, opened, snapshot, query, rows, &err);
 	/* A write that failed is told once, when the output is closed. */
 	if (!good)
 		return STATUS_FAILED;

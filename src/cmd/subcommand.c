@@ -73,8 +73,14 @@ const struct subcommand subcommands[] = {
 	.summary = "print the table once",
 	.text = "Prints the biggest entries of a process, a segment or "
 		"a snapshot. A live process is asked to publish its "
-		"totals first.",
-	.options = OPTION_QUERY | OPTION_BIT(FAIL_ABOVE) | COMMON,
+		"totals first. With --types it is also asked what the "
+		"blocks of each row are: they are looked into where they "
+		"lie, up to 100,000 of a row and of more a sample, which "
+		"is then said. \"(buffer)\" is memory that objects keep "
+		"elsewhere, as a list does its items; \"(free list)\" is "
+		"dead objects that Python keeps for the next ones.",
+	.options = OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(FAIL_ABOVE) |
+		   COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

@@ -24,7 +24,8 @@ struct export_source {
 /*
  * The answer of a query, as DESIGN.md's text: a line for each row, and with
  * GROUP_TRACEBACK its frames, innermost first. Deltas are shown when the query
- * has a mark. Rows that hold nothing and have not changed are left out.
+ * has a mark. Rows that hold nothing and have not changed are left out. Where
+ * rows have types, a line of them follows.
  */
 bool export_text(FILE *, const struct snapshot *, const struct query *,
 		 const struct rows *, const struct export_source *,

@@ -80,6 +80,24 @@ put_errors(FILE *file, const struct row *row)
 		row->count_diff_error);
 }
 
+/* types_sampled: one block in so many was looked into; 1 all. */
+static void
+put_types(FILE *file, const struct names *names, const struct types *types)
+{
+	fputs(",\"types\":[", file);
+	for (size_t i = 0; i < types->count; i++) {
+		fputs(i ? ",{\"type\":" : "{\"type\":", file);
+		text_json_write(file, types_label(names, &types->totals[i]));
+		fprintf(file, ",\"count\":%" PRIu64 ",\"size\":%" PRIu64 "}",
+			types->totals[i].count, types->totals[i].size);
+	}
+	fprintf(file, "],\"types_sampled\":%" PRIu64, types->every);
+	if (types->left_out)
+		fprintf(file, ",\"types_left_out\":%zu", types->left_out);
+	if (types->part)
+		fputs(",\"types_part\":true", file);
+}
+
 /* What every row has beside its totals, where there is any. */
 struct extras {
 	bool errors;
@@ -98,7 +116,7 @@ put_extras(FILE *file, const struct row *row, const struct extras *extras)
 
 static void
 put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
-	const struct extras *extras)
+	const struct types *types, const struct extras *extras)
 {
 	struct names *names = snapshot->names;
 
@@ -123,6 +141,8 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 		row->count_diff, row->total_size, row->total_count,
 		row->peak_size, row->site_count);
 	put_extras(file, row, extras);
+	if (types)
+		put_types(file, names, types);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }
@@ -223,7 +243,8 @@ export_json(FILE *file, const struct snapshot *snapshot,
 		if (!label_row_counts(&rows->rows[i]))
 			continue;
 		fputs(first ? "" : ",", file);
-		put_row(file, snapshot, &rows->rows[i], &extras);
+		put_row(file, snapshot, &rows->rows[i],
+			rows->types ? &rows->types[i] : NULL, &extras);
 		first = false;
 	}
 	fputs("]}\n", file);

@@ -105,6 +105,40 @@ put_frames(FILE *file, struct names *names, uint32_t stack,
 	}
 }
 
+#define TYPES_SHOWN 8
+
+/* "int 16,707,940 blocks, 509.9 MiB; ..." */
+static void
+put_types(FILE *file, const struct names *names, const struct types *types)
+{
+	const char *between = "    ";
+	char size[TEXT_SIZE_MAX];
+	char count[TEXT_COUNT_MAX];
+
+	for (size_t i = 0; i < types->count && i < TYPES_SHOWN; i++) {
+		const struct type_total *total = &types->totals[i];
+
+		fputs(between, file);
+		text_clean_write(file, types_label(names, total));
+		fprintf(file, " %s %s, %s", text_count(count, total->count),
+			total->count == 1 ? "block" : "blocks",
+			text_size(size, total->size));
+		between = "; ";
+	}
+	if (types->count > TYPES_SHOWN)
+		fprintf(file, "; %zu more", types->count - TYPES_SHOWN);
+	if (types->every > 1)
+		fprintf(file, " (estimated from one block in %s)",
+			text_count(count, types->every));
+	if (types->left_out)
+		fprintf(file, " (without %s small stacks)",
+			text_count(count, types->left_out));
+	if (types->part)
+		fputs(" (time was up before all was searched)", file);
+	if (types->count)
+		putc('\n', file);
+}
+
 bool
 export_text(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows,
@@ -119,6 +153,8 @@ export_text(FILE *file, const struct snapshot *snapshot,
 			continue;
 		label_row(file, snapshot, query->group_by, row);
 		put_numbers(file, row, which);
+		if (rows->types)
+			put_types(file, snapshot->names, &rows->types[i]);
 		if (query->group_by == GROUP_TRACEBACK)
 			put_frames(file, snapshot->names, row->stack, source);
 	}

@@ -28,6 +28,7 @@
 #include "base/err.h"
 #include "model/column.h"
 #include "model/snapshot.h"
+#include "model/types.h"
 
 enum group {
 	GROUP_LINENO,
@@ -130,6 +131,9 @@ struct rows {
 	size_t count;
 	size_t matched;	  /* rows before `top` cut them */
 	struct row total; /* all sites that pass the filter, each once */
+	/* Of each row, what its blocks are; not of the engine. NULL: nobody
+	 * has asked. */
+	const struct types *types;
 };
 
 /* Reused between calls to spare work; any pair of names and query is right. */

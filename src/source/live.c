@@ -182,6 +182,60 @@ live_ask_rate(struct source *source, const struct rate *rate, struct err *err)
 	return true;
 }
 
+static bool
+live_ask_types(struct source *source, struct types_ask *ask, struct err *err)
+{
+	struct live *live = source->state;
+
+	if (!live->alive)
+		return err_set(err, "it has ended, and its blocks with it; "
+				    "see 'heaptop list'");
+	if (!source->snapshot.process.python)
+		return err_set(err, "it runs no Python that heaptop knows; "
+				    "leave --types out");
+	if (live->segment.header.minor < 2)
+		return err_set(err, "its agent is older and cannot tell; "
+				    "start it again");
+	if (!live->segment.writable)
+		return err_set(err, "permission denied; run as its owner");
+	if (ask->count && !segment_ask_types(&live->segment, ask))
+		return err_set(err, "its segment cannot be written; start it "
+				    "again");
+	return true;
+}
+
+static int
+live_take_types(struct source *source, struct types_ask *ask,
+		struct types *rows, struct err *err)
+{
+	struct live *live = source->state;
+	bool alive = segment_is_alive(&live->segment);
+
+	if (!ask->count) { /* nobody needed to be asked */
+		for (size_t i = 0; i < ask->row_count; i++)
+			types_sort(&rows[i]);
+		return 1;
+	}
+	if (!segment_read_status(&live->segment, err) ||
+	    (live->segment.turn &&
+	     !segment_read_names(&live->segment, &live->log, &source->snapshot,
+				 err)))
+		return -1;
+	switch (segment_take_types(&live->segment, &live->log, ask, rows)) {
+	case SEGMENT_ANSWER:
+		return 1;
+	case SEGMENT_OTHER_ANSWER:
+		return live_ask_types(source, ask, err) ? 0 : -1;
+	case SEGMENT_NO_ANSWER:
+		break;
+	}
+	if (alive)
+		return 0;
+	err_set(err, "it has ended, and its blocks with it; see 'heaptop "
+		     "list'");
+	return -1;
+}
+
 static void
 live_close(struct source *source)
 {
@@ -198,6 +252,8 @@ static const struct source_kind live_kind = {
     .flush = live_flush,
     .watch = live_watch,
     .ask_rate = live_ask_rate,
+    .ask_types = live_ask_types,
+    .take_types = live_take_types,
     .close = live_close,
     .is_live = live_is_live,
 };

@@ -417,6 +417,27 @@ segment_ask_watch(struct segment *segment, uint64_t until_ns)
 		wake_agent(segment);
 }
 
+bool
+segment_ask_types(struct segment *segment, struct types_ask *ask)
+{
+	uint32_t count = (uint32_t)ask->count;
+	uint32_t flush;
+
+	if (!segment_read(segment, CONTROL(types_wanted), &ask->number,
+			  sizeof(ask->number)))
+		return false;
+	ask->number += ask->number == UINT32_MAX ? 2 : 1;
+	return write_control(segment, CONTROL(types_sites), ask->sites,
+			     count * sizeof(*ask->sites)) &&
+	       write_control(segment, CONTROL(types_rows), ask->rows,
+			     count * sizeof(*ask->rows)) &&
+	       write_control(segment, CONTROL(types_count), &count,
+			     sizeof(count)) &&
+	       write_control(segment, CONTROL(types_wanted), &ask->number,
+			     sizeof(ask->number)) &&
+	       segment_ask_flush(segment, &flush);
+}
+
 /* An agent that reads between the two has the new budget for a moment. */
 bool
 segment_ask_rate(struct segment *segment, uint64_t sample_bytes,

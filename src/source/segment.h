@@ -61,6 +61,9 @@ void segment_ask_watch(struct segment *, uint64_t until_ns);
 bool segment_ask_rate(struct segment *, uint64_t sample_bytes,
 		      uint32_t budget_ppm);
 
+/* Fills ask->number. */
+bool segment_ask_types(struct segment *, struct types_ask *ask);
+
 /* Decoding of the names log, as far as the status says: into the snapshot's
  * names, and its marks. */
 struct segment_names {
@@ -73,6 +76,15 @@ struct segment_names {
 bool segment_read_names(const struct segment *, struct segment_names *,
 			struct snapshot *, struct err *);
 void segment_names_fini(struct segment_names *);
+
+/* What became of a question about types, as the status has it; the names must
+ * have been read since. ANSWER: it was added to the rows of ask. OTHER: that
+ * of somebody else has come in between. */
+enum segment_answer { SEGMENT_NO_ANSWER, SEGMENT_ANSWER, SEGMENT_OTHER_ANSWER };
+enum segment_answer segment_take_types(struct segment *,
+				       const struct segment_names *,
+				       const struct types_ask *ask,
+				       struct types *rows);
 
 /* Where a reader stands in the ring. */
 struct segment_ring {

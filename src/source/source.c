@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "source/segment.h"
+
+#define TYPES_NS INT64_C(2000000000) /* that an answer may take */
 
 struct source *
 source_make(const struct source_kind *kind, const char *path)
@@ -86,6 +89,47 @@ source_ask_rate(struct source *source, const struct rate *rate, struct err *err)
 	if (source->kind->ask_rate)
 		return source->kind->ask_rate(source, rate, err);
 	return err_set(err, "it is a saved snapshot; name a running process");
+}
+
+bool
+source_ask_types(struct source *source, struct types_ask *ask, struct err *err)
+{
+	if (source->kind->ask_types)
+		return source->kind->ask_types(source, ask, err);
+	return err_set(err, "it is a saved snapshot, which has no blocks to "
+			    "look into; name a running process");
+}
+
+int
+source_take_types(struct source *source, struct types_ask *ask,
+		  struct types *rows, struct err *err)
+{
+	return source->kind->take_types
+		   ? source->kind->take_types(source, ask, rows, err)
+		   : -1;
+}
+
+bool
+source_types(struct source *source, struct types_ask *ask, struct types *rows,
+	     struct err *err)
+{
+	struct timespec pause = {0, 500000};
+	int64_t left_ns = TYPES_NS;
+	int result;
+
+	if (!source_ask_types(source, ask, err))
+		return false;
+	while (!(result = source_take_types(source, ask, rows, err))) {
+		if (left_ns <= 0)
+			return err_set(err, "its agent does not answer; the "
+					    "process may be stopped, or its "
+					    "machine busy: try again");
+		nanosleep(&pause, NULL);
+		left_ns -= pause.tv_nsec;
+		if (pause.tv_nsec < 8000000)
+			pause.tv_nsec *= 2;
+	}
+	return result > 0;
 }
 
 bool

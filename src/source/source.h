@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "model/rate.h"
 #include "model/snapshot.h"
+#include "model/types.h"
 
 struct source;
 
@@ -51,6 +52,21 @@ void source_watch(struct source *);
  * nobody can be asked: err has only the reason, and what to do.
  */
 bool source_ask_rate(struct source *, const struct rate *, struct err *);
+/*
+ * Asks the agent what the blocks of these rows are. Does not wait; ask must
+ * stay until source_take_types has the answer. False when nobody can be asked:
+ * err has only the reason, and what to do.
+ */
+bool source_ask_types(struct source *, struct types_ask *, struct err *);
+/*
+ * Looks for the answer. 1: it was added to rows (those of types_ask_row), which
+ * are sorted; 0: not yet; -1: there will be none, err as above.
+ */
+int source_take_types(struct source *, struct types_ask *, struct types *rows,
+		      struct err *);
+/* Both, and waits for two seconds at most. */
+bool source_types(struct source *, struct types_ask *, struct types *rows,
+		  struct err *);
 /* Whether new snapshots can still come. Not after exec: then the process has a
  * new segment at the same path, and this source keeps its last snapshot. */
 bool source_is_live(const struct source *);

@@ -32,6 +32,7 @@
 	X(ob_type)             \
 	X(ob_size)             \
 	X(type_name)           \
+	X(gc_head)             \
 	X(bytes_data)          \
 	X(str_length)          \
 	X(str_state)           \

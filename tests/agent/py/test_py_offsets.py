@@ -13,6 +13,9 @@ PROGRAM = """
 #define Py_BUILD_CORE 1
 #include <Python.h>
 #include <frameobject.h>
+#if PY_VERSION_HEX >= 0x03090000
+#include "internal/pycore_gc.h"
+#endif
 #if PY_VERSION_HEX >= 0x030b0000
 #include "internal/pycore_code.h"
 #include "internal/pycore_frame.h"
@@ -104,6 +107,7 @@ def fields(key, free_threaded):
         expressions["code_size"] = "sizeof(PyCodeObject)"
         expressions["frame_size"] = "sizeof(PyFrameObject)"
     expressions.update({
+        "gc_head": "0" if free_threaded else "sizeof(PyGC_Head)",
         "str_ascii": "sizeof(PyASCIIObject)",
         "str_compact": "sizeof(PyCompactUnicodeObject)",
         "str_kind_mask": "bits(&kind)",
