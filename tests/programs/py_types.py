@@ -26,12 +26,15 @@ class Text(str):
     pass
 
 
+class Pair(tuple):
+    pass
+
+
 class Meta(type):
     pass
 
 
 Metered = Meta("Metered", (), {"__module__": "some.where"})
-Pair = collections.namedtuple("Pair", "first second")
 
 
 def tell(**types):
@@ -66,7 +69,7 @@ def main():
     tell(bytearray=COUNT)
     made.append([Slotted(n) for n in seed])
     tell(Slotted=COUNT)
-    made.append([Pair(n, n) for n in seed])
+    made.append([Pair((n, n)) for n in seed])
     tell(Pair=COUNT)
     made.append([Text(n) for n in empty])
     tell(Text=COUNT)
