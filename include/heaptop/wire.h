@@ -103,6 +103,13 @@ enum wire_unwinder {
 	WIRE_UNWINDER_CHECK,
 };
 
+/* Which native frames a stack has where Python runs. */
+enum wire_native {
+	WIRE_NATIVE_LEAF = 1, /* those between the block and the interpreter */
+	WIRE_NATIVE_NONE,
+	WIRE_NATIVE_FULL, /* all, interleaved with Python's */
+};
+
 /* How the agent finds a block by its address; chosen at start. */
 enum wire_live_map {
 	WIRE_LIVE_SHADOW = 1,	/* reserves what it needs of address space */
@@ -129,7 +136,8 @@ struct wire_header {
 	uint32_t command_size;
 	char command[WIRE_COMMAND_MAX]; /* argv, separated by NUL */
 	char exe[WIRE_COMMAND_MAX];	/* path, NUL-terminated */
-	uint8_t pad[WIRE_PAGE - 2136];
+	uint32_t native;		/* enum wire_native; 0 (minor 1): leaf */
+	uint8_t pad[WIRE_PAGE - 2140];
 };
 
 /* What a request for types may ask at once: see struct wire_types. */

@@ -11,6 +11,8 @@
  *	HEAPTOP_BUDGET	  what it may cost of the process's CPU time: 2%, or
  *			  20000 parts of a million; then it begins sampled
  *	HEAPTOP_UNWINDER  rules, libunwind or check
+ *	HEAPTOP_NATIVE	  none, leaf or full: which native frames, where Python
+ *			  runs
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
  *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
  *			  clean exit; 1: those of all processes
@@ -45,7 +47,7 @@
 #include "heaptop/wire.h"
 
 bool agent_on;
-struct agent_config agent_config;
+struct agent_config agent_config = {.native = WIRE_NATIVE_LEAF};
 
 static const char *
 copy(const char *text)
@@ -61,6 +63,7 @@ read_config(void)
 {
 	const char *directory = getenv("HEAPTOP_DIR");
 	const char *unwinder = getenv("HEAPTOP_UNWINDER");
+	const char *native = getenv("HEAPTOP_NATIVE");
 	const char *run = getenv("HEAPTOP_RUN");
 	const char *keep = getenv("HEAPTOP_KEEP");
 
@@ -79,6 +82,10 @@ read_config(void)
 		agent_config.unwinder = WIRE_UNWINDER_LIBUNWIND;
 	if (unwinder && strcmp(unwinder, "check") == 0)
 		agent_config.unwinder = WIRE_UNWINDER_CHECK;
+	if (native && strcmp(native, "none") == 0)
+		agent_config.native = WIRE_NATIVE_NONE;
+	if (native && strcmp(native, "full") == 0)
+		agent_config.native = WIRE_NATIVE_FULL;
 }
 
 /* "2%", "0.5%", or parts of a million. 0: none. */

@@ -32,6 +32,7 @@ struct agent_config {
 	uint64_t run_id;       /* HEAPTOP_RUN */
 	uint64_t sample_bytes; /* at start: 1 exact, else the interval */
 	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
+	uint32_t native;       /* HEAPTOP_NATIVE, enum wire_native */
 	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
 	bool keep;	       /* this process's file outlives a clean exit */
 };

@@ -9,7 +9,9 @@
 
 #include <string.h>
 
+#include "agent/agent.h"
 #include "agent/counts.h"
+#include "agent/mixed.h"
 #include "agent/nodes.h"
 #include "agent/path.h"
 #include "agent/piece.h"
@@ -349,9 +351,9 @@ native_deep(struct thread *thread, enum wire_domain domain,
 	return native_walk(thread, domain, state, limits);
 }
 
-uint32_t
-capture_site(struct thread *thread, enum wire_domain domain,
-	     const struct unwind_state *state)
+static uint32_t
+native(struct thread *thread, enum wire_domain domain,
+       const struct unwind_state *state)
 {
 	const struct unwind_limits limits = {py_eval_low, py_eval_high,
 					     UNWIND_KEPT_FRAMES};
@@ -372,17 +374,71 @@ capture_site(struct thread *thread, enum wire_domain domain,
 	return site;
 }
 
+/* All frames, interleaved. */
+static uint32_t
+mixed(struct thread *thread, enum wire_domain domain,
+      const struct unwind_state *state)
+{
+	bool gil = domain == WIRE_DOMAIN_PYMEM_MEM ||
+		   domain == WIRE_DOMAIN_PYMEM_OBJECT;
+	struct strand *strand = &thread->native;
+	struct trace trace = {.domain = domain};
+	struct mixed_trace walked;
+
+	trace.epoch =
+	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	mixed_walk(thread, state, gil, &walked);
+	if (walked.is_full)
+		walked.end = UNWIND_END_FULL;
+	count_end(walked.end);
+	if (walked.is_python_cut)
+		record_lost(WIRE_LOST_PY_FRAME, 1);
+	trace.words = walked.words;
+	trace.count = walked.count;
+	trace.same = walked.same;
+	if (!strand_follow(thread, strand, &trace))
+		return 0;
+	thread->mixed.is_followed = true;
+	thread->leaf = strand->leaves[domain];
+	return strand->sites[domain];
+}
+
+/* The Python frames alone. 0: there are none, or no room. */
+static uint32_t
+python_only(struct thread *thread, enum wire_domain domain, bool gil)
+{
+	if (!python(thread, domain, gil))
+		return 0;
+	thread->leaf = thread->python.leaves[domain];
+	return thread->python.sites[domain];
+}
+
+uint32_t
+capture_site(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state)
+{
+	uint32_t site = 0;
+
+	if (__builtin_expect(agent_config.native == WIRE_NATIVE_FULL, 0))
+		return mixed(thread, domain, state);
+	if (__builtin_expect(agent_config.native == WIRE_NATIVE_NONE, 0))
+		site = python_only(thread, domain, false);
+	return site ? site : native(thread, domain, state);
+}
+
 /* Needs Python frames only, if there are any. */
 uint32_t
 capture_python_slow(struct thread *thread, enum wire_domain domain,
 		    const void *frame)
 {
 	struct unwind_state state;
+	uint32_t site = 0;
 
-	if (python(thread, domain, domain != WIRE_DOMAIN_PYMEM_RAW)) {
-		thread->leaf = thread->python.leaves[domain];
-		return thread->python.sites[domain];
-	}
+	if (agent_config.native != WIRE_NATIVE_FULL)
+		site = python_only(thread, domain,
+				   domain != WIRE_DOMAIN_PYMEM_RAW);
+	if (site)
+		return site;
 	RECORD_CALLER_AT(&state, frame);
 	return capture_site(thread, domain, &state);
 }

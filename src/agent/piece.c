@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "agent/unwind_stop.h"
+
 #define likely(condition_)   __builtin_expect(!!(condition_), 1)
 #define unlikely(condition_) __builtin_expect(!!(condition_), 0)
 
@@ -384,7 +386,7 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 			state.bp = load(state.sp + 8 * piece->bp);
 		state.pc = load(slot);
 		state.sp = slot + 8;
-		*stopped = state.pc - stop_low < stop_size;
+		*stopped = unwind_is_stop(state.pc, stop_low, stop_size);
 		if (*stopped || !state.pc)
 			break;
 	}

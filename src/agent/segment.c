@@ -206,6 +206,7 @@ fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
 	header->mode =
 	    agent_config.sample_bytes > 1 ? WIRE_MODE_SAMPLED : WIRE_MODE_EXACT;
 	header->unwinder = agent_config.unwinder;
+	header->native = agent_config.native;
 	header->python = py_version();
 	header->command_size = (uint32_t)read_file(
 	    "/proc/self/cmdline", header->command, sizeof(header->command));

@@ -22,6 +22,7 @@
 #include "agent/sample.h"
 #include "agent/tls.h"
 #include "agent/counts.h"
+#include "agent/mixed.h"
 #include "agent/path.h"
 #include "agent/piece.h"
 #include "agent/py/pykept.h"
@@ -63,6 +64,7 @@ struct thread {
 	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
 	struct paths paths;
 	struct pieces pieces;
+	struct mixed mixed;
 };
 
 /* The struct of the calling thread, made when it has none; NULL: no room. */

@@ -55,7 +55,8 @@ bool unwind_init(int kind);
 /*
  * Writes the pcs of the frames from state outwards, state.pc first, each a
  * return address. Stops before a pc in [stop_low, stop_high) (0, 0: never;
- * *stopped tells). Returns how many; *end says why it ended.
+ * unwind_stop.h: or in parts of that; *stopped tells). Returns how many; *end
+ * says why it ended.
  */
 size_t unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 		   uint64_t stop_low, uint64_t stop_high, uint64_t *pcs,

@@ -470,42 +470,72 @@ search(const struct cfi_image *image, uint64_t pc)
 	return low ? image->hdr + (uint64_t)read_i32(table + 8 * low - 4) : 0;
 }
 
-bool
-cfi_find_row(const struct cfi_image *image, uint64_t pc, struct cfi_row *row)
+/* What an FDE says before its instructions. */
+struct fde {
+	struct cie cie;
+	uint64_t low;
+	uint64_t range;
+	struct cfi_cursor code;
+};
+
+/* The FDE that covers pc. */
+static bool
+find_fde(const struct cfi_image *image, uint64_t pc, struct fde *found)
 {
 	uint64_t fde = image->hdr ? search(image, pc) : 0;
 	struct cfi_cursor cursor;
-	struct machine machine;
-	struct cfi_row initial;
-	struct cie cie;
-	uint64_t here, range;
+	uint64_t here;
 
 	if (!fde)
 		return false;
 	cursor = entry_at(image, fde);
 	here = (uint64_t)cursor.at;
-	if (!read_cie(image, here - cfi_read(&cursor, 4), &cie))
+	if (!read_cie(image, here - cfi_read(&cursor, 4), &found->cie))
 		return false;
-	machine.loc = read_pointer(image, &cursor, cie.encoding);
-	range = read_format(&cursor, cie.encoding);
-	if (cie.has_augmentation)
+	found->low = read_pointer(image, &cursor, found->cie.encoding);
+	found->range = read_format(&cursor, found->cie.encoding);
+	if (found->cie.has_augmentation)
 		cfi_skip(&cursor, cfi_read_uleb(&cursor));
-	if (cursor.bad || pc - machine.loc >= range)
-		return false;
+	found->code = cursor;
+	return !cursor.bad && pc - found->low < found->range;
+}
 
+bool
+cfi_find_code(const struct cfi_image *image, uint64_t pc, uint64_t *low,
+	      uint64_t *high)
+{
+	struct fde fde;
+
+	if (!find_fde(image, pc, &fde))
+		return false;
+	*low = fde.low;
+	*high = fde.low + fde.range;
+	return *high > *low;
+}
+
+bool
+cfi_find_row(const struct cfi_image *image, uint64_t pc, struct cfi_row *row)
+{
+	struct machine machine;
+	struct cfi_row initial;
+	struct fde fde;
+
+	if (!find_fde(image, pc, &fde))
+		return false;
 	memset(row, 0, sizeof(*row));
 	machine.image = image;
-	machine.cie = &cie;
+	machine.cie = &fde.cie;
+	machine.loc = fde.low;
 	machine.target = pc;
 	machine.row = row;
 	machine.initial = NULL;
 	machine.depth = 0;
-	if (!run(&machine, cie.code))
+	if (!run(&machine, fde.cie.code))
 		return false;
 	initial = *row;
 	machine.initial = &initial;
-	if (!run(&machine, cursor))
+	if (!run(&machine, fde.code))
 		return false;
-	row->is_signal = cie.is_signal;
+	row->is_signal = fde.cie.is_signal;
 	return true;
 }

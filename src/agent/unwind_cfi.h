@@ -76,6 +76,11 @@ struct cfi_row {
 /* The row in force at pc. False: none, or damaged. */
 bool cfi_find_row(const struct cfi_image *, uint64_t pc, struct cfi_row *);
 
+/* The code that the description of pc covers: a function, or a part of one.
+ * False: none, or damaged. */
+bool cfi_find_code(const struct cfi_image *, uint64_t pc, uint64_t *low,
+		   uint64_t *high);
+
 /* A place in the image's bytes. bad is set by a read past the end, and sticks;
  * such reads yield 0. */
 struct cfi_cursor {

@@ -11,6 +11,7 @@
 
 #include "agent/unwind_memo.h"
 #include "agent/unwind_rules.h"
+#include "agent/unwind_stop.h"
 #include "agent/unwind_table.h"
 #include "heaptop/wire.h"
 
@@ -215,7 +216,8 @@ advance(struct attempt *attempt)
 		if (rule_n(rule) != 1)
 			bp = load(slot);
 		sp = cfa;
-		if (unlikely(pc - stop_low < stop_size || pc == 0)) {
+		if (unlikely(unwind_is_stop(pc, stop_low, stop_size) ||
+			     pc == 0)) {
 			walk->count = n;
 			walk->end = UNWIND_END_OUTERMOST;
 			walk->stopped = pc != 0;
@@ -319,10 +321,10 @@ unwind_walk_kept(struct unwind_kept *kept, const struct unwind_state *state,
 	attempt.is_kept = false;
 	attempt.is_elsewhere = false;
 	attempt.end_value = 0;
-	if (unlikely(!stack_enter(bounds, state->sp, &walk->range) ||
-		     !walk->range.is_known ||
-		     walk_kind == WIRE_UNWINDER_LIBUNWIND ||
-		     state->pc - walk->stop_low < walk->stop_size)) {
+	if (unlikely(
+		!stack_enter(bounds, state->sp, &walk->range) ||
+		!walk->range.is_known || walk_kind == WIRE_UNWINDER_LIBUNWIND ||
+		unwind_is_stop(state->pc, walk->stop_low, walk->stop_size))) {
 		walk_plainly(kept, state, bounds, limits, trace);
 		return;
 	}

@@ -57,7 +57,8 @@ walk_by_rules(struct walk *walk)
 	for (;;) {
 		uint64_t rule, cfa, slot, saved;
 
-		if (unlikely(pc - stop_low < stop_size || n == max)) {
+		if (unlikely(unwind_is_stop(pc, stop_low, stop_size) ||
+			     n == max)) {
 			walk->count = n;
 			walk_take(walk, pc);
 			return;

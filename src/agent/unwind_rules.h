@@ -8,6 +8,7 @@
 
 #include "agent/unwind.h"
 #include "agent/unwind_stack.h"
+#include "agent/unwind_stop.h"
 
 #define likely(condition_)   __builtin_expect(!!(condition_), 1)
 #define unlikely(condition_) __builtin_expect(!!(condition_), 0)
@@ -43,7 +44,7 @@ void walk_by_rules(struct walk *);
 static inline bool
 walk_take(struct walk *walk, uint64_t pc)
 {
-	if (pc - walk->stop_low < walk->stop_size) {
+	if (unwind_is_stop(pc, walk->stop_low, walk->stop_size)) {
 		walk->stopped = true;
 		walk->end = UNWIND_END_OUTERMOST;
 		return false;

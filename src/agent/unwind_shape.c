@@ -8,6 +8,7 @@
 #include "agent/unwind_shape.h"
 
 #include "agent/unwind_memo.h"
+#include "agent/unwind_stop.h"
 
 /* A deep stack is cut after 4 to 8 words: the more, the more often they differ
  * somewhere. */
@@ -67,8 +68,8 @@ step(const struct unwind_state *from, struct unwind_state *state, uint32_t rule,
 static inline bool
 is_end(uint64_t pc, const struct unwind_limits *limits)
 {
-	return !pc ||
-	       pc - limits->stop_low < limits->stop_high - limits->stop_low;
+	return !pc || unwind_is_stop(pc, limits->stop_low,
+				     limits->stop_high - limits->stop_low);
 }
 
 /* What tells one length of a shape from another. */

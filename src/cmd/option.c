@@ -142,6 +142,7 @@ TEXT(format)
 TEXT(theme)
 TEXT(script)
 WORD(unwinder, VALUE_UNWINDER)
+WORD(native, VALUE_NATIVE)
 WORD(color, VALUE_COLOR)
 
 static bool
@@ -297,6 +298,7 @@ value_words(enum value kind)
 {
 	static const char *const unwinders[] = {"rules", "libunwind", "check",
 						NULL};
+	static const char *const natives[] = {"none", "leaf", "full", NULL};
 	static const char *const outputs[] = {"pane", "inherit", "null", NULL};
 	static const char *const colors[] = {"auto", "always", "never", NULL};
 	static const char *const themes[] = {"dark", "light", "mono", NULL};
@@ -311,6 +313,8 @@ value_words(enum value kind)
 		return format_words();
 	case VALUE_UNWINDER:
 		return unwinders;
+	case VALUE_NATIVE:
+		return natives;
 	case VALUE_OUTPUT:
 		return outputs;
 	case VALUE_COLOR:

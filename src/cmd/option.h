@@ -31,6 +31,7 @@ enum value {
 	VALUE_COLUMNS,
 	VALUE_FORMAT,
 	VALUE_UNWINDER,
+	VALUE_NATIVE,
 	VALUE_OUTPUT,
 	VALUE_COLOR,
 	VALUE_THEME,
@@ -46,6 +47,8 @@ enum value {
 	  "sample, as finely as this share of CPU time allows, as 2%")         \
 	X(UNWINDER, unwinder, 0, "unwinder", "HOW", UNWINDER,                  \
 	  "walk stacks by rules, by libunwind, or check one by the other")     \
+	X(NATIVE, native, 0, "native", "WHICH", NATIVE,                        \
+	  "native frames where Python runs: none, leaf, full (leaf)")          \
 	X(HEADLESS, headless, 0, "headless", NULL, NONE,                       \
 	  "no screen; the program keeps its input and output")                 \
 	X(SAVE, save, 0, "save", "FILE", FILE,                                 \
@@ -126,6 +129,7 @@ struct options {
 	uint64_t sample_bytes;
 	uint32_t budget_ppm; /* of the program's CPU time; 0 none */
 	const char *unwinder; /* a word the agent takes; NULL its default */
+	const char *native;   /* likewise */
 	bool headless;
 	const char *save;
 	bool keep;

@@ -34,7 +34,8 @@ const struct subcommand subcommands[] = {
 		"when it could not be executed, 125 when heaptop "
 		"failed.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) |
-		   OPTION_BIT(BUDGET) | OPTION_BIT(UNWINDER) | OPTION_BIT(HEADLESS) |
+		   OPTION_BIT(BUDGET) | OPTION_BIT(UNWINDER) |
+		   OPTION_BIT(NATIVE) | OPTION_BIT(HEADLESS) |
 		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
 		   OPTION_VIEW | COMMON,
 	.operands_min = 1,

@@ -48,6 +48,8 @@ put_process(FILE *file, const struct process *process)
 	put_text(file, process->mode);
 	fputs(",\"unwinder\":", file);
 	put_text(file, process->unwinder);
+	fputs(",\"native\":", file);
+	put_text(file, process->native);
 	fprintf(file,
 		",\"sample_bytes\":%" PRIu64 ",\"rss_bytes\":%" PRIu64
 		",\"peak_rss_bytes\":%" PRIu64,

@@ -66,6 +66,7 @@ struct process {
 	const char *state; /* "running", "exited", "killed", "dormant" ... */
 	const char *mode;  /* "exact" or "sampled" */
 	const char *unwinder;
+	const char *native; /* "none", "leaf" or "full" */
 	uint64_t sample_bytes; /* 1 exact */
 	uint32_t budget_ppm;   /* of the process's CPU time; 0 none is set */
 	uint32_t cost_ppm;     /* measured, since the tick before; 0 unknown */

@@ -273,6 +273,7 @@ read_process_text(struct replay *replay, const char *key)
 	    {"state", &process->state},
 	    {"mode", &process->mode},
 	    {"unwinder", &process->unwinder},
+	    {"native", &process->native},
 	    {"live_map", &process->live_map},
 	};
 
@@ -440,6 +441,7 @@ replay_open(int fd, const char *path, struct err *err)
 	process->command = mem_string("");
 	process->exe = mem_string("");
 	process->state = process->mode = process->unwinder = "unknown";
+	process->native = "leaf"; /* old snapshots do not say */
 	process->sample_bytes = 1;
 	replay->zip = gzdopen(fd, "r");
 	if (!replay->zip) {

@@ -349,6 +349,9 @@ segment_process(const struct segment *segment, bool alive,
 			    ? "libunwind"
 			: header->unwinder == WIRE_UNWINDER_CHECK ? "check"
 								  : "rules",
+	    .native = header->native == WIRE_NATIVE_NONE   ? "none"
+		      : header->native == WIRE_NATIVE_FULL ? "full"
+							   : "leaf",
 	    .sample_bytes = status->sample_bytes ? status->sample_bytes : 1,
 	    .budget_ppm = status->budget_ppm,
 	    .cost_ppm = status->cost_ppm,

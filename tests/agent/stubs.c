@@ -57,6 +57,22 @@ py_walk(uint64_t *words, size_t max, bool gil, bool *cut)
 }
 
 WEAK size_t
+py_walk_runs(uint64_t *words, size_t max, bool gil, bool *cut)
+{
+	size_t count = py_walk(words, max - 1, gil, cut);
+
+	words[count] = PY_RUN_END;
+	return count ? count + 1 : 0;
+}
+
+WEAK bool
+py_eval_is_base(uint64_t pc)
+{
+	(void)pc;
+	return true;
+}
+
+WEAK size_t
 py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 	     size_t *same, bool *cut)
 {

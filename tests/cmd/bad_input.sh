@@ -25,6 +25,7 @@ for rate in 0 1 x '' 512Q 0% 200% exactly; do
 	refused 2 "'$rate' is *; *" rate 1 "$rate"
 done
 refused 2 "--unwinder: *rules, libunwind, check; *" run --unwinder x true
+refused 2 "--native: *none, leaf, full; *" run --native all true
 refused 2 "PID|NAME|FILE is missing; *" report
 refused 2 "'2' is one operand too many; *" report 1 2
 refused 2 "NEW is missing; *" diff 1

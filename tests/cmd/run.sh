@@ -60,6 +60,7 @@ is 'sampled, with =' sample:1000 "$(value HEAPTOP_MODE --sample=1000)"
 is 'sampled, no number' sample:524288 "$(value HEAPTOP_MODE --sample)"
 is 'the last mode counts' exact "$(value HEAPTOP_MODE --sample 64K --exact)"
 is 'the unwinder' check "$(value HEAPTOP_UNWINDER --unwinder check)"
+is 'native frames' full "$(value HEAPTOP_NATIVE --native full)"
 like 'the run has a number' \
     '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]????????' \
     "$(value HEAPTOP_RUN)"

@@ -40,6 +40,7 @@ set_up(void **state)
 					    .state = "running",
 					    .mode = "exact",
 					    .unwinder = "rules",
+					    .native = "leaf",
 					    .sample_bytes = 1};
 	snapshot.losses[0] = (struct loss){"too_large", "blocks", 2};
 	snapshot.loss_count = 1;

@@ -141,6 +141,7 @@ process_set(struct made *made)
 	process->state = "running";
 	process->mode = "exact";
 	process->unwinder = "rules";
+	process->native = "leaf";
 	process->sample_bytes = 1;
 	process->rss_bytes = 117440512;
 	process->peak_rss_bytes = 146800640;

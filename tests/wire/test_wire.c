@@ -42,6 +42,7 @@ static const struct {
     OFFSET(wire_header, command_size, 84),
     OFFSET(wire_header, command, 88),
     OFFSET(wire_header, exe, 1112),
+    OFFSET(wire_header, native, 2136),
     OFFSET(wire_control, wake, 0),
     OFFSET(wire_control, flush_wanted, 4),
     OFFSET(wire_control, watch_until, 8),

@@ -12,6 +12,10 @@
  *	ARCH_CALL_MAX,		the bytes before a return address:
  *	arch_follows_call,	whether they are a call, and of what
  *	arch_call_target
+ *	ARCH_JUMP_MAX,		what a jump may look like, and an instruction
+ *	arch_jump_target,	that takes an address: where they lead
+ *	ARCH_ADDRESS_MAX,
+ *	arch_address_taken
  *
  * A compact rule (unwind_table.h) holds one base register, the distance to the
  * CFA and where bp is saved. A CPU whose calls leave the return address in a

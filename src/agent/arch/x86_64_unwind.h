@@ -74,4 +74,38 @@ arch_call_target(const uint8_t *at)
 	return (uint64_t)at + (uint64_t)(int64_t)distance;
 }
 
+/* The longest direct jump. */
+#define ARCH_JUMP_MAX 6
+
+/* Where bytes that look like a direct jump lead, E9 or 0F 80 to 0F 8F with a
+ * distance of 32 bits; 0: they do not. */
+static inline uint64_t
+arch_jump_target(const uint8_t *at)
+{
+	int32_t distance;
+
+	if (*at == 0x0f && (at[1] & 0xf0) == 0x80)
+		at++;
+	else if (*at != 0xe9)
+		return 0;
+	memcpy(&distance, at + 1, sizeof(distance));
+	return (uint64_t)at + 5 + (uint64_t)(int64_t)distance;
+}
+
+/* The longest instruction that takes an address. */
+#define ARCH_ADDRESS_MAX 7
+
+/* The address that such bytes seem to take, relative to theirs: lea, with REX.W
+ * (and R); 0: they do not. */
+static inline uint64_t
+arch_address_taken(const uint8_t *at)
+{
+	int32_t distance;
+
+	if ((*at | 4) != 0x4c || at[1] != 0x8d || (at[2] & 0xc7) != 5)
+		return 0;
+	memcpy(&distance, at + 3, sizeof(distance));
+	return (uint64_t)at + 7 + (uint64_t)(int64_t)distance;
+}
+
 #endif

@@ -34,9 +34,12 @@ uint32_t py_version(void);
 extern bool py_settling; /* true while py_settle has something to do */
 void py_settle(void);
 
-/* Address range of the interpreter loop: native walks stop there. 0, 0: none.
- */
+/* What the parts of the interpreter's loop lie in: native walks stop in them
+ * (unwind_stop.h). 0, 0: none. */
 extern uint64_t py_eval_low, py_eval_high;
+/* Whether a pc in the loop is in the function that each run of it calls once,
+ * and not in a handler of one instruction that this calls in its place. */
+bool py_eval_is_base(uint64_t pc);
 
 /*
  * The Python frames of the calling thread as words, innermost first, at most
@@ -45,6 +48,12 @@ extern uint64_t py_eval_low, py_eval_high;
  * hook. gil: the caller holds the GIL for sure (mem and object allocators).
  */
 size_t py_walk(uint64_t *words, size_t max, bool gil, bool *cut);
+
+/* As py_walk, and after the frames that one run of the interpreter's loop (one
+ * call of its C function) has, PY_RUN_END; a run may have none that is shown.
+ */
+#define PY_RUN_END UINT64_C(0)
+size_t py_walk_runs(uint64_t *words, size_t max, bool gil, bool *cut);
 
 /*
  * The code object of a word: an id from 1; 0 when it cannot be had (no room).

@@ -14,15 +14,17 @@
 /* Between two frames that are shown; more is a cycle. */
 #define SKIPPED_MAX 1000
 
+/* with_runs: as py_walk_runs. */
 INLINE size_t
 walk(const struct py_layout *layout, uint64_t thread, uint64_t *words,
-     size_t max, bool *cut)
+     size_t max, bool with_runs, bool *cut)
 {
 	uint64_t frame = frame_first(layout, thread);
 	size_t skipped = 0;
 	size_t count = 0;
 
 	for (; frame; frame = load(frame, layout->frame_previous)) {
+		bool ends_run = with_runs && frame_ends_run(layout, frame);
 		struct py_frame seen;
 
 		if (skipped > SKIPPED_MAX ||
@@ -31,15 +33,17 @@ walk(const struct py_layout *layout, uint64_t thread, uint64_t *words,
 			return count;
 		}
 		skipped++;
-		if (!seen.word)
-			continue;
-		if (count == max) {
+		if (max - count < (seen.word != 0) + (size_t)ends_run) {
 			*cut = true;
 			return count;
 		}
-		skipped = 0;
-		py_code_group(&seen.word);
-		words[count++] = seen.word;
+		if (seen.word) {
+			skipped = 0;
+			py_code_group(&seen.word);
+			words[count++] = seen.word;
+		}
+		if (ends_run)
+			words[count++] = PY_RUN_END;
 	}
 	return count;
 }
@@ -50,7 +54,7 @@ walk(const struct py_layout *layout, uint64_t thread, uint64_t *words,
 	{                                                             \
 		static const struct py_layout layout = {__VA_ARGS__}; \
                                                                       \
-		return walk(&layout, thread, words, max, cut);        \
+		return walk(&layout, thread, words, max, false, cut); \
 	}
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
@@ -75,4 +79,17 @@ py_walk(uint64_t *words, size_t max, bool gil, bool *cut)
 	if (!thread)
 		return 0;
 	return walks[layout - py_layouts]((uint64_t)thread, words, max, cut);
+}
+
+/* Not on a hot path: the layout is read from the table. */
+size_t
+py_walk_runs(uint64_t *words, size_t max, bool gil, bool *cut)
+{
+	const struct py_layout *layout =
+	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
+	const char *thread = layout ? py_runtime_thread(gil) : NULL;
+
+	if (!thread)
+		return 0;
+	return walk(layout, (uint64_t)thread, words, max, true, cut);
 }

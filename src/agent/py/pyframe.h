@@ -123,6 +123,19 @@ frame_key(const struct py_layout *layout, uint64_t frame)
 			    frame_offset(layout, frame, 0, instr));
 }
 
+/* Whether the loop that runs the frame was begun for it, so that the frames
+ * further out are those of another run of the loop. */
+INLINE bool
+frame_ends_run(const struct py_layout *layout, uint64_t frame)
+{
+	if (layout->frame_owner == PY_ABSENT)
+		return true;
+	if (layout->frame_entry != PY_ABSENT)
+		return *(const int8_t *)(frame + layout->frame_entry) != 0;
+	return *(const int8_t *)(frame + layout->frame_owner) >=
+	       OWNER_INTERPRETER;
+}
+
 /*
  * Reads a frame. It is not shown when it is the interpreter's own, or has not
  * begun: CPython does not show those either. False: it makes no sense.

@@ -41,6 +41,7 @@ struct py_layout {
 	int16_t frame_code;
 	int16_t frame_instr;
 	int16_t frame_owner;	  /* byte; absent: every frame is real */
+	int16_t frame_entry;	  /* byte, 3.11: the loop began with it */
 	int16_t frame_tlbc;	  /* index of the thread's own bytecode */
 	uint64_t frame_code_tags; /* bits of frame_code that are no address */
 

@@ -16,13 +16,13 @@
 
 #include "agent/arch/arch.h"
 #include "agent/py/py.h"
+#include "agent/py/pyeval.h"
 
 #define RELEASE_CANDIDATE 0xc0 /* the low byte of PY_VERSION_HEX */
 #define FINAL		  0xf0
 #define FIRST_PUBLISHED	  13 /* 3.13 publishes its offsets */
 
 struct py_runtime py_runtime;
-uint64_t py_eval_low, py_eval_high;
 
 static void *
 find(const char *name)
@@ -163,8 +163,7 @@ find_eval(void)
 	if (!start ||
 	    !dladdr1(start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
 		return;
-	py_eval_high = (uint64_t)start + symbol->st_size;
-	__atomic_store_n(&py_eval_low, (uint64_t)start, __ATOMIC_RELEASE);
+	py_eval_find((uint64_t)start, symbol->st_size);
 }
 
 enum py_found

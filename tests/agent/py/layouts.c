@@ -18,6 +18,7 @@
 	X(frame_code)          \
 	X(frame_instr)         \
 	X(frame_owner)         \
+	X(frame_entry)         \
 	X(frame_tlbc)          \
 	X(code_filename)       \
 	X(code_name)           \

@@ -21,6 +21,8 @@
 #include "agent/py/pyword.h"
 #include "agent/record.h"
 #include "agent/safe.h"
+#include "agent/unwind_module.h"
+#include "agent/unwind_stop.h"
 
 #define EXPORT	__attribute__((visibility("default")))
 #define BUCKETS 65536
@@ -298,6 +300,7 @@ shim_start(void)
 	shim.blocks = safe_reserve(BLOCKS * sizeof(*shim.blocks));
 	shim.started = shim.blocks && !getenv("SHIM_LATE");
 	pthread_atfork(NULL, NULL, after_fork);
+	module_init(true);
 	if (shim.started)
 		py_setup();
 }
@@ -322,7 +325,8 @@ EXPORT int shim_subinterpreter(const char *script);
 EXPORT uint64_t shim_epoch(void);
 EXPORT uint64_t shim_held(void);
 EXPORT int shim_differ(void);
-EXPORT void shim_eval(uint64_t *range);
+EXPORT uint32_t shim_eval(uint64_t low, uint64_t high, uint64_t *ranges,
+			  uint32_t max);
 
 uint32_t
 shim_setup(void)
@@ -500,9 +504,22 @@ shim_differ(void)
 	return shim.totals.differ != 0;
 }
 
-void
-shim_eval(uint64_t *range)
+/* The ranges that are of the loop, from low on, up to high. */
+uint32_t
+shim_eval(uint64_t low, uint64_t high, uint64_t *ranges, uint32_t max)
 {
-	range[0] = py_eval_low;
-	range[1] = py_eval_high;
+	uint64_t size = py_eval_high - py_eval_low;
+	uint32_t count = 0;
+	bool inside = false;
+
+	for (uint64_t pc = low; pc <= high && count < max; pc++) {
+		bool is = pc < high && unwind_is_stop(pc, py_eval_low, size);
+
+		if (is && !inside)
+			ranges[2 * count] = pc;
+		if (inside && !is)
+			ranges[2 * count++ + 1] = pc;
+		inside = is;
+	}
+	return count;
 }

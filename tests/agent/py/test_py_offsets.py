@@ -92,6 +92,8 @@ def fields(key, free_threaded):
     }
     if minor in (11, 12):
         where["cframe_current"] = ("_PyCFrame", "current_frame")
+    if minor == 11:
+        where["frame_entry"] = (frame, "is_entry")
     if minor >= 11:
         where["frame_owner"] = (frame, "owner")
         where["code_qualname"] = ("PyCodeObject", "co_qualname")
