@@ -11,15 +11,9 @@
 
 #include "agent/live.h"
 
-#define LN2 0.69314718055994530942
-
-/*
- * Mean distance of points, in intervals. With it a point falls on a block of
- * mass m <= interval / 2 more often than the block is to be recorded:
- *
- *	1 - exp(-m / (0.7 interval)) > m / interval >= 1 / k
- */
-#define POINTS 0.7
+#define LN2	 0.69314718055994530942
+#define MANTISSA ((UINT64_C(1) << 52) - 1)
+#define ROOT_2	 UINT64_C(0x6a09e667f3bcc) /* of the root of 2 */
 
 _Static_assert((int)SAMPLE_LEVELS == (int)LIVE_LEVELS, "levels");
 
@@ -53,23 +47,26 @@ random_unit(uint64_t *random)
 	return (double)((random_next(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* ln(value) for value > 0: the exponent apart, then the series of atanh. */
+/* ln(value) for value > 0: the exponent apart, so that the rest is near 1, then
+ * the series of atanh. */
 static double
 logarithm(double value)
 {
+	static const double series[] = {1 / 13.0, 1 / 11.0, 1 / 9.0, 1 / 7.0,
+					1 / 5.0,  1 / 3.0,  1};
 	union {
 		double number;
 		uint64_t bits;
-	} mantissa = {.number = value};
-	int exponent = (int)(mantissa.bits >> 52) - 1023;
+	} part = {.number = value};
+	uint64_t root = (part.bits & MANTISSA) > ROOT_2;
+	int exponent = (int)(part.bits >> 52) - 1023 + (int)root;
 	double z, square, sum = 0;
 
-	mantissa.bits =
-	    (mantissa.bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1023) << 52;
-	z = (mantissa.number - 1) / (mantissa.number + 1);
+	part.bits = (part.bits & MANTISSA) | (1023 - root) << 52;
+	z = (part.number - 1) / (part.number + 1);
 	square = z * z;
-	for (int k = 23; k > 0; k -= 2)
-		sum = sum * square + 1.0 / k;
+	for (size_t i = 0; i < sizeof(series) / sizeof(*series); i++)
+		sum = sum * square + series[i];
 	return exponent * LN2 + 2 * z * sum;
 }
 
@@ -77,12 +74,11 @@ logarithm(double value)
 static double
 one_less_exp(double x)
 {
-	double half = 0;
+	double sum = 0;
 
-	for (int k = 14; k > 0; k--)
-		half = (1 - half) * (x / 2) / k;
-	/* 1 - exp(-2x) = q (2 - q) with q = 1 - exp(-x) */
-	return half * (2 - half);
+	for (int k = 16; k > 0; k--)
+		sum = (1 - sum) * x / k;
+	return sum;
 }
 
 static uint64_t
@@ -189,7 +185,7 @@ static uint64_t
 throw_point(struct sampler *sampler, uint64_t interval)
 {
 	return 1 + (uint64_t)(-logarithm(random_unit(&sampler->random)) *
-			      (POINTS * (double)interval));
+			      (double)interval);
 }
 
 /* At most half an interval, so that every larger block asks. */
@@ -223,18 +219,19 @@ copies(uint64_t mass, uint64_t interval)
 {
 	if (mass > interval / 2 || !mass)
 		return 1;
-	return (interval + mass - 1) / mass;
+	return (interval + mass - 1) / mass + 1;
 }
 
-/* A point fell on the block: is it to be recorded? */
+/* A point fell on the block: is it not to be recorded after all? A point falls
+ * with 1 - exp(-x), which is less than x: most often that is all it takes. */
 static bool
 is_spared(struct sampler *sampler, uint64_t mass, uint64_t interval)
 {
-	double hit = one_less_exp((double)mass / (POINTS * (double)interval));
+	double throw =
+	    random_unit(&sampler->random) * (double)copies(mass, interval);
+	double x = (double)mass / (double)interval;
 
-	return random_unit(&sampler->random) * hit *
-		   (double)copies(mass, interval) >
-	       1;
+	return throw *x > 1 && throw *one_less_exp(x) > 1;
 }
 
 bool

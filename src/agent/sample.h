@@ -1,15 +1,15 @@
 /*
  * sample.h - which blocks are recorded in sampled mode, and what for.
  *
- * A point falls on the bytes that a thread allocates, at random, once in 0.7
- * intervals on average (a Poisson process). A block on which a point falls is
+ * A point falls on the bytes that a thread allocates, at random, once in an
+ * interval on average (a Poisson process). A block on which a point falls is
  * recorded, but for a few that a second throw spares, so that the probability
  * for a block of `size` bytes is a whole part of one:
  *
  *	mass = size + 1, so that empty blocks are counted too
  *	k    = 1 when mass is more than half the interval,
- *	       else interval / mass, rounded up
- *	p    = 1 / k
+ *	       else interval / mass, rounded up, + 1
+ *	p    = 1 / k <= 1 - exp(-mass / interval), how often a point falls
  *
  * So a recorded block stands for k blocks and k * size bytes, both whole and
  * the same at its birth and at its free; sums over many blocks are right on
