@@ -229,7 +229,7 @@ live_take_slow(uint64_t address)
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.kind != WIRE_LIVE_HASH)
+	if (live.has_chunks)
 		entry = live_chunk_entry(address);
 	if (entry && *entry && !is_tail(*entry))
 		return remove_at(entry);
@@ -270,7 +270,7 @@ live_evict(uint64_t address, uint64_t size, uint64_t *where)
 	uint64_t unit = live_chunk_unit(address);
 	uint32_t *entry = NULL;
 
-	if (live.kind != WIRE_LIVE_HASH)
+	if (live.has_chunks)
 		entry = live_chunk_entry(address);
 	for (unsigned i = 0; entry && i < count; i++) {
 		uint32_t *first = first_of(&entry[i], unit + i);

@@ -69,7 +69,8 @@ struct live {
 	 */
 	uint32_t **chunks;
 	uint64_t limit; /* addresses have a chunk below this number; 0: it is
-			   not for inline code to know */
+			   not for inline code to know, or there is none */
+	bool has_chunks; /* never in a process that is only sampled */
 	enum wire_live_map kind;
 };
 extern struct live live;

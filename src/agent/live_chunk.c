@@ -35,7 +35,6 @@ live_chunk_init(bool small)
 	live.chunks = safe_reserve(2 * LIVE_CHUNKS * sizeof(*live.chunks));
 	if (!live.chunks)
 		return false;
-	live.limit = LIVE_CHUNKS;
 	return true;
 }
 
@@ -116,6 +115,10 @@ chunk_make(uint32_t **place, uint64_t address)
 
 	if (!fresh)
 		return NULL;
+	/* Before anybody can have heard of a block in it. */
+	live.has_chunks = true;
+	if (!shadow.small)
+		live.limit = LIVE_CHUNKS;
 	if (__atomic_compare_exchange_n(place, &known, fresh, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		note(place, fresh, address);

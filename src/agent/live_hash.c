@@ -17,9 +17,10 @@
 #include "agent/live.h"
 #include "agent/safe.h"
 
-#define SHARD_BITS 6
-#define FIRST_ROOM 256
-#define GONE	   UINT64_MAX /* as a key: of no address */
+#define SHARD_BITS  6
+#define FIRST_ROOM  8	       /* in the shard itself */
+#define MAPPED_ROOM 128	       /* at least, of one that is mapped */
+#define GONE	    UINT64_MAX /* as a key: of no address */
 
 #define LEVEL_BIT   12 /* in the key, above it the address, below the size */
 #define ADDRESS_BIT 16
@@ -42,6 +43,10 @@ static struct shard {
 	struct cells *cells; /* NULL: none yet */
 	uint64_t used;	     /* cells that are not free, at most */
 	uint64_t live;	     /* those with a block */
+	/* The first cells: few blocks are in few lines of few pages. */
+	uint64_t
+	    first[(sizeof(struct cells) + FIRST_ROOM * sizeof(struct cell)) /
+		  sizeof(uint64_t)];
 } __attribute__((aligned(64))) shards[1u << SHARD_BITS];
 
 static uint64_t
@@ -79,6 +84,12 @@ cell_set(struct cell *cell, uint64_t key, uint64_t value)
 	cell->key = key;
 }
 
+static struct cells *
+first_of(struct shard *shard)
+{
+	return (struct cells *)shard->first;
+}
+
 /* With the lock. */
 static bool
 remake(struct shard *shard, uint64_t room)
@@ -92,7 +103,7 @@ remake(struct shard *shard, uint64_t room)
 		return false;
 	fresh->room = room;
 	fresh->bytes = bytes;
-	for (uint64_t i = 0; old && i < old->room; i++) {
+	for (uint64_t i = 0; i < old->room; i++) {
 		const struct cell *cell = &old->cell[i];
 
 		if (!cell->key || cell->key == GONE)
@@ -104,7 +115,7 @@ remake(struct shard *shard, uint64_t room)
 	shard->cells = fresh;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	shard->used = shard->live = count;
-	if (old)
+	if (old != first_of(shard))
 		safe_unmap(old, old->bytes);
 	return true;
 }
@@ -113,14 +124,20 @@ remake(struct shard *shard, uint64_t room)
 static bool
 make_room(struct shard *shard)
 {
-	const struct cells *cells = shard->cells;
-	uint64_t room = cells ? cells->room : FIRST_ROOM;
+	uint64_t room;
 
-	if (cells && (shard->used + 1) * 4 <= room * 3)
+	if (!shard->cells) {
+		first_of(shard)->room = FIRST_ROOM;
+		shard->cells = first_of(shard);
+	}
+	room = shard->cells->room;
+	if ((shard->used + 1) * 4 <= room * 3)
 		return true;
 	if (shard->live * 2 >= room)
 		room *= 2;
-	return remake(shard, room) || (cells && shard->used + 2 <= cells->room);
+	if (room < MAPPED_ROOM)
+		room = MAPPED_ROOM;
+	return remake(shard, room) || shard->used + 2 <= shard->cells->room;
 }
 
 bool
@@ -191,7 +208,7 @@ live_hash_take(uint64_t address)
 		cell->key = GONE;
 		shard->live--;
 		sweep(shard, cell);
-		if (shard->cells->room > FIRST_ROOM &&
+		if (shard->cells->room > MAPPED_ROOM &&
 		    shard->live * 8 < shard->cells->room)
 			remake(shard, shard->cells->room / 2);
 	}
