@@ -161,18 +161,6 @@ remove_at(uint32_t *entry)
 	return block;
 }
 
-static bool
-put_in_hash(uint64_t address, struct block block)
-{
-	if (block.level)
-		live_filter_add(address);
-	if (live_hash_put(address, block))
-		return true;
-	if (block.level)
-		live_filter_remove(address);
-	return false;
-}
-
 bool
 live_put(uint64_t address, struct block block)
 {
@@ -181,7 +169,7 @@ live_put(uint64_t address, struct block block)
 	if (block.size > LIVE_SIZE_MAX || address >> LIVE_ADDRESS_BITS)
 		return false;
 	if (block.level || live.kind == WIRE_LIVE_HASH)
-		return put_in_hash(address, block);
+		return live_hash_put(address, block);
 	entry = live_chunk_entry_make(address);
 	if (entry)
 		store(entry, block);
@@ -212,16 +200,6 @@ from_hash(uint64_t address, struct block (*get)(uint64_t))
 	return block;
 }
 
-static struct block
-take_from_hash(uint64_t address)
-{
-	struct block block = from_hash(address, live_hash_take);
-
-	if (block.level)
-		live_filter_remove(address);
-	return block;
-}
-
 struct block
 live_take_slow(uint64_t address)
 {
@@ -233,7 +211,7 @@ live_take_slow(uint64_t address)
 		entry = live_chunk_entry(address);
 	if (entry && *entry && !is_tail(*entry))
 		return remove_at(entry);
-	return take_from_hash(address);
+	return from_hash(address, live_hash_take);
 }
 
 struct block
@@ -243,7 +221,7 @@ live_look(uint64_t address)
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.kind != WIRE_LIVE_HASH)
+	if (live.has_chunks)
 		entry = live_chunk_entry(address);
 	if (entry && *entry && !is_tail(*entry))
 		return live_load(entry);
@@ -284,7 +262,7 @@ live_evict(uint64_t address, uint64_t size, uint64_t *where)
 		return remove_at(first);
 	}
 	*where = address;
-	return take_from_hash(address);
+	return from_hash(address, live_hash_take);
 }
 
 /* Where live_measure is. */

@@ -7,35 +7,39 @@
 
 #include "agent/live_filter.h"
 
-uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
 
-/* Adds to a count, unless it is what it stays at. */
+static uint8_t counts[1u << LIVE_FILTER_BITS];
+
+/* Each step leaves the bit set where it must be: a signal handler may leave at
+ * any place for ever. */
 static void
-change(uint64_t address, uint64_t stays_at, uint64_t by)
+bit_set(uint64_t at, bool value)
 {
-	uint32_t hash = live_filter_hash(address);
-	uint64_t *word = &live_filter[hash / 16];
-	unsigned shift = hash % 16 * 4;
-	uint64_t known = __atomic_load_n(word, __ATOMIC_RELAXED);
+	uint64_t bit = UINT64_C(1) << at % 64;
+	uint64_t word = live_filter[at / 64];
 
-	do {
-		uint64_t count = known >> shift & LIVE_FILTER_MOST;
-
-		if (count == LIVE_FILTER_MOST || count == stays_at)
-			return;
-	} while (!__atomic_compare_exchange_n(
-	    word, &known, known + (by << shift), true, __ATOMIC_SEQ_CST,
-	    __ATOMIC_RELAXED));
+	__atomic_store_n(&live_filter[at / 64],
+			 value ? word | bit : word & ~bit, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 void
 live_filter_add(uint64_t address)
 {
-	change(address, LIVE_FILTER_MOST, 1);
+	uint64_t at = live_filter_hash(address) >> (64 - LIVE_FILTER_BITS);
+
+	bit_set(at, true);
+	if (counts[at] < LIVE_FILTER_MOST)
+		counts[at]++;
 }
 
 void
 live_filter_remove(uint64_t address)
 {
-	change(address, 0, (uint64_t)-1);
+	uint64_t at = live_filter_hash(address) >> (64 - LIVE_FILTER_BITS);
+
+	if (counts[at] > 0 && counts[at] < LIVE_FILTER_MOST &&
+	    --counts[at] == 0)
+		bit_set(at, false);
 }

@@ -15,9 +15,9 @@
 #include <stddef.h>
 
 #include "agent/live.h"
+#include "agent/live_filter.h"
 #include "agent/safe.h"
 
-#define SHARD_BITS  6
 #define FIRST_ROOM  8	       /* in the shard itself */
 #define MAPPED_ROOM 128	       /* at least, of one that is mapped */
 #define GONE	    UINT64_MAX /* as a key: of no address */
@@ -47,27 +47,20 @@ static struct shard {
 	uint64_t
 	    first[(sizeof(struct cells) + FIRST_ROOM * sizeof(struct cell)) /
 		  sizeof(uint64_t)];
-} __attribute__((aligned(64))) shards[1u << SHARD_BITS];
-
-static uint64_t
-hash_of(uint64_t address)
-{
-	uint64_t hash = (address >> 3) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return hash ^ hash >> 32;
-}
+} __attribute__((aligned(64))) shards[1u << LIVE_SHARD_BITS];
 
 static struct shard *
 shard_of(uint64_t address)
 {
-	return &shards[hash_of(address) & ((1u << SHARD_BITS) - 1)];
+	return &shards[live_filter_shard(address)];
 }
 
 /* The cell of an address, or the free one where the search for it ends. */
 static struct cell *
 probe(struct cells *cells, uint64_t address)
 {
-	uint64_t at = hash_of(address) >> SHARD_BITS;
+	/* Other bits than those that chose the shard. */
+	uint64_t at = live_filter_hash(address) >> 32;
 	struct cell *cell;
 
 	do {
@@ -140,6 +133,29 @@ make_room(struct shard *shard)
 	return remake(shard, room) || shard->used + 2 <= shard->cells->room;
 }
 
+static struct block
+unpack(const struct cell *cell)
+{
+	const uint64_t high = (UINT64_C(1) << LEVEL_BIT) - 1;
+
+	return (struct block){
+	    .site = cell->value & LIVE_SITE_MASK,
+	    .size = cell->value >> LIVE_SITE_BITS | (cell->key & high)
+							<< LOW_BITS,
+	    .level = cell->key >> LEVEL_BIT & 15,
+	};
+}
+
+/* With the lock. The filter's part of a block's coming or going. */
+static void
+filter_change(uint64_t address, uint32_t from_level, uint32_t to_level)
+{
+	if (to_level && !from_level)
+		live_filter_add(address);
+	if (from_level && !to_level)
+		live_filter_remove(address);
+}
+
 bool
 live_hash_put(uint64_t address, struct block block)
 {
@@ -159,6 +175,7 @@ live_hash_put(uint64_t address, struct block block)
 			shard->used++;
 			shard->live++;
 		}
+		filter_change(address, unpack(cell).level, block.level);
 		cell_set(cell, key, value);
 	}
 	safe_unlock(&shard->lock);
@@ -181,19 +198,6 @@ sweep(struct shard *shard, struct cell *cell)
 	}
 }
 
-static struct block
-unpack(const struct cell *cell)
-{
-	const uint64_t high = (UINT64_C(1) << LEVEL_BIT) - 1;
-
-	return (struct block){
-	    .site = cell->value & LIVE_SITE_MASK,
-	    .size = cell->value >> LIVE_SITE_BITS | (cell->key & high)
-							<< LOW_BITS,
-	    .level = cell->key >> LEVEL_BIT & 15,
-	};
-}
-
 struct block
 live_hash_take(uint64_t address)
 {
@@ -207,6 +211,7 @@ live_hash_take(uint64_t address)
 		block = unpack(cell);
 		cell->key = GONE;
 		shard->live--;
+		filter_change(address, block.level, 0);
 		sweep(shard, cell);
 		if (shard->cells->room > MAPPED_ROOM &&
 		    shard->live * 8 < shard->cells->room)
@@ -246,7 +251,7 @@ shard_each(const struct cells *cells,
 void
 live_hash_each(void (*visit)(void *, uint64_t, struct block), void *context)
 {
-	for (uint32_t i = 0; i < 1u << SHARD_BITS; i++) {
+	for (uint32_t i = 0; i < 1u << LIVE_SHARD_BITS; i++) {
 		safe_lock(&shards[i].lock);
 		shard_each(shards[i].cells, visit, context);
 		safe_unlock(&shards[i].lock);
@@ -257,6 +262,6 @@ live_hash_each(void (*visit)(void *, uint64_t, struct block), void *context)
 void
 live_hash_forked(void)
 {
-	for (uint32_t i = 0; i < 1u << SHARD_BITS; i++)
+	for (uint32_t i = 0; i < 1u << LIVE_SHARD_BITS; i++)
 		shards[i].lock = (struct safe_lock){0};
 }

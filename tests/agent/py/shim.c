@@ -128,7 +128,7 @@ block_drop(uint64_t address)
 __thread struct thread_tls thread_tls;
 uint32_t sample_rate = 1;
 bool sample_was_exact = true;
-uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
+uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
 
 void
 sample_rate_touch(void)

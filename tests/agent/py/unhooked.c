@@ -13,7 +13,7 @@
 WEAK __thread struct thread_tls thread_tls;
 WEAK uint32_t sample_rate = 1;
 WEAK bool sample_was_exact;
-WEAK uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 16];
+WEAK uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
 
 WEAK void
 sample_rate_touch(void)
