@@ -274,7 +274,8 @@ pace(const struct viewer *viewer)
 	const struct mark *from = &viewer->rates[0];
 	uint64_t ns = viewer->snapshot->mono_ns - from->mono_ns;
 
-	if (!from->tick || !ns)
+	if (!from->tick || !ns ||
+	    viewer->snapshot->work_units < from->work_units)
 		return 0;
 	return (double)(viewer->snapshot->work_units - from->work_units) /
 	       (double)ns * 1e9;

@@ -110,6 +110,51 @@ text(const struct query *query, bool with_source)
 	return out;
 }
 
+/* Growth for each unit of work since the mark, and the program's marks. */
+static void
+test_said(void **state)
+{
+	struct mark mark = {.live = (uint64_t[]){13526630, 2, 4096, 40},
+			    .count = 2,
+			    .work_units = 90};
+	struct query query = {.mark = &mark, .top = 1};
+	struct err err;
+	FILE *file;
+
+	(void)state;
+	snapshot.work_units = 100;
+	assert_string_equal(
+	    text(&(struct query){.group_by = GROUP_DOMAIN}, false),
+	    "pymem_object: size=38.5 MiB, count=6, average=6571 KiB, "
+	    "per_work=+394 KiB\n"
+	    "malloc: size=2000 B, count=20, average=100 B, per_work=+20 B\n");
+	assert_string_equal(
+	    text(&query, false),
+	    "/srv/fo\\x1brm;at.py:41: size=38.5 MiB (+25.6 MiB), count=6 "
+	    "(+4), average=6571 KiB, per_work=+2621 KiB\n");
+	snapshot_add_mark(&snapshot,
+			  &(struct program_mark){intern("warm\x1b"), 7,
+						 1500000000, 11, 2, 90});
+	file = output();
+	assert_true(export_json(file, &snapshot, &query,
+				engine_run(engine, &snapshot, &query), &err));
+	fclose(file);
+	assert_non_null(strstr(out,
+			       ",\"work\":{\"units\":100,\"units_diff\":10},"
+			       "\"marks\":[{\"text\":\"warm\\\\x1b\",\"time\":"
+			       "1.500000,\"tick\":7,\"size\":11,\"count\":2,"
+			       "\"work_units\":90}]"));
+	assert_non_null(strstr(out, ",\"size_per_work\":2684354.600,"));
+	/* Of another process no work is known; a mark of later is no use. */
+	mark.apart = true;
+	assert_int_equal(query_work(&query, &snapshot), 0);
+	mark.apart = false;
+	mark.work_units = 101;
+	assert_int_equal(query_work(&query, &snapshot), 0);
+	assert_null(strstr(text(&query, false), "per_work"));
+	snapshot.work_units = snapshot.mark_count = 0;
+}
+
 static void
 test_text(void **state)
 {
@@ -422,6 +467,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_text),     cmocka_unit_test(test_traceback),
+	    cmocka_unit_test(test_said),     cmocka_unit_test(test_traceback),
 	    cmocka_unit_test(test_json),     cmocka_unit_test(test_folded),
 	    cmocka_unit_test(test_snapshot), cmocka_unit_test(test_pprof),
 	    cmocka_unit_test(test_sampled),  cmocka_unit_test(test_full_disk),

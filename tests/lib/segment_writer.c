@@ -218,6 +218,20 @@ writer_python(struct segment_writer *writer, uint32_t file, uint32_t function,
 	return ++writer->frames;
 }
 
+void
+writer_mark(struct segment_writer *writer, uint32_t text)
+{
+	struct wire_name_mark *mark =
+	    (void *)writer_entry(writer, WIRE_NAME_MARK, sizeof(*mark));
+
+	mark->text = text;
+	mark->tick = writer->next.tick + 1;
+	mark->time_ns = UINT64_C(1700000000000000000);
+	mark->live_bytes = 100;
+	mark->live_count = 10;
+	mark->work_units = writer->next.work_units;
+}
+
 uint32_t
 writer_stack(struct segment_writer *writer, uint32_t parent, uint32_t frame)
 {

@@ -50,6 +50,9 @@ uint32_t writer_native(struct segment_writer *, uint32_t module,
 uint32_t writer_python(struct segment_writer *, uint32_t file,
 		       uint32_t function, uint32_t line);
 uint32_t writer_stack(struct segment_writer *, uint32_t parent, uint32_t frame);
+/* A mark of the program in the tick under way, of 100 bytes in 10 blocks and
+ * next.work_units. */
+void writer_mark(struct segment_writer *, uint32_t text);
 /* An entry of any kind; size is that of the whole entry. */
 struct wire_name *writer_entry(struct segment_writer *, uint16_t kind,
 			       uint32_t size);

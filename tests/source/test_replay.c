@@ -41,6 +41,9 @@ write_files(void)
 		    &(struct wire_totals){i * UINT64_C(1) << 40, i * 3, i, i},
 		    i);
 	}
+	writer.next.work_units = 1204;
+	writer_mark(&writer, text);
+	writer_mark(&writer, 1);
 	writer.next.lost[WIRE_LOST_STACK_CUT] = 8;
 	writer.next.lost[WIRE_LOST_UNKNOWN_FREE] = 9;
 	writer_commit(&writer);

@@ -33,6 +33,8 @@ write_small(struct segment_writer *writer, uint64_t slots)
 	frame = writer_python(writer, file, function, 10);
 	stack = writer_stack(writer, 0, frame);
 	writer_entry(writer, 77, 24); /* of a later minor version */
+	writer->next.work_units = 30;
+	writer_mark(writer, function);
 	frame = writer_python(writer, file, function, 20);
 	writer_stack(writer, stack, frame);
 	frame = writer_native(writer, module, 0x1234);
@@ -79,6 +81,14 @@ test_whole(void **state)
 	assert_int_equal(snapshot->losses[0].count, 3);
 	assert_string_equal(snapshot->losses[1].name, "unknown");
 	assert_int_equal(names_stacks(snapshot->names), 3);
+	assert_int_equal(snapshot->work_units, 30);
+	assert_int_equal(snapshot->mark_count, 1);
+	assert_string_equal(
+	    names_text(snapshot->names, snapshot->marks[0].text), "view");
+	assert_int_equal(snapshot->marks[0].tick, 1);
+	assert_int_equal(snapshot->marks[0].live_bytes, 100);
+	assert_int_equal(snapshot->marks[0].live_count, 10);
+	assert_int_equal(snapshot->marks[0].work_units, 30);
 	assert_string_equal(
 	    names_text(snapshot->names,
 		       names_locations(snapshot->names,
@@ -90,8 +100,13 @@ test_whole(void **state)
 	assert_true(source_is_live(source));
 	assert_int_equal(source_refresh(source, &err), 0);
 	writer.next.lost[WIRE_LOST_REENTRANT] = 4;
+	writer.next.work_units = 31;
+	writer_mark(&writer, 1);
 	writer_commit(&writer);
 	assert_int_equal(source_refresh(source, &err), 1);
+	assert_int_equal(snapshot->work_units, 31);
+	assert_int_equal(snapshot->mark_count, 2);
+	assert_int_equal(snapshot->marks[1].tick, 2);
 	assert_int_equal(snapshot->loss_count, 3);
 	assert_string_equal(snapshot->losses[0].name, "reentrant");
 	assert_string_equal(snapshot->losses[1].name, "too_large");
@@ -403,6 +418,10 @@ test_damaged_names(void **state)
 	    {WIRE_NAME_PYTHON, 24, {4, 1, 1}},
 	    {WIRE_NAME_PYTHON, 24, {1, 9, 1}},
 	    {WIRE_NAME_MODULE, 32, {0}},
+	    {WIRE_NAME_MARK, 56, {4}}, /* its text is not before it */
+	    {WIRE_NAME_MARK, 56, {~0u}},
+	    {WIRE_NAME_MARK, 48, {1}},
+	    {WIRE_NAME_MARK, 8, {0}},
 	};
 
 	(void)state;
