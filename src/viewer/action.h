@@ -18,6 +18,8 @@ action do_mark, do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
 action do_filter, do_search, do_search_step, do_delay;
 /* action_rate.c: how much is recorded */
 action do_rate;
+/* action_types.c: what blocks are */
+action do_types;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 

@@ -9,6 +9,7 @@ struct viewer;
 enum view_id {
 	VIEW_SITES,
 	VIEW_TRACE,
+	VIEW_TYPES,
 	VIEW_OUTPUT,
 	VIEW_HELP,
 	VIEW_LOSSES,

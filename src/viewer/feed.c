@@ -53,9 +53,22 @@ ask_rate(void *context, const struct rate *rate, struct err *err)
 	return source_ask_rate(context, rate, err);
 }
 
+static bool
+ask_types(void *context, struct types_ask *ask, struct err *err)
+{
+	return source_ask_types(context, ask, err);
+}
+
+static int
+take_types(void *context, struct types_ask *ask, struct types *rows,
+	   struct err *err)
+{
+	return source_take_types(context, ask, rows, err);
+}
+
 struct feed
 feed_source(struct source *source)
 {
-	return (struct feed){source,  snapshot, refresh, watch,
-			     is_live, true,	again,	 ask_rate};
+	return (struct feed){source, snapshot, refresh,	 watch,	    is_live,
+			     true,   again,    ask_rate, ask_types, take_types};
 }

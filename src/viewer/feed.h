@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "model/rate.h"
 #include "model/snapshot.h"
+#include "model/types.h"
 #include "viewer/viewer.h"
 
 struct feed {
@@ -22,6 +23,10 @@ struct feed {
 	struct source *(*again)(void *context);
 	/* As source_ask_rate. NULL: nobody can be asked. */
 	bool (*ask_rate)(void *context, const struct rate *, struct err *);
+	/* As source_ask_types and source_take_types. NULL: likewise. */
+	bool (*ask_types)(void *context, struct types_ask *, struct err *);
+	int (*take_types)(void *context, struct types_ask *, struct types *,
+			  struct err *);
 };
 
 /* A feed of source, which may be NULL. */

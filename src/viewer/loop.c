@@ -17,6 +17,7 @@
 #define HOST_NS	  MS(100) /* how often a child is asked about */
 #define FIRST_NS  MS(50)  /* between looks for the first totals */
 #define SCRIPT_NS MS(20)
+#define ANSWER_NS MS(20) /* how often an answer is looked for */
 #define FDS_MAX	  16
 #define FDS_OWN	  3
 
@@ -152,6 +153,8 @@ timeout_ms(const struct loop *loop)
 		end = now + HOST_NS;
 	if (loop->script && end > now + SCRIPT_NS)
 		end = now + SCRIPT_NS;
+	if (viewer->told.asked_ns && end > now + ANSWER_NS)
+		end = now + ANSWER_NS;
 	if (viewer->feed.context && end > loop->watch_ns + WATCH_NS)
 		end = loop->watch_ns + WATCH_NS;
 	if (end > loop->refresh_ns)
@@ -258,6 +261,7 @@ loop_run(struct loop *loop, struct err *err)
 		if (viewer->quit)
 			break;
 		stale |= wait_for_work(loop, timeout_ms(loop));
+		stale |= types_follow(viewer);
 		if (!viewer->quit)
 			stale |= time_passed(loop);
 		settle(loop, stale);

@@ -8,6 +8,7 @@
 #ifndef HEAPTOP_VIEWER_STATE_H
 #define HEAPTOP_VIEWER_STATE_H
 
+#include "model/types.h"
 #include "viewer/canvas.h"
 #include "viewer/command.h"
 #include "viewer/feed.h"
@@ -89,6 +90,15 @@ struct trace {
 	bool full_paths;
 };
 
+/* What the blocks of the row of `trace` are, as the agent told. */
+struct told {
+	struct types_ask ask;	/* the last question */
+	struct types types;	/* being gathered, or told */
+	uint64_t asked_ns;	/* no answer yet; 0: none is awaited */
+	uint64_t told_ns;	/* when types were; 0: they were not */
+	char problem[TEXT_MAX]; /* why there are none; "" */
+};
+
 struct viewer {
 	const struct viewer_options *options;
 	struct viewer_host *host;
@@ -139,6 +149,7 @@ struct viewer {
 	enum role message_role;
 	uint64_t message_end_ns;
 	struct trace trace;
+	struct told told;
 	struct process_entry *processes;
 	size_t process_count;
 	uint64_t processes_ns;
@@ -188,6 +199,10 @@ void viewer_push(struct viewer *, enum view_id);
 
 /* action_rate.c: says so when the rate that was asked for is there. */
 void rate_follow(struct viewer *);
+
+/* action_types.c: looks for the answer that is awaited. Returns what became
+ * stale. */
+unsigned types_follow(struct viewer *);
 
 /* list.c */
 void list_fit(struct list *, size_t count, size_t page);

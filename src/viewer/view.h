@@ -21,6 +21,8 @@ void view_sites_draw(struct viewer *, struct box);
 bool view_sites_text(struct viewer *, size_t, char *, size_t);
 void view_trace_draw(struct viewer *, struct box);
 bool view_trace_text(struct viewer *, size_t, char *, size_t);
+void view_types_draw(struct viewer *, struct box);
+bool view_types_text(struct viewer *, size_t, char *, size_t);
 void view_output_draw(struct viewer *, struct box);
 bool view_output_text(struct viewer *, size_t, char *, size_t);
 void view_output_open(struct viewer *);
@@ -43,6 +45,9 @@ void trace_update(struct viewer *);
 /* Makes the lines of the stack that is shown. */
 void trace_build(struct viewer *);
 void trace_fini(struct trace *);
+
+/* action_types.c */
+void told_fini(struct told *);
 
 /* view_sites.c: the columns that are shown, in order; returns how many. */
 size_t sites_columns(const struct viewer *, int width,

@@ -10,6 +10,7 @@
 const struct view views[VIEW_COUNT] = {
     [VIEW_SITES] = {NULL, view_sites_draw, view_sites_text, NULL},
     [VIEW_TRACE] = {"Traceback", view_trace_draw, view_trace_text, NULL},
+    [VIEW_TYPES] = {"Types", view_types_draw, view_types_text, NULL},
     [VIEW_OUTPUT] = {"Output", view_output_draw, view_output_text,
 		     view_output_open},
     [VIEW_HELP] = {"Help", view_help_draw, NULL, NULL},
@@ -136,7 +137,9 @@ status_draw(struct viewer *viewer, int y)
 		x = status_piece(canvas, y, 1, ROLE_TITLE, view->title);
 	else
 		x = status_query(viewer, y);
-	if (viewer_view(viewer) == VIEW_TRACE && viewer->trace.title.file) {
+	if ((viewer_view(viewer) == VIEW_TRACE ||
+	     viewer_view(viewer) == VIEW_TYPES) &&
+	    viewer->trace.title.file) {
 		const struct trace_line *title = &viewer->trace.title;
 		struct place place = {.file = title->file,
 				      .function = title->function,

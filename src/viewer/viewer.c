@@ -47,6 +47,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 		snprintf(viewer->filter, sizeof(viewer->filter), "%s",
 			 options->filter);
 	viewer->lists[VIEW_TRACE].scrolls = true;
+	viewer->lists[VIEW_TYPES].scrolls = true;
 	viewer->lists[VIEW_OUTPUT].scrolls = true;
 	viewer->lists[VIEW_HELP].scrolls = true;
 	viewer->lists[VIEW_LOSSES].scrolls = true;
@@ -95,6 +96,7 @@ viewer_fini(struct viewer *viewer)
 		source_close(viewer->picked);
 	marks_fini(viewer);
 	trace_fini(&viewer->trace);
+	told_fini(&viewer->told);
 	engine_free(viewer->engine);
 	process_list_free(viewer->processes, viewer->process_count);
 	canvas_fini(&viewer->canvas);
@@ -106,6 +108,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	resolve_stop(viewer);
 	marks_fini(viewer);
 	trace_fini(&viewer->trace);
+	told_fini(&viewer->told);
 	viewer->feed = feed;
 	viewer->snapshot = feed.context ? feed.snapshot(feed.context) : NULL;
 	resolve_start(viewer);

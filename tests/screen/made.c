@@ -303,6 +303,44 @@ feed_ask_rate(void *context, const struct rate *rate, struct err *err)
 	return !made->refuses || err_set(err, "it is deaf");
 }
 
+static bool
+feed_ask_types(void *context, struct types_ask *ask, struct err *err)
+{
+	struct made *made = context;
+
+	(void)ask;
+	return !made->refuses || err_set(err, "it is deaf");
+}
+
+/* Figures: three in four blocks are numbers, as far as one in eight tells. */
+static int
+feed_take_types(void *context, struct types_ask *ask, struct types *rows,
+		struct err *err)
+{
+	static const struct {
+		const char *name;
+		uint64_t count;
+		uint64_t size;
+	} objects[] = {{"float", 40000, 9000000},
+		       {"numpy.ndarray", 120, 2900000},
+		       {"matplotlib.lines.Line2D", 9, 2880}};
+	struct made *made = context;
+
+	(void)ask, (void)err;
+	if (made->late)
+		return 0;
+	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++)
+		types_add(rows, TYPE_OBJECT,
+			  names_string(made->names, objects[i].name,
+				       strlen(objects[i].name)),
+			  objects[i].count, objects[i].size);
+	types_add(rows, TYPE_BUFFER, 0, 12800, 680000);
+	types_add(rows, TYPE_KEPT, 0, 71, 4000);
+	rows->every = 8;
+	types_sort(rows);
+	return 1;
+}
+
 struct feed
 made_feed(struct made *made)
 {
@@ -311,5 +349,7 @@ made_feed(struct made *made)
 			     .refresh = feed_refresh,
 			     .watch = feed_watch,
 			     .is_live = feed_is_live,
-			     .ask_rate = feed_ask_rate};
+			     .ask_rate = feed_ask_rate,
+			     .ask_types = feed_ask_types,
+			     .take_types = feed_take_types};
 }

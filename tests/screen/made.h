@@ -14,7 +14,8 @@ struct made {
 	bool grows;	   /* a step at each refresh */
 	bool ends;	   /* the process has exited */
 	struct rate asked; /* by ask_rate */
-	bool refuses;	   /* ask_rate fails */
+	bool refuses;	   /* ask_rate and ask_types fail */
+	bool late;	   /* take_types has no answer yet */
 	unsigned step;
 	unsigned watched; /* calls of watch */
 };

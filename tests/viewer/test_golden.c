@@ -111,6 +111,7 @@ walk(const char *view, const char *keys, bool ascii)
 GOLDEN(sites, "Down")
 GOLDEN(sampled, "Down")
 GOLDEN(trace, "Enter")
+GOLDEN(types, "y")
 GOLDEN(native, "4 / A g g Enter Enter")
 GOLDEN(help, "?")
 GOLDEN(menu, "F6")
@@ -123,7 +124,7 @@ main(void)
 	    cmocka_unit_test(test_sites),   cmocka_unit_test(test_trace),
 	    cmocka_unit_test(test_native),  cmocka_unit_test(test_help),
 	    cmocka_unit_test(test_menu),    cmocka_unit_test(test_mine),
-	    cmocka_unit_test(test_sampled),
+	    cmocka_unit_test(test_sampled), cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,171 @@
+/* view_types.c - what the blocks of a row are, by Python type. */
+#include "config.h"
+
+#include <string.h>
+
+#include "viewer/format.h"
+#include "viewer/view.h"
+
+#define WIDE 100 /* cells from which sizes have their units in full */
+
+/* Columns: title and where its numbers end, narrow and wide. */
+enum { SIZE, SHARE, COUNT, AVERAGE, NUMBERS };
+static const struct {
+	const char *title;
+	int end[2];
+} numbers[NUMBERS] = {
+    [SIZE] = {"LIVE", {7, 11}},
+    [SHARE] = {"%", {12, 17}},
+    [COUNT] = {"COUNT", {19, 25}},
+    [AVERAGE] = {"AVG", {26, 36}},
+};
+
+static const char *
+remark(const struct type_total *total)
+{
+	switch (total->kind) {
+	case TYPE_BUFFER:
+		return "what objects keep elsewhere: items of lists, keys of "
+		       "dicts";
+	case TYPE_KEPT:
+		return "dead objects that Python keeps for the next ones";
+	case TYPE_OTHERS:
+		return "not told apart";
+	case TYPE_OBJECT:
+	case TYPE_DOMAIN:
+		break;
+	}
+	return "";
+}
+
+static void
+number_draw(struct viewer *viewer, int y, int which, enum role role,
+	    const char *text)
+{
+	struct canvas *canvas = &viewer->canvas;
+	bool wide = canvas->width >= WIDE;
+	int begin = which ? numbers[which - 1].end[wide] : 0;
+
+	canvas_right(canvas, y, begin, numbers[which].end[wide] - begin, role,
+		     text);
+}
+
+static int
+names_begin(const struct canvas *canvas)
+{
+	return numbers[NUMBERS - 1].end[canvas->width >= WIDE] + 2;
+}
+
+static void
+head_draw(struct viewer *viewer, int y)
+{
+	struct canvas *canvas = &viewer->canvas;
+	int x = names_begin(canvas);
+
+	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
+	for (int i = 0; i < NUMBERS; i++)
+		number_draw(viewer, y, i, i == SIZE ? ROLE_SORTED : ROLE_HEAD,
+			    numbers[i].title);
+	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, "TYPE");
+}
+
+static void
+total_draw(struct viewer *viewer, int y, const struct type_total *total,
+	   uint64_t all)
+{
+	struct canvas *canvas = &viewer->canvas;
+	bool compact = canvas->width < WIDE;
+	double share = all ? (double)total->size / (double)all : 0;
+	int x = names_begin(canvas);
+	char text[FORMAT_MAX];
+
+	number_draw(viewer, y, SIZE, ROLE_TEXT,
+		    format_size(text, total->size, compact));
+	number_draw(viewer, y, SHARE, share < 0.0005 ? ROLE_DIM : ROLE_TEXT,
+		    format_percent(text, share));
+	number_draw(viewer, y, COUNT, ROLE_TEXT,
+		    format_count(text, total->count));
+	number_draw(viewer, y, AVERAGE, ROLE_DIM,
+		    format_size(text, total->size / total->count, compact));
+	x += canvas_text(canvas, y, x, canvas->width - x,
+			 total->kind == TYPE_OBJECT ? ROLE_FUNCTION : ROLE_TEXT,
+			 types_label(viewer->snapshot->names, total));
+	canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
+		    remark(total));
+	canvas_paint_match(canvas, y, names_begin(canvas), canvas->width,
+			   ROLE_MATCH, viewer->search);
+}
+
+/* How far the numbers may be believed. */
+static void
+note_draw(struct viewer *viewer, int y)
+{
+	const struct told *told = &viewer->told;
+	struct canvas *canvas = &viewer->canvas;
+	char text[TEXT_MAX] = "every block was looked into";
+	char count[FORMAT_MAX];
+
+	if (told->types.every > 1)
+		snprintf(text, sizeof(text), "estimated from one block in %s",
+			 format_count(count, told->types.every));
+	if (told->types.left_out)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "; without %s small stacks",
+			 format_count(count, told->types.left_out));
+	if (told->types.part)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "; time was up before all was searched");
+	canvas_format(canvas, y, 1, canvas->width - 1, ROLE_DIM, "%s; %s ago",
+		      text,
+		      format_duration(count, viewer->now_ns - told->told_ns));
+}
+
+static void
+line_draw(struct viewer *viewer, struct box box, enum role role,
+	  const char *text)
+{
+	canvas_text(&viewer->canvas, box.y + (box.height > 2), box.x + 2,
+		    box.width - 3, role, text);
+}
+
+void
+view_types_draw(struct viewer *viewer, struct box box)
+{
+	const struct told *told = &viewer->told;
+	struct list *list = &viewer->lists[VIEW_TYPES];
+	bool noted = box.height >= 6;
+	uint64_t all = 0;
+
+	list_fit(list, told->told_ns ? told->types.count : 0,
+		 box.height > 1 + noted ? (size_t)(box.height - 1 - noted) : 0);
+	if (told->problem[0])
+		line_draw(viewer, box, ROLE_WARNING, told->problem);
+	else if (!told->told_ns)
+		line_draw(viewer, box, ROLE_DIM,
+			  told->asked_ns ? "asking the agent" : "y asks");
+	else if (!told->types.count)
+		line_draw(viewer, box, ROLE_DIM, "none of its blocks is live");
+	if (!list->count)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		all += told->types.totals[i].size;
+	head_draw(viewer, box.y);
+	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
+		total_draw(viewer, box.y + 1 + (int)i,
+			   &told->types.totals[list->top + i], all);
+	if (noted)
+		note_draw(viewer, box.y + box.height - 1);
+}
+
+bool
+view_types_text(struct viewer *viewer, size_t line, char *out, size_t size)
+{
+	const struct told *told = &viewer->told;
+
+	if (!told->told_ns || line >= told->types.count)
+		return false;
+	snprintf(
+	    out, size, "%s",
+	    types_label(viewer->snapshot->names, &told->types.totals[line]));
+	return true;
+}
