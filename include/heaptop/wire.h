@@ -78,7 +78,8 @@ enum wire_domain {
 	X(UNKNOWN_FREE, "frees of blocks from before the agent")               \
 	X(THREADS_FULL, "events of threads beyond the table of threads")       \
 	X(MMAP_FULL, "mappings beyond the table of mappings")                  \
-	X(MARKS_FULL, "marks of the program beyond those that are kept")
+	X(MARKS_FULL, "marks of the program beyond those that are kept")       \
+	X(PY_TRACER, "times Python's object births could not be listened to")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {

@@ -13,6 +13,8 @@
  *	HEAPTOP_UNWINDER  rules, libunwind or check
  *	HEAPTOP_NATIVE	  none, leaf or full: which native frames, where Python
  *			  runs
+ *	HEAPTOP_FREELISTS 1: objects born out of CPython's free lists move their
+ *			  block to the stack that runs then
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
  *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
  *			  clean exit; 1: those of all processes
@@ -64,6 +66,7 @@ read_config(void)
 	const char *directory = getenv("HEAPTOP_DIR");
 	const char *unwinder = getenv("HEAPTOP_UNWINDER");
 	const char *native = getenv("HEAPTOP_NATIVE");
+	const char *freelists = getenv("HEAPTOP_FREELISTS");
 	const char *run = getenv("HEAPTOP_RUN");
 	const char *keep = getenv("HEAPTOP_KEEP");
 
@@ -77,6 +80,7 @@ read_config(void)
 	    agent_config.keep_all ||
 	    (keep && strtol(keep, NULL, 10) ==
 			 safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+	py_freelist_wanted = freelists && strcmp(freelists, "1") == 0;
 	agent_config.unwinder = WIRE_UNWINDER_RULES;
 	if (unwinder && strcmp(unwinder, "libunwind") == 0)
 		agent_config.unwinder = WIRE_UNWINDER_LIBUNWIND;

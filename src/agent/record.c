@@ -321,11 +321,23 @@ struct birth {
 	uint32_t level;
 };
 
+/* Puts it where capture has just been. */
+static inline __attribute__((always_inline)) void
+block_put(struct thread *thread, uint64_t address, struct block block)
+{
+	if (__builtin_expect(
+		!block.level && live_put_quick(address, block.site, block.size),
+		1))
+		count_born(thread->leaf,
+			   (struct taken){block.size, block.site, 0});
+	else
+		put_slowly(thread, address, block);
+}
+
 static inline __attribute__((always_inline)) void
 block_born(const struct birth *birth)
 {
 	struct thread *thread = birth->thread;
-	uint64_t size = birth->size;
 	uint32_t site;
 
 	live_prefetch(birth->address);
@@ -334,12 +346,8 @@ block_born(const struct birth *birth)
 		   : capture_python(thread, birth->domain, birth->frame);
 	if (!site)
 		return;
-	if (__builtin_expect(
-		!birth->level && live_put_quick(birth->address, site, size), 1))
-		count_born(thread->leaf, (struct taken){size, site, 0});
-	else
-		put_slowly(thread, birth->address,
-			   (struct block){size, site, birth->level});
+	block_put(thread, birth->address,
+		  (struct block){birth->size, site, birth->level});
 }
 
 /* Few take longer; those that do were interrupted. */
@@ -415,6 +423,46 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 			      .address = (uint64_t)block,
 			      .size = size,
 			      .level = SAMPLE_LEVEL(thread_tls.rate)});
+}
+
+static void
+move(struct thread *thread, uint32_t domain, const void *frame,
+     uint64_t address)
+{
+	struct block block;
+	uint32_t site;
+
+	recording_set(true);
+	site = capture_python(thread, domain, frame);
+	recording_set(false);
+	block = live_look(address);
+	if (!site || site == block.site)
+		return;
+	block = live_take(address);
+	count_taken(thread,
+		    (struct taken){block.size, block.site, block.level});
+	block.site = site;
+	recording_set(true);
+	block_put(thread, address, block);
+}
+
+void
+record_reborn(void *frame, void *block)
+{
+	uint32_t site = live_look((uint64_t)block).site;
+	struct thread *thread;
+	uint32_t domain;
+
+	if (site <= sites_first())
+		return;
+	domain = sites_get(site)->domain;
+	if (!tracing_is_python(domain))
+		return;
+	thread = record_begin(frame);
+	if (!thread)
+		return;
+	move(thread, domain, frame, (uint64_t)block);
+	record_end(thread);
 }
 
 uint64_t

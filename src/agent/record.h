@@ -151,6 +151,11 @@ void record_alloc(struct thread *, enum wire_domain,
 void record_python(struct thread *, enum wire_domain, const void *frame,
 		   void *block, uint64_t size);
 
+/* An object was born in this block, which may have been another's: one of
+ * Python's that was recorded moves to the stack that runs now, unless it was
+ * recorded before sites_begin. frame is that of who is told so. */
+void record_reborn(void *frame, void *block);
+
 /* Whether a block may have been recorded, or is not one of the true malloc at
  * all (pool_owns); false is certain. */
 static inline bool

@@ -293,6 +293,7 @@ tick(uint32_t state)
 	commit_dirty();
 	ring_settle();
 	threads_tend();
+	py_freelist_tend();
 }
 
 /* How long to wait for somebody to ask for a tick. Their clock is a wish. */

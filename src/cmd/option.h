@@ -49,6 +49,8 @@ enum value {
 	  "walk stacks by rules, by libunwind, or check one by the other")     \
 	X(NATIVE, native, 0, "native", "WHICH", NATIVE,                        \
 	  "native frames where Python runs: none, leaf, full (leaf)")          \
+	X(FREELISTS, freelists, 0, "freelists", NULL, NONE,                    \
+	  "charge objects that reuse memory to their own line (3.13+)")        \
 	X(HEADLESS, headless, 0, "headless", NULL, NONE,                       \
 	  "no screen; the program keeps its input and output")                 \
 	X(SAVE, save, 0, "save", "FILE", FILE,                                 \
@@ -130,6 +132,7 @@ struct options {
 	uint32_t budget_ppm; /* of the program's CPU time; 0 none */
 	const char *unwinder; /* a word the agent takes; NULL its default */
 	const char *native;   /* likewise */
+	bool freelists;
 	bool headless;
 	const char *save;
 	bool keep;

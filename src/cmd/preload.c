@@ -203,6 +203,10 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 		setenv("HEAPTOP_UNWINDER", options->unwinder, 1);
 	if (options->native)
 		setenv("HEAPTOP_NATIVE", options->native, 1);
+	if (options->freelists)
+		setenv("HEAPTOP_FREELISTS", "1", 1);
+	else
+		unsetenv("HEAPTOP_FREELISTS");
 	snprintf(text, sizeof(text), "%016" PRIx64, run_id);
 	setenv("HEAPTOP_RUN", text, 1);
 	/* Only this process's is looked at after its end, and a program that

@@ -7,6 +7,7 @@
  *   HEAPTOP_BUDGET    parts per million of CPU time to keep within
  *   HEAPTOP_UNWINDER  rules, libunwind or check
  *   HEAPTOP_NATIVE    none, leaf or full
+ *   HEAPTOP_FREELISTS 1, or not set
  *   HEAPTOP_RUN       16 hexadecimal digits, the same for all processes
  *   HEAPTOP_KEEP      the process whose segment stays after a clean exit; 1:
  * all HEAPTOP_DIR       the directory of segments

@@ -33,9 +33,9 @@ const struct subcommand subcommands[] = {
 		"signal N killed it, 127 when it was not found, 126 "
 		"when it could not be executed, 125 when heaptop "
 		"failed.",
-	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) |
-		   OPTION_BIT(BUDGET) | OPTION_BIT(UNWINDER) |
-		   OPTION_BIT(NATIVE) | OPTION_BIT(HEADLESS) |
+	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
+		   OPTION_BIT(UNWINDER) | OPTION_BIT(NATIVE) |
+		   OPTION_BIT(FREELISTS) | OPTION_BIT(HEADLESS) |
 		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
 		   OPTION_VIEW | COMMON,
 	.operands_min = 1,
@@ -80,8 +80,8 @@ const struct subcommand subcommands[] = {
 		"is then said. \"(buffer)\" is memory that objects keep "
 		"elsewhere, as a list does its items; \"(free list)\" is "
 		"dead objects that Python keeps for the next ones.",
-	.options = OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(FAIL_ABOVE) |
-		   COMMON,
+	.options =
+	    OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(FAIL_ABOVE) | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

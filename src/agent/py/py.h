@@ -33,6 +33,20 @@ uint32_t py_version(void);
  * interpreter is initialised or absent. Context: hook (malloc and mmap). */
 extern bool py_settling; /* true while py_settle has something to do */
 void py_settle(void);
+/* The same once more, from the next allocation on. */
+void py_settle_again(void);
+
+/* Whether objects that are born out of CPython's free lists move their block to
+ * the stack that runs then, as tracemalloc has it from 3.8 on. Set before the
+ * first interpreter starts. */
+extern bool py_freelist_wanted;
+/* Listens to births, as far as there is anything to do; false: to be called
+ * again, since this thread does not run Python now. In an initialised
+ * interpreter. Context: hook. */
+bool py_freelist_settle(void);
+/* Counts a listener that is another's, and takes a place that fell free.
+ * Context: ticker. */
+void py_freelist_tend(void);
 
 /* What the parts of the interpreter's loop lie in: native walks stop in them
  * (unwind_stop.h). 0, 0: none. */

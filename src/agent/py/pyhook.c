@@ -145,15 +145,20 @@ settling_begin(void)
 	sample_rate_touch();
 }
 
+void
+py_settle_again(void)
+{
+	hook.settles = 0;
+	settling_begin();
+}
+
 /* The interpreter is gone. From 3.12 on the next one starts from the allocators
  * that Python was built with. Its last blocks to go are raw ones. */
 static __attribute__((noinline)) void
 expect_restart(void)
 {
-	if (py_runtime.is_initialized())
-		return;
-	hook.settles = 0;
-	settling_begin();
+	if (!py_runtime.is_initialized())
+		py_settle_again();
 }
 
 /*
@@ -383,7 +388,7 @@ py_settle(void)
 	if (!initialized || py_runtime.layout->minor == 6)
 		for (int domain = 0; domain < DOMAIN_COUNT; domain++)
 			install_slot(domain);
-	if (initialized)
+	if (initialized && py_freelist_settle())
 		py_settling = false;
 	leave();
 }

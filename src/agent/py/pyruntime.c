@@ -137,6 +137,8 @@ find_functions(struct py_runtime *runtime)
 	*(void **)&runtime->is_initialized = find("Py_IsInitialized");
 	*(void **)&runtime->get_allocator = find("PyMem_GetAllocator");
 	*(void **)&runtime->set_allocator = find("PyMem_SetAllocator");
+	*(void **)&runtime->get_listener = find("PyRefTracer_GetTracer");
+	*(void **)&runtime->set_listener = find("PyRefTracer_SetTracer");
 	runtime->code_type = find("PyCode_Type");
 	runtime->bytes_type = find("PyBytes_Type");
 	runtime->str_type = find("PyUnicode_Type");

@@ -19,6 +19,9 @@ struct py_allocator {
 	void (*free)(void *ctx, void *block);
 };
 
+/* PyRefTracer, from 3.13 on: is told of objects. */
+typedef int py_listener(void *object, int event, void *data);
+
 /* Written once, by py_runtime_find, before the hooks are installed. */
 struct py_runtime {
 	const struct py_layout *layout; /* set last; NULL: none to be used */
@@ -32,6 +35,9 @@ struct py_runtime {
 	int (*is_initialized)(void);
 	void (*get_allocator)(int domain, struct py_allocator *);
 	void (*set_allocator)(int domain, const struct py_allocator *);
+
+	py_listener *(*get_listener)(void **data); /* NULL before 3.13 */
+	int (*set_listener)(py_listener *, void *data);
 
 	const void *code_type;
 	const void *bytes_type;

@@ -211,6 +211,13 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 	safe_unlock(&shim.lock);
 }
 
+void
+record_reborn(void *frame, void *block)
+{
+	(void)frame;
+	(void)block;
+}
+
 struct taken
 record_take(struct thread *thread, void *block)
 {

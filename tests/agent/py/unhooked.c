@@ -58,6 +58,13 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 	(void)size;
 }
 
+WEAK void
+record_reborn(void *frame, void *block)
+{
+	(void)frame;
+	(void)block;
+}
+
 WEAK struct taken
 record_take(struct thread *thread, void *block)
 {

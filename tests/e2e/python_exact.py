@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+"""heaptop against tracemalloc, in the same program, to the byte.
+
+Each program of py_exact.py runs under every interpreter of the machine, with
+both looking on. What both have seen of a window of the program must be the
+same: bytes and blocks, in total and by stack. A block is tracemalloc's at the
+stack where its memory came to be; from 3.8 on, where an object was born in it
+last, so there the free lists of objects make a difference. From 3.13 on
+--freelists sees those births too; before, each block that differs must be the
+memory of a type that has a free list.
+
+HEAPTOP_TEST_ONLY="VERSION NAME" takes one.
+"""
+import collections
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from drive import BUILD, SOURCE, Program, Tap, segments, wait_for, workplace
+from segment import PYMEM_OBJECT, PYMEM_RAW, Segment
+
+sys.path.insert(0, str(SOURCE / "tests/agent/py"))
+import pythons  # noqa: E402
+
+PROGRAM = SOURCE / "tests/programs/py_exact.py"
+BESIDE = BUILD / "tests/programs/py_beside.so"
+DEPTH = 25
+UNKNOWN = (("<unknown>", 0),)  # tracemalloc's word for no Python stack
+SEES_BIRTHS = (3, 13)
+REUSES = (3, 8)
+
+
+def lines_of(function):
+    """The lines of a function of the program."""
+    text = PROGRAM.read_text().splitlines()
+    first = next(number for number, line in enumerate(text, 1)
+                 if line.startswith(f"def {function}("))
+    rest = (number for number, line in enumerate(text[first:], first + 1)
+            if line and not line[0].isspace())
+    return range(first, next(rest))
+
+
+LOOK = lines_of("look")
+
+
+def is_own(frames):
+    """Of what starts and reads tracemalloc, which is not of the window."""
+    file, line = frames[0]
+    return file == str(PROGRAM) and line in LOOK
+
+
+def is_in_window(frames):
+    python = [frame for frame in frames if isinstance(frame, tuple)]
+    if not python:  # no thread but the main one was there before
+        return bool(re.match(r"lib(c|pthread)\b", os.path.basename(frames[-1])))
+    return (any(frame[2] == "window" for frame in python)
+            or python[-1][2].endswith("_bootstrap"))
+
+
+def heaptop_view(sites, depth):
+    """Stack -> [bytes, blocks], as tracemalloc would say it."""
+    found = collections.defaultdict(lambda: [0, 0])
+    for site in sites:
+        if not PYMEM_RAW <= site.domain <= PYMEM_OBJECT:
+            continue
+        if not is_in_window(site.frames):
+            continue
+        stack = tuple(frame[:2] for frame in site.frames
+                      if isinstance(frame, tuple))[:depth] or UNKNOWN
+        found[stack][0] += site.size
+        found[stack][1] += site.count
+    return dict(found)
+
+
+def tracemalloc_view(text):
+    found = collections.defaultdict(lambda: [0, 0])
+    for frames, size, count in json.loads(text):
+        stack = tuple(map(tuple, frames))
+        if not is_own(stack):
+            found[stack][0] += size * count
+            found[stack][1] += count
+    return dict(found)
+
+
+def total(view):
+    return [sum(numbers) for numbers in zip(*view.values())]
+
+
+def by_line(view):
+    found = collections.defaultdict(lambda: [0, 0])
+    for stack, numbers in view.items():
+        for i in range(2):
+            found[stack[0]][i] += numbers[i]
+    return dict(found)
+
+
+def differences(ours, theirs):
+    return [f"{stack[:3]}: heaptop {ours.get(stack)}, tracemalloc "
+            f"{theirs.get(stack)}" for stack in {**ours, **theirs}
+            if ours.get(stack) != theirs.get(stack)]
+
+
+class Case:
+    """One program under one interpreter."""
+
+    def __init__(self, python, name, depth=DEPTH):
+        self.python, self.name, self.depth = python, name, depth
+        self.error = None
+
+    def run(self):
+        sees_births = self.python.key >= SEES_BIRTHS
+        options = ["--freelists"] if sees_births else []
+        command = [*self.python.command, PROGRAM, BESIDE, self.name,
+                   self.depth]
+        with Program(*command, options=options) as program:
+            pid = int(program.line(r"^ready (\d+)$").group(1))
+            path = wait_for("its segment", lambda: segments().get(pid))
+            with Segment(path) as segment:
+                sites, self.lost = segment.sites()
+            program.say("go on\n")
+            status, lines, errors = program.end()
+        if status:
+            raise RuntimeError(f"status {status}: {errors}")
+        self.ours = heaptop_view(sites, self.depth)
+        self.theirs = tracemalloc_view(lines[-1])
+        return self
+
+    def check(self, tap):
+        if self.error:
+            raise self.error
+        what = f"{self.python.version}, {self.name}, {self.depth} frames"
+        size, count = total(self.theirs)
+        tap.ok(total(self.ours) == [size, count] and not any(self.lost),
+               f"{what}: {count} blocks and {size} bytes in all",
+               total(self.ours), list(self.lost),
+               *differences(self.ours, self.theirs))
+        differ = differences(self.ours, self.theirs)
+        tap.ok(not differ, f"{what}: at {len(self.theirs)} stacks", *differ)
+
+
+def cases():
+    only = os.environ.get("HEAPTOP_TEST_ONLY", "").split()
+    for python in pythons.found():
+        names = subprocess.run([*python.command, str(PROGRAM)], text=True,
+                               check=True, capture_output=True).stdout.split()
+        for name in names:
+            if not only or python.version == only[0] and name in (only[1:] or names):
+                yield Case(python, name)
+
+
+def outcome(case):
+    try:
+        return case.run()
+    except Exception as error:
+        case.error = error
+        return case
+
+
+def main():
+    tap = Tap()
+    with workplace(), concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for case in pool.map(outcome, cases()):
+            tap.part(f"{case.python.version}, {case.name}", case.check, tap)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
