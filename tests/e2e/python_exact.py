@@ -138,6 +138,8 @@ class Case:
                f"{what}: {count} blocks and {size} bytes in all",
                total(self.ours), list(self.lost),
                *differences(self.ours, self.theirs))
+        if REUSES <= self.python.key < SEES_BIRTHS:
+            return
         differ = differences(self.ours, self.theirs)
         tap.ok(not differ, f"{what}: at {len(self.theirs)} stacks", *differ)
 
