@@ -35,6 +35,45 @@ test_top_stays_top(void **state)
 	fixture_close(&f);
 }
 
+/* What the program says: a fifth line, a column, and news of marks. */
+static void
+test_said(void **state)
+{
+	struct fixture f;
+	struct snapshot *snapshot;
+	struct program_mark mark = {.live_bytes = 1, .work_units = 1000};
+
+	(void)state;
+	fixture_open(&f, NULL, false);
+	snapshot = &f.made.snapshot;
+	mark.text = names_string(f.made.names, "from before\x1b[2J", 15);
+	mark.time_ns = snapshot->time_ns;
+	snapshot_add_mark(snapshot, &mark);
+	f.viewer.marks_seen = 1;
+	assert_hides(&f, "Work");
+	assert_hides(&f, "PER-WORK");
+	snapshot->work_units = 1000;
+	fixture_keys(&f, "m");
+	fixture_step(&f);
+	fixture_resize(&f, 120, 24);
+	assert_shows(&f, "Work");
+	assert_shows(&f, "1000");
+	assert_shows(&f, "PER-WORK");
+	assert_shows(&f, "from before\\x1b[2J, 0:0");
+	assert_hides(&f, "the program's mark");
+	snapshot->work_units = 1030;
+	mark.text = names_string(f.made.names, "after warm-up", 13);
+	snapshot_add_mark(snapshot, &mark);
+	fixture_step(&f);
+	assert_shows(&f, "+30 units");
+	assert_shows(&f, "the program's mark: after warm-up");
+	/* Bytes since the mark for each of the thirty. */
+	assert_true(query_work(&f.viewer.query, snapshot) == 30);
+	fixture_resize(&f, 70, 12);
+	assert_shows(&f, "work 1030 (+30)");
+	fixture_close(&f);
+}
+
 static void
 test_mouse(void **state)
 {
@@ -198,6 +237,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_selection_follows_its_row),
 	    cmocka_unit_test(test_top_stays_top),
+	    cmocka_unit_test(test_said),
 	    cmocka_unit_test(test_mouse),
 	    cmocka_unit_test(test_target_ends),
 	    cmocka_unit_test(test_child_killed),
