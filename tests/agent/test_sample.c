@@ -341,6 +341,39 @@ test_the_95_percent_interval_covers_95_percent(void **state)
 	}
 }
 
+/* Of nothing at all, however much; what was wished meanwhile holds after. */
+static void
+test_stopped_nothing_is_recorded(void **state)
+{
+	struct thrower thrower;
+	uint32_t before;
+
+	(void)state;
+	sample_rate_set(INTERVAL);
+	before = sample_rate;
+	sample_stop(true);
+	assert_int_not_equal(sample_rate, before);
+	assert_true(sample_is_stopped());
+	assert_int_equal(SAMPLE_LEVEL(sample_rate), SAMPLE_LEVEL_NONE);
+	assert_int_equal(sample_interval(), INTERVAL);
+	thrower.level = SAMPLE_LEVEL(sample_rate);
+	thrower.sampler.random = 1;
+	thrower.countdown = sample_begin(&thrower.sampler, thrower.level);
+	for (int i = 0; i < 1000; i++) {
+		assert_false(is_recorded(&thrower, 0));
+		assert_false(is_recorded(&thrower, UINT64_MAX));
+		assert_false(is_recorded(&thrower, UINT64_MAX / 2));
+	}
+	sample_rate_set(1);
+	assert_int_equal(SAMPLE_LEVEL(sample_rate), SAMPLE_LEVEL_NONE);
+	assert_int_equal(sample_interval(), 1);
+	before = sample_rate;
+	sample_stop(true);
+	assert_int_equal(sample_rate, before);
+	sample_stop(false);
+	assert_int_equal(SAMPLE_LEVEL(sample_rate), 0);
+}
+
 int
 main(void)
 {
@@ -349,6 +382,7 @@ main(void)
 	    cmocka_unit_test(test_beginning_again_changes_nothing),
 	    cmocka_unit_test(test_large_blocks_are_exact),
 	    cmocka_unit_test(test_levels_keep_their_interval),
+	    cmocka_unit_test(test_stopped_nothing_is_recorded),
 	    cmocka_unit_test(test_the_95_percent_interval_covers_95_percent),
 	};
 

@@ -333,6 +333,43 @@ test_records_grow_with_the_first_rate(void **state)
 	assert_int_equal(finish('x'), 5);
 }
 
+static uint32_t
+state_of(const char *path)
+{
+	struct reader reader = {0};
+	uint32_t state = 0;
+
+	if (reader_read_file(&reader, path))
+		state = reader.status.state;
+	reader_fini(&reader);
+	return state;
+}
+
+static void
+test_a_viewer_may_stop_the_recording(void **state)
+{
+	struct wire_control *control;
+	const char *path;
+
+	(void)state;
+	start("0");
+	assert_true(WAIT_FOR(shows(find(run.pid, false), 1)));
+	path = find(run.pid, false);
+	control = map_control(path);
+	control->stop = 1;
+	wake(control);
+	assert_true(WAIT_FOR(state_of(path) == WIRE_STATE_DORMANT));
+	for (int i = 0; i < 10; i++)
+		ask('a', 'a');
+	control->stop = 0;
+	wake(control);
+	assert_true(WAIT_FOR(state_of(path) == WIRE_STATE_RUNNING));
+	ask('a', 'a');
+	assert_true(WAIT_FOR(shows(path, 2)));
+	munmap(control, WIRE_PAGE);
+	assert_int_equal(finish('x'), 5);
+}
+
 static void
 test_a_forked_child_has_its_own(void **state)
 {
@@ -460,6 +497,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_a_flush_is_served_at_once),
 	    cmocka_unit_test(test_a_hostile_control_page_does_no_harm),
 	    cmocka_unit_test(test_records_grow_with_the_first_rate),
+	    cmocka_unit_test(test_a_viewer_may_stop_the_recording),
 	    cmocka_unit_test(test_a_forked_child_has_its_own),
 	    cmocka_unit_test(test_the_last_totals_are_final),
 	    cmocka_unit_test(test_what_a_killed_program_leaves_is_readable),
