@@ -115,9 +115,9 @@ note_draw(struct viewer *viewer, int y)
 	if (told->types.part)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 "; time was up before all was searched");
-	canvas_format(canvas, y, 1, canvas->width - 1, ROLE_DIM, "%s; %s ago",
-		      text,
-		      format_duration(count, viewer->now_ns - told->told_ns));
+	canvas_format(canvas, y, 1, canvas->width - 1, ROLE_DIM, "%s ago; %s",
+		      format_duration(count, viewer->now_ns - told->told_ns),
+		      text);
 }
 
 static void
