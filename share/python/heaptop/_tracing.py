@@ -75,16 +75,14 @@ def _get_object_traceback(obj):
     for before in _PREFIXES:
         stack = _trace.block(id(obj) - before, before)
         if stack:
-            return _stacks.Frames().stack(stack, _limit, False)
+            return _stacks.Frames().stack(stack, _limit, False)[0]
     return None
 
 
 def get_object_traceback(obj):
     """The Traceback where an object was allocated; None: it was not traced."""
-    found = _get_object_traceback(obj)
-    if found is None:
-        return None
-    return Traceback(*found[:1 + _snapshot._HAS_TOTAL])
+    frames = _get_object_traceback(obj)
+    return None if frames is None else Traceback(frames)
 
 
 def _get_traces(native=False):
