@@ -96,16 +96,13 @@ sites_first(void)
 	return __atomic_load_n(&sites.first, __ATOMIC_ACQUIRE);
 }
 
-uint32_t
-sites_begin(void)
+void
+sites_begin(void (*tell)(void *, uint32_t), void *context)
 {
-	uint32_t first;
-
 	safe_lock(&sites.lock);
-	first = sites.count;
-	__atomic_store_n(&sites.first, first, __ATOMIC_RELEASE);
+	tell(context, sites.count);
+	__atomic_store_n(&sites.first, sites.count, __ATOMIC_RELEASE);
 	safe_unlock(&sites.lock);
-	return first;
 }
 
 uint32_t

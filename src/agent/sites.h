@@ -29,10 +29,11 @@ struct node;
 uint32_t sites_intern(struct node *, uint32_t domain);
 
 /* From now on no site of before is given to a block: those that are have higher
- * ids than the one returned. What threads remember of sites holds no more,
- * which they notice when they look up (sample_rate_touch). */
-uint32_t sites_begin(void);
-/* What sites_begin returned last, 0: it was never called. */
+ * ids than `first`, which is told before there is one of them. What threads
+ * remember of sites holds no more, which they notice when they look up
+ * (sample_rate_touch). */
+void sites_begin(void (*tell)(void *context, uint32_t first), void *context);
+/* What sites_begin told last, 0: it was never called. */
 uint32_t sites_first(void);
 
 /* How many there are; ids 1..count are complete. */

@@ -59,6 +59,16 @@ tracing_add(uint32_t site, int64_t bytes)
 		peak_raise(sums, live);
 }
 
+static void
+publish(void *fresh, uint32_t first)
+{
+	struct sums *sums = fresh;
+
+	sums->first = first;
+	__atomic_store_n(&tracing, sums, __ATOMIC_RELEASE);
+	__atomic_store_n(&tracing_first, first, __ATOMIC_RELEASE);
+}
+
 bool
 tracing_begin(void)
 {
@@ -66,9 +76,7 @@ tracing_begin(void)
 
 	if (!sums)
 		return false;
-	sums->first = sites_begin();
-	__atomic_store_n(&tracing, sums, __ATOMIC_RELEASE);
-	__atomic_store_n(&tracing_first, sums->first, __ATOMIC_RELEASE);
+	sites_begin(publish, sums);
 	/* Threads remember sites that get no more blocks. */
 	sample_rate_touch();
 	return true;
