@@ -43,8 +43,11 @@ typedef void (*heaptop_record_fn_)(int on);
  * loader everywhere.
  */
 #ifdef __x86_64__
-#define HEAPTOP_FIND_(pointer_, name_)                                    \
-	__asm__(".weak " #name_ "\n\tmovq " #name_ "@GOTPCREL(%%rip), %0" \
+/* In both dialects of assembly that the compiler may write. */
+#define HEAPTOP_FIND_(pointer_, name_)                        \
+	__asm__(".weak " #name_ "\n\t"                        \
+		"{movq " #name_ "@GOTPCREL(%%rip), %0|"       \
+		"mov %0, QWORD PTR " #name_ "@GOTPCREL[rip]}" \
 		: "=r"(pointer_))
 #else
 void heaptop_agent_mark(const char *text) __attribute__((weak));

@@ -43,6 +43,7 @@ BUILDS = [
     ("C, not to be moved", ["cc", "-no-pie", "-fno-pic", "-O2"], True),
     ("C, unoptimized", ["cc", "-O0", "-fPIE", "-pie"], True),
     ("C, bound at once", ["cc", "-O2", "-Wl,-z,now,-z,relro"], True),
+    ("C, in Intel's syntax", ["cc", "-O2", "-masm=intel"], True),
     ("C, linked as a whole", ["cc", "-O2", "-flto"], True),
     ("C++", ["c++", "-x", "c++", "-std=c++11", "-pedantic", "-O2"], True),
     ("C++20, not to be moved",
