@@ -16,6 +16,8 @@
 #include "model/rate.h"
 #include "symbol/symbol.h"
 
+#define MARKS_SHOWN 10 /* the last ones, as text */
+
 void
 report_query(const struct options *options, const struct mark *mark,
 	     struct query *query)
@@ -72,6 +74,9 @@ print_said(const struct snapshot *snapshot, const struct query *query,
 	   const struct row *total)
 {
 	uint64_t work = query_work(query, snapshot);
+	size_t first = snapshot->mark_count > MARKS_SHOWN
+			   ? snapshot->mark_count - MARKS_SHOWN
+			   : 0;
 	char size[TEXT_SIZE_MAX];
 
 	if (snapshot->work_units)
@@ -84,7 +89,9 @@ print_said(const struct snapshot *snapshot, const struct query *query,
 		    text_size_diff(size, llround(row_per_work(total, work))));
 	if (snapshot->work_units)
 		putchar('\n');
-	for (size_t i = 0; i < snapshot->mark_count; i++)
+	if (first)
+		printf("%zu earlier marks, see --json\n", first);
+	for (size_t i = first; i < snapshot->mark_count; i++)
 		print_mark(snapshot, &snapshot->marks[i]);
 }
 

@@ -164,8 +164,11 @@ try:
 except KeyError:
     pass
 print("wsgi", 4)
+loop.close()
 heaptop.mark("caf\\xe9 \\udcff")
 heaptop.mark("x" * 1000)
+for number in range(12):
+    heaptop.mark(str(number))
 """
 WAYS_UNITS = 18 + 3 + 4
 
@@ -252,8 +255,11 @@ def check_ways(tap, scratch):
     found = report(saved)
     tap.equal(found["work"]["units"], WAYS_UNITS,
               "each way of counting work in Python counts")
-    tap.equal(texts(found), ["caf\xe9 \\udcff", "x" * 255],
+    tap.equal(texts(found)[:2], ["caf\xe9 \\udcff", "x" * 255],
               "marks of Python, cut at 255 bytes")
+    text = must("report", saved)
+    tap.ok("\n4 earlier marks" in text and text.count("\nmark '") == 10
+           and "\nmark '11' at " in text, "the last marks as text", text)
 
 
 def get(port, path):
