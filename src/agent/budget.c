@@ -17,7 +17,7 @@
 #include "agent/thread.h"
 
 /* ns of a hook beside what is timed. */
-#define PASS_NS	       2.0 /* a block or a free that is passed over */
+#define PASS_NS	       1.0 /* a block or a free that is passed: 0.5 to 1 */
 #define EXACT_ALLOC_NS 8.0
 #define EXACT_FREE_NS  8.0
 
