@@ -87,23 +87,26 @@ struct taken_rows {
 	struct heaptop_trace_row rows[];
 };
 
+/* Of the sites of this era that have live blocks. */
 static struct taken_rows *
-rows_make(const struct counter *sums, uint32_t first, uint32_t count)
+rows_make(const struct counter *sums, uint32_t sites, uint32_t *made)
 {
 	uint64_t size = sizeof(struct taken_rows) +
-			(uint64_t)count * sizeof(struct heaptop_trace_row);
+			(uint64_t)sites * sizeof(struct heaptop_trace_row);
 	struct taken_rows *taken = safe_map(size);
 
 	if (!taken)
 		return NULL;
 	taken->size = size;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct site *site = sites_get(first + 1 + i);
+	for (uint32_t id = 1; id <= sites; id++) {
+		const struct site *site = sites_get(id);
 
-		taken->rows[i] = (struct heaptop_trace_row){
-		    site->node, site->domain,
-		    sums[i].alloc_bytes - sums[i].free_bytes,
-		    sums[i].alloc_count - sums[i].free_count};
+		if (sums[id].alloc_count != sums[id].free_count &&
+		    sites_is_new(id))
+			taken->rows[(*made)++] = (struct heaptop_trace_row){
+			    site->node, site->domain,
+			    sums[id].alloc_bytes - sums[id].free_bytes,
+			    sums[id].alloc_count - sums[id].free_count};
 	}
 	return taken;
 }
@@ -111,26 +114,23 @@ rows_make(const struct counter *sums, uint32_t first, uint32_t count)
 const struct heaptop_trace_row *
 heaptop_trace_take(uint32_t *made)
 {
-	uint32_t first = sites_first();
-	uint32_t count = sites_count() - first;
+	uint32_t count = sites_count();
+	uint64_t size = (count + 1) * sizeof(struct counter);
 	struct taken_rows *taken;
 	struct counter *sums;
 
 	*made = 0;
-	if (!heaptop_trace_on() || !count)
+	if (!heaptop_trace_on())
 		return NULL;
-	sums = safe_map(count * sizeof(*sums));
+	sums = safe_map(size);
 	if (!sums)
 		return NULL;
 	threads_hold();
-	counts_sum(first, count, sums);
+	counts_sum(count, sums);
 	threads_release();
-	taken = rows_make(sums, first, count);
-	safe_unmap(sums, count * sizeof(*sums));
-	if (!taken)
-		return NULL;
-	*made = count;
-	return taken->rows;
+	taken = rows_make(sums, count, made);
+	safe_unmap(sums, size);
+	return taken ? taken->rows : NULL;
 }
 
 void
@@ -197,7 +197,7 @@ heaptop_trace_block(const void *address, uint64_t size)
 	if (!heaptop_trace_on())
 		return 0;
 	block = live_look((uint64_t)address);
-	if (!tracing_has(block.site) || block.size <= size ||
+	if (!sites_is_new(block.site) || block.size <= size ||
 	    !tracing_is_python(sites_get(block.site)->domain))
 		return 0;
 	return sites_get(block.site)->node;

@@ -54,8 +54,8 @@ HEAPTOP_API void heaptop_trace_reset_peak(void);
 /* Memory that the agent itself uses, as of its last tick. */
 HEAPTOP_API uint64_t heaptop_trace_overhead(void);
 
-/* What is traced, also where no block is live any more, in memory of the agent:
- * give it back by drop. NULL: nothing, or no memory. */
+/* What is traced and live, in memory of the agent: give it back by drop. NULL:
+ * nothing, or no memory. */
 HEAPTOP_API const struct heaptop_trace_row *heaptop_trace_take(uint32_t *count);
 HEAPTOP_API void heaptop_trace_drop(const struct heaptop_trace_row *);
 

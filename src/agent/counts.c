@@ -280,9 +280,8 @@ counts_collect(bool (*add)(void *, uint32_t, const struct counter *,
 }
 
 struct sums {
-	uint32_t first;
 	uint32_t count;
-	struct counter *counters;
+	struct counter *counters; /* by site id */
 	const struct half *half;
 };
 
@@ -290,38 +289,31 @@ static void
 leaf_sum(struct leaf *leaf, const struct sums *sums)
 {
 	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
-		uint32_t at = leaf->base + i - sums->first - 1;
+		uint32_t id = leaf->base + i;
 		struct counter *now = &leaf->counter[i];
 
-		if (at >= sums->count)
+		if (id > sums->count)
 			continue;
-		*AT(uint64_t, &sums->counters[at], sums->half->bytes) +=
+		*AT(uint64_t, &sums->counters[id], sums->half->bytes) +=
 		    LOAD(*AT(uint64_t, now, sums->half->bytes));
-		*AT(uint64_t, &sums->counters[at], sums->half->count) +=
+		*AT(uint64_t, &sums->counters[id], sums->half->count) +=
 		    LOAD(*AT(uint64_t, now, sums->half->count));
 	}
 }
 
-/* The leaves that may have one of the sites. */
 static void
 sum(struct counts *counts, const struct sums *sums)
 {
-	uint32_t last = sums->first + sums->count;
-	uint32_t roots = last >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS);
-	uint32_t at = sums->first >> (COUNTS_LEAF_BITS + COUNTS_MID_BITS);
+	struct mid *mid = __atomic_load_n(&counts->mids, __ATOMIC_ACQUIRE);
 
-	for (; at <= roots && at < COUNTS_ROOT; at++) {
-		struct mid *mid =
-		    __atomic_load_n(&counts->root[at], __ATOMIC_ACQUIRE);
-
-		for (uint32_t i = 0; mid && i < COUNTS_MID; i++) {
+	for (; mid; mid = mid->next)
+		for (uint32_t i = 0; i < COUNTS_MID; i++) {
 			struct leaf *leaf =
 			    __atomic_load_n(&mid->leaves[i], __ATOMIC_ACQUIRE);
 
 			if (leaf)
 				leaf_sum(leaf, sums);
 		}
-	}
 }
 
 static void
@@ -336,13 +328,49 @@ sum_all(struct sums sums, const struct half *half)
 }
 
 void
-counts_sum(uint32_t first, uint32_t count, struct counter *sums)
+counts_sum(uint32_t count, struct counter *sums)
 {
-	const struct sums all = {first, count, sums, NULL};
+	const struct sums all = {count, sums, NULL};
 
 	sum_all(all, &freed);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	sum_all(all, &allocated);
+}
+
+static uint64_t
+count_of(struct counts *counts, uint32_t site, const struct half *half)
+{
+	struct leaf *leaf = counts_leaf_find(counts, site);
+
+	return leaf ? LOAD(*AT(uint64_t, &leaf->counter[site % COUNTS_LEAF],
+			       half->count))
+		    : 0;
+}
+
+static uint64_t
+count_all(uint32_t site, const struct half *half)
+{
+	uint64_t count = count_of(&gone, site, half);
+	struct thread *thread;
+
+	for (thread = threads_first(); thread; thread = thread->next)
+		count += count_of(&thread->counts, site, half);
+	return count;
+}
+
+bool
+counts_are_even(uint32_t site)
+{
+	uint64_t count;
+	bool are;
+
+	if (!threads_try_hold())
+		return false;
+	count = count_all(site, &freed);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	are = count == count_all(site, &allocated);
+	threads_release();
+	return are;
 }
 
 static void

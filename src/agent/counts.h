@@ -151,12 +151,14 @@ void counts_collect(bool (*add)(void *context, uint32_t site,
 		    void *context);
 
 /*
- * Sums over all threads, gone ones too, of the sites first + 1 ... first +
- * count into sums[0] ...: the freed ones first, so that none is negative.
- * Sites that come up meanwhile are left out. Context: any; between threads_hold
- * and threads_release.
+ * Sums over all threads, gone ones too, of the sites 1 ... count into sums[1]
+ * ...: the freed ones first, so that none is negative. Sites that come up
+ * meanwhile are left out. Context: any; between threads_hold and
+ * threads_release.
  */
-void counts_sum(uint32_t first, uint32_t count, struct counter *sums);
+void counts_sum(uint32_t count, struct counter *sums);
+/* Whether all that was allocated at a site was freed; false is no answer. */
+bool counts_are_even(uint32_t site);
 
 /* Adds the counters of a thread that is gone to those of all such, and empties
  * them; none may be counting there. False: no memory, and nothing was done or

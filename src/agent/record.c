@@ -79,8 +79,8 @@ look_up(void)
 	thread_tls.rate = rate;
 	thread_tls.untimed = 1;
 	sampler_begin(thread_tls.thread);
-	if (thread_tls.thread->sites_first != sites_first()) {
-		thread_tls.thread->sites_first = sites_first();
+	if (thread_tls.thread->era != sites_era()) {
+		thread_tls.thread->era = sites_era();
 		capture_forget(thread_tls.thread);
 	}
 	return true;
@@ -193,7 +193,7 @@ count_born(struct leaf *leaf, struct taken block)
 		count_sampled(leaf, block, false);
 	else
 		counts_alloc(leaf, block.site, block.size, 1);
-	if (tracing_has(block.site))
+	if (tracing_is_on())
 		trace(block, false);
 }
 
@@ -204,7 +204,7 @@ count_gone(struct leaf *leaf, struct taken block)
 		count_sampled(leaf, block, true);
 	else
 		counts_free(leaf, block.site, block.size, 1);
-	if (tracing_has(block.site))
+	if (tracing_is_on())
 		trace(block, true);
 }
 
@@ -453,7 +453,7 @@ record_reborn(void *frame, void *block)
 	struct thread *thread;
 	uint32_t domain;
 
-	if (site <= sites_first())
+	if (!sites_is_new(site))
 		return;
 	domain = sites_get(site)->domain;
 	if (!tracing_is_python(domain))

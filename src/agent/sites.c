@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "agent/counts.h"
 #include "agent/nodes.h"
 #include "agent/record.h"
 #include "agent/safe.h"
@@ -23,7 +24,7 @@
 static struct {
 	struct safe_lock lock;
 	uint32_t count;
-	uint32_t first; /* sites up to this one get no more blocks */
+	uint32_t era;
 	struct site *chunks[SITES_MAX / CHUNK];
 } sites;
 
@@ -37,12 +38,28 @@ static uint32_t
 look_up(const struct node *node, uint32_t domain)
 {
 	uint32_t id = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
-	uint32_t first = sites_first();
+	uint32_t era = sites_era();
 
-	/* The newest come first. */
-	while (id > first && site_at(id)->domain != domain)
+	for (; id; id = site_at(id)->next)
+		if (site_at(id)->domain == domain &&
+		    __atomic_load_n(&site_at(id)->era, __ATOMIC_ACQUIRE) == era)
+			break;
+	return id;
+}
+
+/* With the lock. A site of a former era that has no block any more; nobody has
+ * met it since the era began, or it would be one of this era. */
+static uint32_t
+take_over(const struct node *node, uint32_t domain)
+{
+	uint32_t id = node->site;
+
+	while (id && (site_at(id)->domain != domain || !counts_are_even(id)))
 		id = site_at(id)->next;
-	return id > first ? id : 0;
+	if (id)
+		__atomic_store_n(&site_at(id)->era, sites.era,
+				 __ATOMIC_RELEASE);
+	return id;
 }
 
 static bool
@@ -69,7 +86,7 @@ site_make(struct node *node, uint32_t domain)
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 		return 0;
 	}
-	*site_at(id) = (struct site){node->id, node->site, domain};
+	*site_at(id) = (struct site){node->id, node->site, domain, sites.era};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
 	__atomic_store_n(&node->site, id, __ATOMIC_RELEASE);
 	return id;
@@ -84,6 +101,8 @@ sites_intern(struct node *node, uint32_t domain)
 		return id;
 	safe_lock(&sites.lock);
 	id = look_up(node, domain);
+	if (!id && sites.era)
+		id = take_over(node, domain);
 	if (!id)
 		id = site_make(node, domain);
 	safe_unlock(&sites.lock);
@@ -91,17 +110,24 @@ sites_intern(struct node *node, uint32_t domain)
 }
 
 uint32_t
-sites_first(void)
+sites_era(void)
 {
-	return __atomic_load_n(&sites.first, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&sites.era, __ATOMIC_ACQUIRE);
+}
+
+bool
+sites_is_new(uint32_t id)
+{
+	return id && __atomic_load_n(&site_at(id)->era, __ATOMIC_ACQUIRE) ==
+			 sites_era();
 }
 
 void
 sites_begin(void (*tell)(void *, uint32_t), void *context)
 {
 	safe_lock(&sites.lock);
-	tell(context, sites.count);
-	__atomic_store_n(&sites.first, sites.count, __ATOMIC_RELEASE);
+	tell(context, sites.era + 1);
+	__atomic_store_n(&sites.era, sites.era + 1, __ATOMIC_RELEASE);
 	safe_unlock(&sites.lock);
 }
 

@@ -315,6 +315,16 @@ threads_hold(void)
 		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
+bool
+threads_try_hold(void)
+{
+	__atomic_fetch_add(&threads.held, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&threads.folding, __ATOMIC_SEQ_CST))
+		return true;
+	threads_release();
+	return false;
+}
+
 void
 threads_release(void)
 {

@@ -53,8 +53,8 @@ struct thread {
 	uint64_t spent_blocks; /* owner: recorded in them, estimated */
 	/* From here on zero in a struct that is nobody's. */
 	struct sampler sampler;
-	uint32_t sites_first; /* of sites.h, when it was last looked up */
-	struct leaf *leaf;    /* of the site captured last */
+	uint32_t era;	   /* of sites.h, when it was last looked up */
+	struct leaf *leaf; /* of the site captured last */
 	struct unwind_bounds bounds;
 	struct counts counts;
 	struct unwind_kept unwind;
@@ -78,8 +78,10 @@ void threads_tend(void);
 /* Bytes that the structs have in memory, as far as they were measured. */
 uint64_t threads_resident(void);
 
-/* From hold to release no thread's counters are folded into the others'. */
+/* From hold to release no thread's counters are folded into the others'. try:
+ * false when some are just being folded, and then nothing is held. */
 void threads_hold(void);
+bool threads_try_hold(void);
 void threads_release(void);
 
 /* In a forked child. */

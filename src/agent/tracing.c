@@ -20,12 +20,12 @@
 #include "agent/sites.h"
 
 struct sums {
-	uint32_t first; /* sites above this one are counted */
+	uint32_t era; /* of the sites that are counted */
 	int64_t live;
 	int64_t peak;
 };
 
-uint32_t tracing_first = TRACING_NONE;
+bool tracing_on;
 static struct sums *tracing; /* of the newest beginning; NULL: it is off */
 
 static struct sums *
@@ -49,10 +49,11 @@ void
 tracing_add(uint32_t site, int64_t bytes)
 {
 	struct sums *sums = sums_get();
+	const struct site *of = sites_get(site);
 	int64_t live;
 
-	if (!sums || site <= sums->first ||
-	    !tracing_is_python(sites_get(site)->domain))
+	if (!sums || !tracing_is_python(of->domain) ||
+	    __atomic_load_n(&of->era, __ATOMIC_ACQUIRE) != sums->era)
 		return;
 	live = __atomic_add_fetch(&sums->live, bytes, __ATOMIC_RELAXED);
 	if (bytes > 0)
@@ -60,13 +61,13 @@ tracing_add(uint32_t site, int64_t bytes)
 }
 
 static void
-publish(void *fresh, uint32_t first)
+publish(void *fresh, uint32_t era)
 {
 	struct sums *sums = fresh;
 
-	sums->first = first;
+	sums->era = era;
 	__atomic_store_n(&tracing, sums, __ATOMIC_RELEASE);
-	__atomic_store_n(&tracing_first, first, __ATOMIC_RELEASE);
+	__atomic_store_n(&tracing_on, true, __ATOMIC_RELEASE);
 }
 
 bool
@@ -85,14 +86,8 @@ tracing_begin(void)
 void
 tracing_end(void)
 {
-	__atomic_store_n(&tracing_first, TRACING_NONE, __ATOMIC_RELEASE);
+	__atomic_store_n(&tracing_on, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&tracing, NULL, __ATOMIC_RELEASE);
-}
-
-bool
-tracing_is_on(void)
-{
-	return sums_get() != NULL;
 }
 
 uint64_t

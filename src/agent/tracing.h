@@ -2,9 +2,9 @@
  * tracing.h - what Python allocated since the program asked for it: bytes that
  * are live now, and the most that were (api.h).
  *
- * Only sites made since are looked at (sites_begin), so what is older counts
- * neither at its birth nor at its free. While nobody has asked, no site is
- * above tracing_first, and a hook pays one comparison.
+ * Only sites of the era that began then are looked at (sites.h), so what is
+ * older counts neither at its birth nor at its free. While nobody has asked, a
+ * hook pays one comparison.
  *
  * Context: hook; begin, end, peak_reset and the sums: the program's calls.
  */
@@ -16,20 +16,17 @@
 
 #include "heaptop/wire.h"
 
-#define TRACING_NONE UINT32_MAX
+extern bool tracing_on;
 
-extern uint32_t tracing_first;
-
-/* Whether blocks of a site are to be told. */
 static inline bool
-tracing_has(uint32_t site)
+tracing_is_on(void)
 {
-	return __builtin_expect(
-	    site > __atomic_load_n(&tracing_first, __ATOMIC_RELAXED), 0);
+	return __builtin_expect(__atomic_load_n(&tracing_on, __ATOMIC_RELAXED),
+				0);
 }
 
-/* A block of one of those sites was born (bytes > 0), or is gone (< 0). Blocks
- * that are not of Python's allocators are left out. */
+/* A block of a site was born (bytes > 0), or is gone (< 0). What is older, or
+ * not of Python's allocators, is left out. */
 void tracing_add(uint32_t site, int64_t bytes);
 
 /* Tracemalloc knows one domain for Python's three allocators. */
@@ -43,7 +40,6 @@ tracing_is_python(uint32_t domain)
 /* From now on, from nothing; false: no memory. Also to begin anew. */
 bool tracing_begin(void);
 void tracing_end(void);
-bool tracing_is_on(void);
 
 /* 0 when it is off. */
 uint64_t tracing_live(void);

@@ -14,6 +14,7 @@
 #include "agent/agent.h"
 #include "agent/py/py.h"
 #include "agent/py/pykept.h"
+#include "agent/ticker.h"
 #include "agent/unwind.h"
 
 #define WEAK __attribute__((weak))
@@ -36,6 +37,12 @@ WEAK bool
 py_setup(void)
 {
 	return false;
+}
+
+WEAK uint64_t
+ticker_agent_bytes(void)
+{
+	return 0;
 }
 
 WEAK uint32_t

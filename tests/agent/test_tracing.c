@@ -194,6 +194,31 @@ test_frames(void **state)
 	heaptop_trace_stop();
 }
 
+/* A site whose blocks are gone is used again; others stay apart. */
+static void
+test_many_beginnings(void **state)
+{
+	uint32_t sites;
+
+	(void)state;
+	on_line(7);
+	heaptop_trace_start();
+	born(0, 100, WIRE_DOMAIN_PYMEM_OBJECT);
+	sites = sites_count();
+	for (int i = 0; i < 1000; i++) {
+		heaptop_trace_start();
+		assert_memory(0, 0);
+		born(160, 30, WIRE_DOMAIN_PYMEM_OBJECT);
+		assert_int_equal(python().bytes, 30);
+		gone(160);
+		assert_memory(0, 30);
+	}
+	gone(0);
+	assert_memory(0, 30);
+	assert_true(sites_count() <= sites + 1);
+	heaptop_trace_stop();
+}
+
 static void *
 churn(void *number)
 {
@@ -252,6 +277,7 @@ main(void)
 	    cmocka_unit_test(test_peak),
 	    cmocka_unit_test(test_other_domains_are_rows_only),
 	    cmocka_unit_test(test_frames),
+	    cmocka_unit_test(test_many_beginnings),
 	    cmocka_unit_test(test_threads),
 	};
 
