@@ -22,7 +22,7 @@ from drive import HEAPTOP, SOURCE, Tap, workplace
 sys.path.insert(0, str(SOURCE / "tests/agent/py"))
 import pythons  # noqa: E402
 
-QUICK = ["test_gc", "test_generators", "test_json"]
+QUICK = ["test_gc", "test_generators", "test_fork1"]
 LONG = ["test_capi", "test_gc", "test_threading", "test_fork1",
         "test_subprocess", "test_multiprocessing_fork", "test_tracemalloc",
         "test_ctypes", "test_asyncio", "test_embed", "test_exceptions",
