@@ -15,6 +15,7 @@
 #define unlikely(condition_) __builtin_expect(!!(condition_), 0)
 
 #define FACTOR UINT64_C(0x9e3779b97f4a7c15)
+#define BLOCK  (SHAPE_CUT - 1)
 #define STEP   UINT64_C(0xd1b54a32d192ed04)
 
 static inline uint64_t
@@ -23,10 +24,18 @@ load(uint64_t address)
 	return *(const uint64_t *)address;
 }
 
+/* Words after the first, in whole blocks: a loop that ends sooner or later is
+ * dearer than to compare the last word again. */
+static inline size_t
+padded(size_t count)
+{
+	return (count + BLOCK - 2) / BLOCK * BLOCK;
+}
+
 static inline const struct shape_check *
 checks_of(const struct piece *piece)
 {
-	return (const struct shape_check *)&piece->words[piece->count];
+	return (const struct shape_check *)&piece->words[1 + piece->rest];
 }
 
 static inline const uint16_t *
@@ -148,6 +157,22 @@ checks_hold(const struct piece *piece, const struct unwind_state *state)
 	return true;
 }
 
+/* Whether the stack has all words of a piece but the first. */
+static inline bool
+words_hold(const struct piece *piece, const struct unwind_state *state)
+{
+	const uint16_t *offset = offsets_of(piece) + 1;
+	const uint64_t *word = piece->words + 1;
+	const uint64_t *end = word + piece->rest;
+	uint64_t differ = 0;
+
+	for (; word < end; word += BLOCK, offset += BLOCK)
+#pragma GCC unroll 8
+		for (size_t i = 0; i < BLOCK; i++)
+			differ |= load(state->sp + 8 * offset[i]) ^ word[i];
+	return !differ;
+}
+
 /* Whether a piece is of that shape. */
 static bool
 has_shape(const struct piece *piece, const struct unwind_shape *shape)
@@ -192,13 +217,38 @@ find(struct pieces *pieces, const struct piece_sought *sought,
 	return NULL;
 }
 
-/* The guess was right about the places only. */
+static uint64_t
+hash_of(const uint64_t *words, size_t count)
+{
+	uint64_t factor = FACTOR;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++, factor += STEP)
+		sum += words[i] * factor;
+	return sum;
+}
+
+/* The guess is right about the places at most. */
 static __attribute__((noinline)) struct piece *
-other(struct pieces *pieces, const struct piece_sought *sought, uint32_t *hint,
+other(struct pieces *pieces, const struct piece *guess,
+      const struct unwind_state *state, uint64_t high, uint32_t *hint,
       uint32_t *position)
 {
-	struct piece *piece = find(pieces, sought, position);
+	const uint16_t *offsets = offsets_of(guess);
+	uint64_t *words = pieces->words;
+	struct piece *piece;
 
+	words[0] = state->pc;
+	for (size_t i = 1; i < guess->count; i++)
+		words[i] = load(state->sp + 8 * offsets[i]);
+	pieces->sought =
+	    (struct piece_sought){.hash = hash_of(words, guess->count),
+				  .words = words,
+				  .offsets = offsets,
+				  .count = guess->count,
+				  .state = state,
+				  .high = high};
+	piece = find(pieces, &pieces->sought, position);
 	if (piece)
 		*hint = *position;
 	return piece;
@@ -211,52 +261,25 @@ meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
 {
 	uint32_t *hint =
 	    way_of(pieces, hint_of(pieces, before, state, high), state->pc);
-	uint32_t guess = *hint;
-	struct piece *piece = scroll_at(&pieces->scroll, guess);
-	uint64_t *words = pieces->words;
-	uint64_t sum = state->pc * FACTOR;
-	uint64_t factor = FACTOR + STEP;
-	const uint16_t *offsets;
-	uint64_t differ;
-	size_t count;
+	struct piece *piece = scroll_at(&pieces->scroll, *hint);
 
 	if (unlikely(!piece || piece->span > high - state->sp))
 		return NULL;
-	offsets = offsets_of(piece);
-	count = piece->count;
-	words[0] = state->pc;
-	differ = state->pc ^ piece->words[0];
-	for (size_t i = 1; i < count; i++, factor += STEP) {
-		words[i] = load(state->sp + 8 * offsets[i]);
-		differ |= words[i] ^ piece->words[i];
-		sum += words[i] * factor;
-	}
-	*position = guess;
-	if (!differ && checks_hold(piece, state))
+	*position = *hint;
+	if (likely(words_hold(piece, state) && piece->words[0] == state->pc &&
+		   checks_hold(piece, state)))
 		return piece;
-	pieces->sought = (struct piece_sought){sum,   words, offsets, count,
-					       state, high,  NULL};
-	return other(pieces, &pieces->sought, hint, position);
-}
-
-static uint64_t
-hash_of(const struct unwind_shape *shape)
-{
-	uint64_t factor = FACTOR;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < shape->count; i++, factor += STEP)
-		sum += shape->words[i] * factor;
-	return sum;
+	return other(pieces, piece, state, high, hint, position);
 }
 
 static struct piece *
 add(struct pieces *pieces, const struct unwind_shape *shape, uint64_t hash,
     uint32_t *position)
 {
-	size_t words = shape->count * sizeof(*shape->words);
+	size_t count = 1 + padded(shape->count);
+	size_t words = count * sizeof(*shape->words);
 	size_t checks = shape->check_count * sizeof(*shape->checks);
-	size_t offsets = (shape->count + 1u) * sizeof(*shape->offsets);
+	size_t offsets = count * sizeof(*shape->offsets);
 	struct piece *piece;
 	uint32_t *ways;
 
@@ -272,9 +295,15 @@ add(struct pieces *pieces, const struct unwind_shape *shape, uint64_t hash,
 	piece->checks = shape->check_count;
 	piece->is_last = shape->is_last;
 	piece->site = 0;
-	memcpy(piece->words, shape->words, words);
+	piece->rest = (uint16_t)(count - 1);
+	piece->caller = shape->offsets[shape->count];
 	memcpy((void *)checks_of(piece), shape->checks, checks);
-	memcpy((void *)offsets_of(piece), shape->offsets, offsets);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = i < shape->count ? i : shape->count - 1u;
+
+		piece->words[i] = shape->words[at];
+		((uint16_t *)offsets_of(piece))[i] = shape->offsets[at];
+	}
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ways = pieces->index[mix(hash) % PIECE_SETS];
 	memmove(ways + 1, ways, (PIECE_WAYS - 1) * sizeof(*ways));
@@ -307,12 +336,17 @@ make(struct pieces *pieces, struct unwind_kept *kept, uint32_t before,
 			  before ? SHAPE_CUT : SHAPE_WORDS, shape))
 		return NULL;
 	learn(pieces, before, scroll_at(&pieces->scroll, *hint), shape);
-	pieces->sought = (struct piece_sought){
-	    hash_of(shape), shape->words, shape->offsets, shape->count,
-	    state,	    high,	  shape};
+	pieces->sought =
+	    (struct piece_sought){hash_of(shape->words, shape->count),
+				  shape->words,
+				  shape->offsets,
+				  shape->count,
+				  state,
+				  high,
+				  shape};
 	piece = find(pieces, &pieces->sought, position);
 	if (!piece)
-		piece = add(pieces, shape, hash_of(shape), position);
+		piece = add(pieces, shape, pieces->sought.hash, position);
 	set_hint(pieces, hint_of(pieces, before, state, high), state->pc,
 		 *position);
 	return piece;
@@ -339,16 +373,12 @@ again(struct pieces *pieces, const struct unwind_state *state, uint64_t high,
       uint32_t *position)
 {
 	struct piece *piece = scroll_at(&pieces->scroll, pieces->walk[0]);
-	const uint16_t *offsets;
-	uint64_t differ = 0;
 
 	if (!seems_same(piece, state, high))
 		return NULL;
-	offsets = offsets_of(piece);
-	for (size_t i = 3; i < piece->count; i++)
-		differ |= load(state->sp + 8 * offsets[i]) ^ piece->words[i];
 	*position = pieces->walk[0];
-	return !differ && checks_hold(piece, state) ? piece : NULL;
+	return words_hold(piece, state) && checks_hold(piece, state) ? piece
+								     : NULL;
 }
 
 bool
@@ -381,7 +411,7 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 		pieces->walk[count++] = position;
 		if (piece->is_last)
 			break;
-		slot = state.sp + 8 * offsets_of(piece)[piece->count];
+		slot = state.sp + 8 * piece->caller;
 		if (piece->bp != SHAPE_BP_ENTRY)
 			state.bp = load(state.sp + 8 * piece->bp);
 		state.pc = load(slot);

@@ -42,8 +42,10 @@ struct piece {
 	uint16_t count; /* of words */
 	uint16_t bp;	/* as in struct unwind_shape */
 	uint16_t checks;
+	uint16_t rest;	 /* words after the first, in whole blocks */
+	uint16_t caller; /* offset of the return address after the last */
 	bool is_last;
-	uint64_t words[]; /* then checks, then offsets */
+	uint64_t words[]; /* in whole blocks; then checks, then offsets */
 };
 
 /* What pieces are on top of a base. */
