@@ -15,6 +15,7 @@
 #include "agent/live.h"
 #include "agent/live_scan.h"
 #include "agent/names.h"
+#include "agent/picks.h"
 #include "agent/py/pytypes.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
@@ -24,38 +25,7 @@
 #define READ_NS	  UINT64_C(700000000)
 #define NAMED	  100 /* types of a row that have an entry */
 
-#define ROW_ROOM 100000 /* blocks of a row that are looked into */
-
-/* Blocks of the same size are a class; larger ones by powers of 2. */
-#define SMALL_MAX 512
-#define SMALLS	  (SMALL_MAX / 8 + 1)
-#define CLASSES	  (SMALLS + 64 - 9)
-_Static_assert(CLASSES <= 256, "pick.class");
 _Static_assert(WIRE_TYPES_ROWS *(NAMED + 3) <= WIRE_TYPES_MAX, "entries");
-
-struct pick {
-	uint64_t address;
-	uint64_t size;
-	uint32_t site;
-	uint8_t level;
-	uint8_t class;
-};
-
-/* One of each `every` blocks that follow each other, at random, is picked. */
-struct class
-{
-	uint32_t count; /* of picks */
-	uint32_t every; /* a power of 2; 0: no block yet */
-	uint32_t seen;	/* since the last window of `every` began */
-	uint32_t turn;	/* which of the window is picked */
-	struct weight all;
-};
-
-struct row {
-	struct pick *picks; /* room for ROW_ROOM */
-	uint32_t count;
-	struct class classes[CLASSES];
-};
 
 struct total {
 	double count;
@@ -73,11 +43,11 @@ struct work {
 	uint8_t row_of[WIRE_TYPES_SITES];
 	uint8_t *wanted; /* [site]: its row + 1 */
 	uint32_t wanted_room;
-	struct row row[WIRE_TYPES_ROWS];
-	struct pick *picks; /* of all rows */
+	struct picks row[WIRE_TYPES_ROWS];
+	struct pick *room; /* for the picks of all rows */
 	struct py_types *types;
 	struct total found[PY_TYPES_MAX + 1]; /* in one row */
-	struct total in_class[PY_TYPES_MAX + 1];
+	struct total in_stratum[PY_TYPES_MAX + 1];
 	const struct pick *batch[PEEK_MAX];
 	struct py_block blocks[PEEK_MAX];
 };
@@ -98,88 +68,13 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static uint32_t throw(struct work * work)
-{
-	work->random ^= work->random << 13;
-	work->random ^= work->random >> 7;
-	work->random ^= work->random << 17;
-	return (uint32_t)(work->random >> 20);
-}
-
-/* Picking */
-
-static unsigned
-class_of(uint64_t size)
-{
-	if (size <= SMALL_MAX)
-		return (unsigned)(size + 7) / 8;
-	return (unsigned)(SMALLS + 63 - 9 - __builtin_clzll(size));
-}
-
-/* Keeps one of each two neighbours in the class with most picks, at random. */
-static void
-row_thin(struct work *work, struct row *row)
-{
-	unsigned most = 0;
-	uint32_t kept = 0;
-	uint32_t met = 0;
-	bool first = false;
-
-	for (unsigned i = 1; i < CLASSES; i++)
-		if (row->classes[i].count > row->classes[most].count)
-			most = i;
-	for (uint32_t i = 0; i < row->count; i++) {
-		if (row->picks[i].class == most) {
-			if (met++ % 2 == 0)
-				first = throw(work) % 2;
-			/* Of an odd number the last is in no pair. */
-			if ((met % 2 == 1) != first)
-				continue;
-		}
-		row->picks[kept++] = row->picks[i];
-	}
-	row->classes[most].count -= row->count - kept;
-	row->classes[most].every *= 2;
-	row->classes[most].seen = 0;
-	row->count = kept;
-}
-
-static void
-row_pick(struct work *work, struct row *row, const struct pick *pick)
-{
-	if (row->count == ROW_ROOM)
-		row_thin(work, row);
-	row->picks[row->count++] = *pick;
-	row->classes[pick->class].count++;
-}
-
 static void
 visit(void *context, uint64_t address, struct block block)
 {
 	struct work *work = context;
-	struct row *row = &work->row[work->wanted[block.site] - 1];
-	unsigned number = class_of(block.size);
-	struct class *class = &row->classes[number];
-	struct weight weight = {block.size, 1};
 
-	if (block.level)
-		weight = sample_weight(block.size, block.level);
-	class->all.count += weight.count;
-	class->all.bytes += weight.bytes;
-	class->every += !class->every;
-	if (class->seen == 0)
-		class->turn = throw(work) & (class->every - 1);
-	if (class->seen++ == class->turn)
-		row_pick(work, row,
-			 &(struct pick){
-			     .address = address,
-			     .size = block.size,
-			     .site = block.site,
-			     .level = (uint8_t)block.level,
-			     .class = (uint8_t)number,
-			 });
-	if (class->seen >= class->every)
-		class->seen = 0;
+	picks_add(&work->row[work->wanted[block.site] - 1], &work->random,
+		  address, block);
 }
 
 static bool
@@ -221,8 +116,8 @@ batch_read(struct work *work, uint32_t count, struct total *sum)
 		if (what == PY_IS_GONE || !is_still(pick))
 			continue;
 		weight = sample_weight(pick->size, pick->level);
-		work->in_class[what].count += (double)weight.count;
-		work->in_class[what].bytes += (double)weight.bytes;
+		work->in_stratum[what].count += (double)weight.count;
+		work->in_stratum[what].bytes += (double)weight.bytes;
 		sum->count += (double)weight.count;
 		sum->bytes += (double)weight.bytes;
 		read++;
@@ -230,30 +125,30 @@ batch_read(struct work *work, uint32_t count, struct total *sum)
 	return read;
 }
 
-/* The next picks of a class from *at on. */
+/* The next picks of a stratum from *at on. */
 static uint32_t
-batch_fill(struct work *work, const struct row *row, unsigned class,
+batch_fill(struct work *work, const struct picks *row, unsigned stratum,
 	   uint32_t *at)
 {
 	uint32_t count = 0;
 
 	for (; *at < row->count && count < PEEK_MAX; ++*at)
-		if (row->picks[*at].class == class)
-			work->batch[count++] = &row->picks[*at];
+		if (row->list[*at].stratum == stratum)
+			work->batch[count++] = &row->list[*at];
 	return count;
 }
 
-/* Adds what the blocks of a class are, made to add up to all of them. */
+/* Adds what the blocks of a stratum are, made to add up to all of them. */
 static void
-class_read(struct work *work, const struct row *row, unsigned number,
-	   struct wire_types_row *out)
+stratum_read(struct work *work, const struct picks *row, unsigned number,
+	     struct wire_types_row *out)
 {
-	const struct class *class = &row->classes[number];
+	const struct stratum *stratum = &row->strata[number];
 	struct total sum = {0, 0};
 	uint32_t at = 0;
 	uint32_t count;
 
-	memset(work->in_class, 0, sizeof(work->in_class));
+	memset(work->in_stratum, 0, sizeof(work->in_stratum));
 	while ((count = batch_fill(work, row, number, &at))) {
 		if (!may_go_on(work)) {
 			out->flags |= WIRE_TYPES_PART;
@@ -264,26 +159,26 @@ class_read(struct work *work, const struct row *row, unsigned number,
 	for (uint32_t i = 0; i <= PY_TYPES_MAX && sum.count > 0; i++) {
 		struct total *found = &work->found[i];
 
-		found->count += work->in_class[i].count *
-				(double)class->all.count / sum.count;
+		found->count += work->in_stratum[i].count *
+				(double)stratum->all.count / sum.count;
 		if (sum.bytes > 0)
-			found->bytes += work->in_class[i].bytes *
-					(double)class->all.bytes / sum.bytes;
+			found->bytes += work->in_stratum[i].bytes *
+					(double)stratum->all.bytes / sum.bytes;
 	}
 }
 
 static void
-row_read(struct work *work, const struct row *row, struct wire_types_row *out)
+row_read(struct work *work, const struct picks *row, struct wire_types_row *out)
 {
 	memset(work->found, 0, sizeof(work->found));
-	for (unsigned i = 0; i < CLASSES; i++) {
-		const struct class *class = &row->classes[i];
+	for (unsigned i = 0; i < PICKS_STRATA; i++) {
+		const struct stratum *stratum = &row->strata[i];
 
-		if (!class->all.count)
+		if (!stratum->all.count)
 			continue;
-		class_read(work, row, i, out);
-		out->blocks += class->all.count;
-		out->bytes += class->all.bytes;
+		stratum_read(work, row, i, out);
+		out->blocks += stratum->all.count;
+		out->bytes += stratum->all.bytes;
 	}
 }
 
@@ -393,11 +288,11 @@ request_map(struct work *work, uint32_t sites)
 	}
 	if (!work->rows)
 		return false;
-	work->picks = safe_reserve(sizeof(struct pick) * ROW_ROOM * work->rows);
-	if (!work->picks)
+	work->room = safe_reserve(sizeof(struct pick) * PICKS_MAX * work->rows);
+	if (!work->room)
 		return false;
 	for (uint32_t i = 0; i < work->rows; i++)
-		work->row[i].picks = &work->picks[(uint64_t)i * ROW_ROOM];
+		work->row[i].list = &work->room[(uint64_t)i * PICKS_MAX];
 	return true;
 }
 
@@ -429,9 +324,9 @@ work_end(struct work *work)
 {
 	if (work->types)
 		py_types_free(work->types);
-	if (work->picks)
-		safe_unreserve(work->picks,
-			       sizeof(struct pick) * ROW_ROOM * work->rows);
+	if (work->room)
+		safe_unreserve(work->room,
+			       sizeof(struct pick) * PICKS_MAX * work->rows);
 	if (work->wanted)
 		safe_unmap(work->wanted, work->wanted_room);
 	safe_unmap(work, sizeof(*work));

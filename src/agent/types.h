@@ -2,10 +2,8 @@
  * types.h - what the live blocks of some sites are: serves the requests that
  * readers put into the control page (wire.h, struct wire_types).
  *
- * Up to 100,000 blocks of a row are looked into, of more a sample. Blocks of
- * one size are mostly of one type, and the few that are large hold much: so
- * each size is a class, and the class with most blocks is thinned. What was
- * found of a class is then made to add up to all of its blocks.
+ * Up to 100,000 blocks of a row are looked into, of more a sample (picks.h).
+ * What was found of a stratum is then made to add up to all of its blocks.
  *
  * The program's threads take no part in it: a block is believed to be what it
  * looked like if the live map has it still, unchanged, after it was read. So an

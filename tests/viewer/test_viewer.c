@@ -231,10 +231,53 @@ test_bar_is_whole(void **state)
 	fixture_close(&f);
 }
 
+static void
+test_types(void **state)
+{
+	struct fixture all, *f = &all;
+
+	(void)state;
+	fixture_open(f, NULL, false);
+	fixture_keys(f, "y");
+	assert_shows(f, "(buffer)");
+	assert_shows(f, "one block in 8");
+	fixture_keys(f, "q");
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+
+	/* From the traceback, and back to it. */
+	fixture_keys(f, "Enter y / n d a r Enter");
+	assert_shows(f, "numpy.ndarray");
+	fixture_keys(f, "q");
+	assert_int_equal(viewer_view(&f->viewer), VIEW_TRACE);
+
+	/* An answer that takes its time, and one that never comes. */
+	f->made.late = true;
+	fixture_keys(f, "y");
+	assert_shows(f, "asking the agent");
+	assert_hides(f, "numpy.ndarray");
+	f->made.late = false;
+	assert_int_equal(types_follow(&f->viewer), STALE_DRAW);
+	assert_int_equal(types_follow(&f->viewer), 0);
+	viewer_draw(&f->viewer);
+	assert_shows(f, "numpy.ndarray");
+	f->made.late = true;
+	fixture_keys(f, "y");
+	f->viewer.now_ns += UINT64_C(2100000000);
+	assert_int_equal(types_follow(&f->viewer), STALE_DRAW);
+	viewer_draw(&f->viewer);
+	assert_shows(f, "does not answer");
+
+	f->made.refuses = true;
+	fixture_keys(f, "y");
+	assert_shows(f, "it is deaf");
+	fixture_close(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_types),
 	    cmocka_unit_test(test_selection_follows_its_row),
 	    cmocka_unit_test(test_top_stays_top),
 	    cmocka_unit_test(test_said),
