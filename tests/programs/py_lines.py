@@ -1,9 +1,12 @@
 """Compares line, file and name of every instruction of part of the standard
-library with what the interpreter says. Runs with the shim preloaded.
+library with what the interpreter says: its own function, called for every
+instruction, and what its table of lines says to programs, co_lines() or before
+3.10 dis.findlinestarts(). Runs with the shim preloaded.
 
 Usage: py_lines.py STEP, to take one file of STEP.
 """
 import ctypes
+import dis
 import os
 import sys
 import types
@@ -47,6 +50,22 @@ def names_differ(code):
             int(found[3]) != code.co_firstlineno)
 
 
+def starts(code):
+    """[(offset, line)] of where a line starts; 0: none."""
+    if hasattr(code, "co_lines"):
+        return [(start, line or 0) for start, end, line in code.co_lines()
+                if start < end]
+    return list(dis.findlinestarts(code))
+
+
+def starts_differ(code):
+    found = starts(code)
+    offsets = (ctypes.c_int * len(found))(*[start for start, _ in found])
+    lines = (ctypes.c_uint32 * len(found))()
+    SHIM.shim_lines_at(ctypes.py_object(code), offsets, lines, len(found))
+    return sum(lines[i] != line for i, (_, line) in enumerate(found))
+
+
 def main():
     objects = instructions = differ = 0
     for path in files(int(sys.argv[1])):
@@ -58,7 +77,7 @@ def main():
         for inner in codes(code):
             size = len(inner.co_code)
             wrong = SHIM.shim_lines(ctypes.py_object(inner), ADDR2LINE, size)
-            wrong += names_differ(inner)
+            wrong += names_differ(inner) + starts_differ(inner)
             objects += 1
             instructions += size // 2
             if wrong:

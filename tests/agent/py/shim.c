@@ -320,6 +320,8 @@ EXPORT uint32_t shim_intern(uint64_t word);
 EXPORT uint32_t shim_find(uint64_t word);
 EXPORT uint64_t shim_word(uint64_t code, int64_t offset);
 EXPORT int shim_lines(void *code, int (*line_of)(void *, int), int size);
+EXPORT void shim_lines_at(void *code, const int *offsets, uint32_t *lines,
+			  int count);
 EXPORT int shim_name(uint32_t id, uint64_t word, char *text, uint32_t size);
 EXPORT int shim_block(uint64_t address, uint32_t i, char *text, uint32_t size);
 EXPORT int64_t shim_size(uint64_t address);
@@ -388,6 +390,21 @@ shim_lines(void *code, int (*line_of)(void *, int), int size)
 		differ += group.line != name.line;
 	}
 	return differ;
+}
+
+/* The lines of the instructions at the offsets. */
+void
+shim_lines_at(void *code, const int *offsets, uint32_t *lines, int count)
+{
+	uint32_t id = py_code_intern(py_word_pack((uint64_t)code, 0));
+
+	for (int i = 0; i < count; i++) {
+		uint64_t word = py_word_pack((uint64_t)code, offsets[i]);
+		struct py_name name;
+
+		py_code_name(id, word, &name);
+		lines[i] = name.line;
+	}
 }
 
 int
