@@ -20,6 +20,7 @@
 #include "agent/sites.h"
 #include "agent/thread.h"
 #include "agent/unwind_rules.h"
+#include "agent/unwind_stop.h"
 
 #define DEEP	     5 /* pieces */
 #define DEEP_REPEATS 4
@@ -366,7 +367,8 @@ native(struct thread *thread, enum wire_domain domain,
 	    thread->pieces.count > DEEP)
 		site = native_deep(thread, domain, state, &limits);
 	else if (state->sp - bounds->low < bounds->high - bounds->low &&
-		 state->pc - py_eval_low >= py_eval_high - py_eval_low &&
+		 !unwind_is_stop(state->pc, py_eval_low,
+				 py_eval_high - py_eval_low) &&
 		 walk_kind != WIRE_UNWINDER_LIBUNWIND)
 		site = native_pieces(thread, domain, state, &limits);
 	if (__builtin_expect(!site, 0))
