@@ -65,6 +65,11 @@ def groups(entry):
     return found
 
 
+def is_nameless(frame):
+    """Of a stripped file: nothing can be said of its functions."""
+    return frame["function"].startswith("0x")
+
+
 def wrong_full(block, entry, version):
     """What is wrong with an interleaved stack; nothing if it is right."""
     if not entry:
@@ -93,7 +98,7 @@ def wrong_between(frames, native):
             continue
         outside = native[names.index(inner) + 1]
         if not any(part in frame["function"] or part in frame["module"]
-                   for frame in outside):
+                   or is_nameless(frame) for frame in outside):
             return f"{part} is not between {inner} and {outer}"
     return None
 
@@ -103,7 +108,8 @@ def wrong_end(block, outermost):
     if block["frames"][-1][0].endswith("_greenlet"):
         return "frames outside of a greenlet" if names else None
     start = "clone" if "_bootstrap" in block["frames"][-1][0] else "_start"
-    if not names or not names[-1].startswith(start):
+    if not names or not (names[-1].startswith(start)
+                         or is_nameless(outermost[-1])):
         return f"it does not begin in {start}"
     return None
 

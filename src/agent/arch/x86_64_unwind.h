@@ -77,13 +77,15 @@ arch_call_target(const uint8_t *at)
 /* The longest direct jump. */
 #define ARCH_JUMP_MAX 6
 
-/* Where bytes that look like a direct jump lead, E9 or 0F 80 to 0F 8F with a
- * distance of 32 bits; 0: they do not. */
+/* Where bytes that look like a direct jump lead, EB or 70 to 7F with a distance
+ * of 8 bits, E9 or 0F 80 to 0F 8F with one of 32; 0: they do not. */
 static inline uint64_t
 arch_jump_target(const uint8_t *at)
 {
 	int32_t distance;
 
+	if (*at == 0xeb || (*at & 0xf0) == 0x70)
+		return (uint64_t)at + 2 + (uint64_t)(int64_t)(int8_t)at[1];
 	if (*at == 0x0f && (at[1] & 0xf0) == 0x80)
 		at++;
 	else if (*at != 0xe9)

@@ -86,12 +86,21 @@ is_called(struct unwind_part part)
 		row.cfa_value == -ARCH_RETURN_AT);
 }
 
+/* Where what looks like a jump leads; 0: it does not. */
+static uint64_t
+jump_at(uint64_t at)
+{
+	return eval.text.high - at < ARCH_JUMP_MAX
+		   ? 0
+		   : arch_jump_target((const uint8_t *)at);
+}
+
 /* Whether a jump in part leads into the middle of `into`. */
 static bool
 jumps_into(struct unwind_part part, struct unwind_part into)
 {
-	for (uint64_t at = part.low; at + ARCH_JUMP_MAX <= part.high; at++) {
-		uint64_t target = arch_jump_target((const uint8_t *)at);
+	for (uint64_t at = part.low; at < part.high; at++) {
+		uint64_t target = jump_at(at);
 
 		if (target != into.low && holds(into, target))
 			return true;
@@ -120,14 +129,9 @@ follow_jumps(uint32_t first, bool are_handlers)
 		struct unwind_part from = eval.parts[i];
 		struct unwind_part found;
 
-		for (uint64_t at = from.low; at + ARCH_JUMP_MAX <= from.high;
-		     at++) {
-			uint64_t target = arch_jump_target((const uint8_t *)at);
-
-			if (target &&
-			    is_more(from, are_handlers, target, &found))
+		for (uint64_t at = from.low; at < from.high; at++)
+			if (is_more(from, are_handlers, jump_at(at), &found))
 				add(found);
-		}
 	}
 }
 
