@@ -28,10 +28,7 @@ LONG = ["test_capi", "test_gc", "test_threading", "test_fork1",
         "test_ctypes", "test_asyncio", "test_embed", "test_exceptions",
         "test_generators", "test_io", "test_json", "test_pickle",
         "test_sqlite3"]
-# Older names of the same, and what the newer ones became.
-OTHER_NAMES = {"test_sqlite3": ["test_sqlite"],
-               "test_multiprocessing_fork": [
-                   "test_multiprocessing_fork.test_processes"]}
+OLDER_NAMES = {"test_sqlite3": "test_sqlite"}
 # What cannot be the same, and why.
 THREADS = "from 3.12 on fork warns of every thread, and the agent has one"
 KNOWN = {
@@ -52,7 +49,7 @@ def is_known(one):
 
 def name_in(python, test):
     """What the interpreter calls the test; None when it has none."""
-    names = [test, *OTHER_NAMES.get(test, [])]
+    names = [test, OLDER_NAMES.get(test, test)]
     code = ("import importlib.util as u, sys\n"
             "for name in sys.argv[1:]:\n"
             "    try:\n"
