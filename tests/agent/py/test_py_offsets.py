@@ -133,7 +133,8 @@ def rows():
 
 
 def differences(python, row):
-    expressions = fields(python.key, python.free_threaded)
+    free_threaded = bool(row["free_threaded"])
+    expressions = fields(python.key, free_threaded)
     checks = ['\tcheck("%s", %d, (long long)(%s));' % (field, row[field], c)
               for field, c in sorted(expressions.items())]
     unnamed = [field for field, value in row.items()
@@ -145,7 +146,9 @@ def differences(python, row):
         with open(source, "w") as file:
             file.write(PROGRAM % "\n".join(checks))
         done = subprocess.run(
-            [os.environ.get("CC", "cc"), "-w", "-O1", "-I" + python.include,
+            [os.environ.get("CC", "cc"), "-w", "-O1"] +
+            ["-DPy_GIL_DISABLED=1"] * free_threaded +
+            ["-I" + python.include,
              "-I" + python.include + "/internal",
              "-I" + os.path.dirname(python.include),  # Debian's pyconfig.h
              source, "-o", binary],
@@ -159,26 +162,40 @@ def differences(python, row):
                                  for field in unnamed)
 
 
+def cases(found, table):
+    """(name, interpreter, row): each interpreter with its own row, and rows
+    of free-threaded builds that are not here with the headers of the other
+    build, which are the same but for a macro. None where there is none."""
+    cases = [(python.version, python,
+              table.get((python.key[1], python.free_threaded)))
+             for python in found]
+    here = {(python.key[1], python.free_threaded) for python in found}
+    for minor, free_threaded in sorted(set(table) - here):
+        same = [python for python in found if python.key[1] == minor]
+        name = "3.%d%s" % (minor, "t" if free_threaded else "")
+        if same and free_threaded:
+            name += " by headers of " + same[-1].version
+        cases.append((name, same[-1] if same and free_threaded else None,
+                      table[(minor, free_threaded)]))
+    return cases
+
+
 def main():
     found = pythons.found()
     if not found:
         pythons.skip_all("no Python 3.6 or later on this machine")
-    table = rows()
-    here = {(python.key[1], python.free_threaded) for python in found}
-    tap = pythons.Tap(len(found) + len(set(table) - here))
-    for python in found:
-        row = table.get((python.key[1], python.free_threaded))
-        if not os.path.exists(os.path.join(python.include, "Python.h")):
-            tap.skip(python.version, "its headers are not installed")
+    every = cases(found, rows())
+    tap = pythons.Tap(len(every))
+    for name, python, row in every:
+        if not python:
+            tap.skip(name, "there is no such interpreter here")
+        elif not os.path.exists(os.path.join(python.include, "Python.h")):
+            tap.skip(name, "its headers are not installed")
         elif not row:
-            tap.point(False, python.version, "no row in the table")
+            tap.point(False, name, "no row in the table")
         else:
             text = differences(python, row)
-            tap.point(not text, python.version + " has the offsets of its row",
-                      text)
-    for minor, free_threaded in sorted(set(table) - here):
-        tap.skip("3.%d%s" % (minor, "t" if free_threaded else ""),
-                 "there is no such interpreter here")
+            tap.point(not text, name + " has the offsets of its row", text)
     tap.end()
 
 
