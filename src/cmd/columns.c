@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "export/export.h"
 
 enum { CELL_MAX = 64, WIDTH_MIN = 11 };
 
@@ -167,7 +168,10 @@ columns_print(FILE *file, const struct options *options,
 			column_infos[column].title);
 	}
 	fputc('\n', file);
-	for (i = 0; i < rows->count; i++)
+	for (i = 0; i < rows->count; i++) {
 		print_row(file, options, snapshot, query, &rows->rows[i],
 			  rows->total.size);
+		if (rows->types)
+			export_types(file, snapshot->names, &rows->types[i]);
+	}
 }

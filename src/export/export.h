@@ -50,6 +50,10 @@ struct export_numbers export_numbers_of(const struct query *,
 					const struct snapshot *);
 void export_numbers(FILE *, const struct row *, struct export_numbers);
 
+/* What the blocks of a row are, as a line: "    int 16,707,940 blocks, 509.9
+ * MiB; ..."; nothing for none. */
+void export_types(FILE *, const struct names *, const struct types *);
+
 /* A format of a whole snapshot, as `export --format` takes. */
 struct export_format {
 	const char *name;

@@ -107,9 +107,8 @@ put_frames(FILE *file, struct names *names, uint32_t stack,
 
 #define TYPES_SHOWN 8
 
-/* "int 16,707,940 blocks, 509.9 MiB; ..." */
-static void
-put_types(FILE *file, const struct names *names, const struct types *types)
+void
+export_types(FILE *file, const struct names *names, const struct types *types)
 {
 	const char *between = "    ";
 	char size[TEXT_SIZE_MAX];
@@ -154,7 +153,7 @@ export_text(FILE *file, const struct snapshot *snapshot,
 		label_row(file, snapshot, query->group_by, row);
 		put_numbers(file, row, which);
 		if (rows->types)
-			put_types(file, snapshot->names, &rows->types[i]);
+			export_types(file, snapshot->names, &rows->types[i]);
 		if (query->group_by == GROUP_TRACEBACK)
 			put_frames(file, snapshot->names, row->stack, source);
 	}

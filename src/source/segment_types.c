@@ -80,7 +80,7 @@ segment_take_types(struct segment *segment, const struct segment_names *log,
 	struct wire_types *page;
 	bool good;
 
-	if (segment->status.types_done != ask->number ||
+	if ((int32_t)(segment->status.types_done - ask->number) < 0 ||
 	    segment->status.types_offset < WIRE_BODY_OFFSET)
 		return SEGMENT_NO_ANSWER;
 	page = mem_alloc(sizeof(*page));

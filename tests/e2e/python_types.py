@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 
 from drive import (ALL, EXAMPLES, PYTHON, SOURCE, Program, Tap, describe,
@@ -126,6 +127,33 @@ def check_churn(tap, python):
                strange, counts, turns)
 
 
+def check_together(tap):
+    with workplace(), Program(PYTHON, PROGRAM) as program:
+        truth = told(program)
+        pid = profiled_pid()
+        problems = []
+
+        def ask():
+            for _ in range(4):
+                try:
+                    seen = found(report(pid, "--types", "--top", "20",
+                                        "--filter", PROGRAM.name)["entries"],
+                                 PROGRAM)
+                    problems.extend(filter(None, (wrong(truth, seen, line)
+                                                  for line in truth
+                                                  if line in seen)))
+                except Exception as error:
+                    problems.append(str(error))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        tap.ok(not problems, "several ask at once, each gets his own",
+               "\n".join(problems))
+
+
 def check_large(tap):
     full = 1 << 24
     with workplace(), Program(PYTHON, EXAMPLES / "numpy_ints.py",
@@ -162,8 +190,8 @@ re.match("(a*)*b", "a" * 40)
 def check_holding(tap):
     with workplace(), Program(PYTHON, "-c", HOLDS_THE_GIL) as program:
         program.line("^ready$")
-        types = report(profiled_pid(), "--types", "--filter", "<string>:3",
-                       )["entries"][0]["types"]
+        types = report(profiled_pid(), "--types", "--filter",
+                       "<string>:3")["entries"][0]["types"]
         tap.ok({"type": "str", "count": 1000} ==
                {key: types[0][key] for key in ("type", "count")},
                "while somebody holds the GIL for ever", types)
@@ -203,7 +231,8 @@ def main():
         tap.part(python.version, check_version, tap, python)
     for python in found_here:
         tap.part(python.version, check_churn, tap, python)
-    for check in (check_sampled, check_large, check_holding, check_refused):
+    for check in (check_sampled, check_together, check_large, check_holding,
+                  check_refused):
         tap.part(check.__name__, check, tap)
     tap.done()
 

@@ -175,6 +175,11 @@ test_others(void **state)
 	assert_int_equal(source_take_types(source, &ask, &types, &err), 0);
 	assert_int_equal(ask.number, number + 1);
 	assert_int_equal(answerer.writer.control->types_sites[0], 3);
+	/* The next one was served already. */
+	answerer.writer.control->types_wanted++;
+	answerer_answer(&answerer);
+	assert_int_equal(source_take_types(source, &ask, &types, &err), 0);
+	assert_int_equal(ask.number, number + 3);
 	answerer_answer(&answerer);
 	assert_int_equal(source_take_types(source, &ask, &types, &err), 1);
 	types_fini(&types);
