@@ -50,13 +50,19 @@ class Group:
         return (self.trace[0], size + (index < larger)) + self.trace[2:]
 
 
+def _rows(data, native):
+    """What take() has read: stack, domain, bytes and count of each."""
+    return [(stack, _DOMAINS[domain], size, count) for
+            stack, domain, size, count in _agent.ROW.iter_unpack(data)
+            if native or not _DOMAINS[domain]]
+
+
 def _groups(rows, limit):
     frames = _stacks.Frames()
-    frames.load_stacks({stack for stack, _, _, _ in rows}, limit)
+    frames.load_stacks({row[0] for row in rows}, limit)
     same = {}
     groups = []
     for stack, domain, size, count in rows:
-        domain = _DOMAINS[domain]
         traceback, total = frames.stack(stack, limit, domain != 0)
         traceback = same.setdefault(traceback, traceback)
         groups.append(Group(size, count, _raw(domain, size // count,
@@ -67,18 +73,28 @@ def _groups(rows, limit):
 class Blocks(Sequence):
     """A trace, as a tuple, for each block: made when it is asked for."""
 
-    def __init__(self, groups=None, rows=(), limit=1):
+    def __init__(self, groups=None, data=b"", limit=1, native=False):
         self._made = groups
-        self._rows = rows
+        self._data = data
         self._limit = limit
+        self._native = native
         self._ends = None
+
+    def _make(self, limit):
+        return _groups(_rows(self._data, self._native), limit)
 
     @property
     def groups(self):
         if self._made is None:
-            self._made = _groups(self._rows, self._limit)
-            self._rows = ()
+            self._made = self._make(self._limit)
+            self._data = b""
         return self._made
+
+    def cut(self, limit):
+        """The groups with fewer frames, where that saves work."""
+        if self._made is not None or limit >= self._limit:
+            return self.groups
+        return self._make(limit)
 
     @property
     def ends(self):
@@ -131,9 +147,7 @@ def take(limit, native):
     data = ctypes.string_at(taken, _agent.ROW.size * count.value) \
         if taken else b""
     _agent.trace.drop(taken)
-    return Blocks(rows=[row for row in _agent.ROW.iter_unpack(data)
-                        if row[3] and (native or not _DOMAINS[row[1]])],
-                  limit=limit)
+    return Blocks(data=data, limit=limit, native=native)
 
 
 class _Traces(Sequence):
@@ -214,10 +228,10 @@ class Snapshot:
         with open(filename, "rb") as file:
             return pickle.load(file)
 
-    def _groups(self):
+    def _groups(self, limit=None):
         traces = self.traces._traces
         if isinstance(traces, Blocks):
-            return traces.groups
+            return traces.cut(limit) if limit else traces.groups
         return [Group(trace[1], 1, trace) for trace in traces]
 
     def filter_traces(self, filters):
@@ -239,7 +253,8 @@ class Snapshot:
             raise ValueError("cumulative mode cannot by used "
                              "with key type %r" % key_type)
         found = {}
-        for group in self._groups():
+        innermost = key_type != "traceback" and not cumulative
+        for group in self._groups(1 if innermost else None):
             for frames in keys(group.trace[2]):
                 statistic = found.get(frames)
                 if statistic is None:
