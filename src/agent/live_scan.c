@@ -22,19 +22,27 @@ is_wanted(const struct live_scan *scan, uint32_t site)
 	return site <= scan->sites && scan->wanted[site];
 }
 
+/* Most blocks are of more than 16 bytes and less than 64 MiB, and one load has
+ * all of such a one. */
 static inline void
 look_at(const struct live_scan *scan, const uint32_t *entry, uint64_t address)
 {
 	uint64_t pair = *(const volatile live_pair *)entry;
 	uint32_t value = (uint32_t)pair;
+	uint64_t tail = pair >> 32;
+	struct block block = {.site = value & LIVE_SITE_MASK};
 
-	if (!value || value >= LIVE_TAIL ||
-	    !is_wanted(scan, value & LIVE_SITE_MASK))
+	if (!value || value >= LIVE_TAIL || !is_wanted(scan, block.site))
 		return;
-	/* Gone between two looks, and the next unit is another block's. */
-	if (value >> LIVE_SITE_BITS == LIVE_WIDE && pair >> 32 < LIVE_TAIL)
-		return;
-	scan->visit(scan->context, address, live_load(entry));
+	if (value >> LIVE_SITE_BITS != LIVE_WIDE)
+		block.size = value >> LIVE_SITE_BITS;
+	else if (tail < LIVE_TAIL)
+		return; /* gone between two looks: that is another's entry */
+	else if (tail == (LIVE_TAIL | LIVE_TAIL_MAX))
+		block = live_load(entry);
+	else
+		block.size = tail & LIVE_TAIL_MAX;
+	scan->visit(scan->context, address, block);
 }
 
 static void
