@@ -178,7 +178,7 @@ live_put(uint64_t address, struct block block)
 
 /* The hash table has locks. So this may not come in between where one is held,
  * and a handler that comes in between here must find a hook in progress. */
-static struct block
+static inline __attribute__((always_inline)) struct block
 from_hash(uint64_t address, struct block (*get)(uint64_t))
 {
 	bool alone = !thread_tls.guard;
