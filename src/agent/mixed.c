@@ -79,20 +79,26 @@ walk_native(struct thread *thread, const struct unwind_state *state,
 	walked->pcs = thread->words;
 }
 
-static void
+/* Returns how the native part ended: that what is another's cannot be walked
+ * is no loss. */
+static enum unwind_end
 mix_all(struct mix *mix, const struct unwind_trace *walked)
 {
-	bool is_whole = walked->end == UNWIND_END_OUTERMOST;
+	enum unwind_end end = walked->end;
 	size_t i = 0;
 
 	while (i < walked->count && put_native(mix, walked->pcs[i]))
 		i++;
 	if (!mix->has_runs)
-		return;
-	if (mix->runs == mix->runs_end && (!is_whole || i < walked->count))
+		return end;
+	if (mix->runs == mix->runs_end &&
+	    (end != UNWIND_END_OUTERMOST || i < walked->count)) {
 		mix->count = mix->python;
+		end = UNWIND_END_OUTERMOST;
+	}
 	while (mix->runs < mix->runs_end)
 		put_run(mix);
+	return end;
 }
 
 static size_t
@@ -123,7 +129,7 @@ mixed_walk(struct thread *thread, const struct unwind_state *state, bool gil,
 	mix.runs_end = mix.runs + runs;
 	mix.has_runs = runs > 0;
 	walk_native(thread, state, &walked);
-	mix_all(&mix, &walked);
+	trace->end = mix_all(&mix, &walked);
 	if (!mix.count)
 		put(&mix, state->pc);
 	trace->same = mixed->is_followed ? count_same(mixed, &mix) : 0;
@@ -135,5 +141,4 @@ mixed_walk(struct thread *thread, const struct unwind_state *state, bool gil,
 	trace->words = mix.words;
 	trace->count = mix.count;
 	trace->is_full = mix.is_full;
-	trace->end = walked.end;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Stacks of C that Python called, which C called back: every interpreter."""
+import gzip
 import itertools
 import json
 import sys
@@ -29,6 +30,9 @@ def record(python, mode, scratch, *options):
     if done.returncode != 0:
         raise RuntimeError(f"exit status {done.returncode}: {done.stderr}")
     truth = json.loads(told.read_text())
+    with gzip.open(saved, "rt") as file:
+        if json.load(file)["process"]["native"] != mode:
+            raise RuntimeError(f"the header does not say {mode}")
     entries = report(saved, "--group-by", "traceback", "--filter", "take",
                      "--top", ALL)["entries"]
     found = {}
