@@ -4,6 +4,7 @@ Prints "line NUMBER {type: count}" for each, then "ready", then waits for its
 input to end. Types that are not told are buffers: they need no number.
 """
 import collections
+import datetime
 import sys
 
 COUNT = 1000
@@ -83,6 +84,8 @@ def main():
     tell(OrderedDict=COUNT)
     made.append([lambda: 0 for n in empty])
     tell(function=COUNT)
+    made.append([datetime.datetime(2000, 1, 1 + n % 9) for n in range(COUNT)])
+    tell(datetime=COUNT)
     made.append([Point(n) for n in seed])
     tell(Point=COUNT)
     print("ready", flush=True)

@@ -25,21 +25,24 @@
 #define FLAG_GC	      (1u << 14)
 #define FLAG_IS_TYPES (1u << 31) /* its objects are types */
 #define MANAGED_BYTES 16
+/* An object may be shorter than its type says: a datetime without a time zone
+ * has no room for one. */
+#define SHORT_MAX 8
 
 #define DICT_KEYS 16 /* ma_keys, from ob_size on */
 
 #define HEAD_MAX  64 /* bytes of a block that are read */
-#define NAME_MAX_ 128
+#define NAME_ROOM 128
 #define KEYS_MAX  1024 /* bytes of a type's dict that are searched */
 #define METAS_MAX 8
 #define SLOTS	  4096 /* of the table; a power of 2, more than types */
-#define STARTS	  3    /* places where an object may begin */
+#define STARTS	  4    /* places where an object may begin */
 
 struct type {
 	uint64_t address;
 	uint64_t basicsize;
 	uint32_t start; /* of an object in its block */
-	char name[NAME_MAX_];
+	char name[NAME_ROOM];
 };
 
 /* A word that was taken for a type. */
@@ -183,8 +186,8 @@ name_read(uint64_t address, char *out, size_t size)
 static void
 name_qualify(struct py_types *types, const char *head, char *name)
 {
-	char module[NAME_MAX_];
-	char alone[NAME_MAX_];
+	char module[NAME_ROOM];
+	char alone[NAME_ROOM];
 
 	if (strchr(name, '.'))
 		return;
@@ -192,11 +195,11 @@ name_qualify(struct py_types *types, const char *head, char *name)
 		    module, sizeof(module));
 	if (!module[0] || !strcmp(module, "builtins"))
 		return;
-	memcpy(alone, name, NAME_MAX_);
+	memcpy(alone, name, NAME_ROOM);
 	name[0] = '\0';
-	safe_append(name, NAME_MAX_, module);
-	safe_append(name, NAME_MAX_, ".");
-	safe_append(name, NAME_MAX_, alone);
+	safe_append(name, NAME_ROOM, module);
+	safe_append(name, NAME_ROOM, ".");
+	safe_append(name, NAME_ROOM, alone);
 }
 
 /* Types */
@@ -330,12 +333,13 @@ agrees(const struct py_types *types, uint32_t what, uint32_t start,
 {
 	const struct type *type = &types->types[what - PY_IS_OBJECT];
 
-	return type->start == start && start + type->basicsize <= size;
+	return type->start == start &&
+	       start + type->basicsize <= size + SHORT_MAX;
 }
 
 /* Where an object may begin, by version. */
 static void
-starts_fill(const struct py_types *types, uint32_t starts[STARTS + 1])
+starts_fill(const struct py_types *types, uint32_t starts[STARTS])
 {
 	uint32_t gc_head = (uint32_t)types->layout->gc_head;
 
@@ -349,13 +353,13 @@ static uint32_t
 block_is(struct py_types *types, const char *head, const struct py_block *block)
 {
 	size_t read = block->size < HEAD_MAX ? block->size : HEAD_MAX;
-	uint32_t starts[STARTS + 1];
+	uint32_t starts[STARTS];
 	bool crowd = false;
 
 	starts_fill(types, starts);
 	/* First by types that were met before, which costs no call. */
 	for (int turn = 0; turn < 2; turn++)
-		for (int i = 0; i <= STARTS; i++) {
+		for (int i = 0; i < STARTS; i++) {
 			uint64_t type = candidate(types, head, read, starts[i]);
 			uint32_t what;
 
