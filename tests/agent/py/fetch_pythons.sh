@@ -3,6 +3,7 @@
 # newer Debian releases, to be run in place: nothing is installed.
 #
 #	fetch_pythons.sh FOLDER
+#	fetch_pythons.sh FOLDER free-threaded
 #
 # FOLDER/usr/bin gets them. All that they load, the C library among it, comes
 # from the same release and is found by paths written into the executables, so
@@ -13,6 +14,8 @@ set -eu
 
 release=sid
 versions='3.13 3.14 3.15'
+source_release=trixie
+source=python3.13
 mirror=${HEAPTOP_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -22,10 +25,14 @@ die()
 	exit 1
 }
 
-[ $# = 1 ] || die 'usage: fetch_pythons.sh FOLDER'
+case $#${2:-} in
+1) result=complete ;;
+2free-threaded) result=free-threaded/bin/python3 ;;
+*) die 'usage: fetch_pythons.sh FOLDER [free-threaded]' ;;
+esac
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
-[ ! -e "$folder/complete" ] || exit 0
+[ ! -e "$folder/$result" ] || exit 0
 [ "$(uname -m)" = x86_64 ] || die 'the packages are for x86-64'
 for program in apt-get dpkg-deb patchelf; do
 	command -v $program >/dev/null || die "$program is not installed"
@@ -33,9 +40,7 @@ done
 [ -e $keys ] || die "cannot check packages: no $keys"
 
 apt=$folder/apt
-rm -rf "${folder:?}/usr" "${folder:?}/etc"
 mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-echo "deb [signed-by=$keys] $mirror $release main" >"$apt/sources.list"
 : >"$apt/status"
 
 # apt-get with lists and a state of its own: no package is there yet.
@@ -45,19 +50,50 @@ apt_get()
 		-o Dir::Cache="$apt" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::sourcelist="$apt/sources.list" \
 		-o APT::Sandbox::User=root -o Acquire::Languages=none \
-		-o APT::Install-Recommends=0 -o Acquire::Retries=2 \
+		-o APT::Update::Error-Mode=any -o APT::Install-Recommends=0 -o Acquire::Retries=2 \
 		-o Acquire::http::Timeout=30 "$@"
 }
 
 # What the arguments need, of which only interpreters and libraries are used.
 needed()
 {
-	apt_get --simulate install "$@" | awk '$1 == "Inst" { print $2 }' |
+	apt_get --simulate install "$@" 2>"$apt/log" | awk '$1 == "Inst" { print $2 }' |
 		grep -E '^(lib|python|zlib)'
 }
 
-apt_get update >"$apt/log" 2>&1 ||
-	die "cannot read what $release has: $(tail -n1 "$apt/log")"
+# update KIND RELEASE: deb for packages, deb-src for sources.
+update()
+{
+	echo "$1 [signed-by=$keys] $mirror $2 main" >"$apt/sources.list"
+	apt_get update >"$apt/log" 2>&1 ||
+		die "cannot read what $2 has: $(tail -n1 "$apt/log")"
+}
+
+build_free_threaded()
+{
+	update deb-src "$source_release"
+	(cd "$apt" && apt_get source --download-only "$source") \
+		>"$apt/log" 2>&1 ||
+		die "cannot fetch the source: $(tail -n1 "$apt/log")"
+	mkdir "$apt/source"
+	tar -xf "$apt/$source"_*.orig.tar.xz -C "$apt/source" \
+		--strip-components=1
+	(
+		cd "$apt/source" &&
+			./configure -q --disable-gil --enable-shared \
+				--prefix="$folder/free-threaded" \
+				LDFLAGS="-Wl,-rpath,$folder/free-threaded/lib" &&
+			make -s -j2 && make -s install
+	) >"$folder/build.log" 2>&1 || die "see $folder/build.log"
+	rm -rf "$apt" "$folder/build.log"
+}
+
+if [ "$result" != complete ]; then
+	build_free_threaded
+	exit 0
+fi
+rm -rf "${folder:?}/usr" "${folder:?}/etc"
+update deb $release
 packages=
 headers=
 for version in $versions; do

@@ -40,7 +40,7 @@ class Python:
 
     @property
     def is_fetched(self):
-        return self.command[0].startswith(FETCHED)
+        return self.command[0].startswith(FETCHED + "/bin")
 
     def run(self, arguments, **settings):
         env = {key: value for key, value in os.environ.items()
@@ -59,7 +59,8 @@ def found():
                 "/usr/bin/python3.[0-9]*-dbg",
                 "/usr/local/bin/python3.[0-9]*[0-9t]",
                 os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"),
-                os.path.join(FETCHED, "bin/python3.[0-9][0-9]")]
+                os.path.join(FETCHED, "bin/python3.[0-9][0-9]"),
+                os.path.join(FETCHED, "../free-threaded/bin/python3.*t")]
     commands = [[path] for pattern in patterns
                 for path in sorted(glob.glob(pattern))]
     commands += [line.split() for line in
