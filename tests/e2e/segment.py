@@ -13,11 +13,20 @@ LOST, EXTENTS, RECORD_BYTES = 128, 1152, 1920
 SYS_FUTEX, FUTEX_WAKE = 202, 1
 RECORD_SITE = 1
 STRING, MODULE, NATIVE, PYTHON, STACK = range(1, 6)
+LOST_PY_TRACER = 16
 MALLOC, PYMEM_RAW, PYMEM_MEM, PYMEM_OBJECT, MMAP = range(5)
 
 # frames: innermost first; a Python frame is (file, line, function), a native
 # one the path of its module.
 Site = collections.namedtuple("Site", "domain frames size count")
+
+
+def frames_of(stacks, stack):
+    frames = []
+    while stack:
+        stack, frame, _ = stacks[stack]
+        frames.append(frame)
+    return tuple(frames)
 
 
 class Segment:
@@ -70,9 +79,10 @@ class Segment:
                 yield kind, data[at + 8:at + size], length
                 at += size
 
-    def stacks(self, status):
-        """Stack id -> frames."""
-        strings, modules, frames, stacks = [""], [""], [""], [()]
+    def stacks(self, status, wanted):
+        """Stack id -> (parent, frame, whether that or one outside is wanted)"""
+        strings, modules, frames = [""], [""], [""]
+        stacks = [(0, "", False)]
         for kind, data, length in self.names(status):
             if kind == STRING:
                 strings.append(data[:length].decode(errors="replace"))
@@ -87,27 +97,30 @@ class Segment:
                 frames.append((strings[file], line, strings[function]))
             elif kind == STACK:
                 parent, frame = struct.unpack_from("<II", data)
-                stacks.append((frames[frame],) + stacks[parent])
+                stacks.append((parent, frames[frame], stacks[parent][2] or
+                               wanted(frames[frame], not parent)))
         return stacks
 
-    def sites(self):
-        """What is live now, and how many events were lost by cause."""
+    def sites(self, wanted):
+        """What is live now where wanted(frame, is_outermost) holds for a frame
+        of the stack, and how many events were lost by cause."""
         status = self.flush()
         where, slots = struct.unpack_from("<QQ", status, 40)
         tick = struct.unpack_from("<Q", status)[0] & 0xffffffff
         size = struct.unpack_from("<I", status, RECORD_BYTES)[0] or 64
         ring = self.read(where, slots * size)
-        stacks = self.stacks(status)
+        stacks = self.stacks(status, wanted)
         newest = {}
         record = struct.Struct(f"<QHHIIIQQQQ{size - 56}x")
         for (sequence, kind, domain, site, stack, written, born_bytes, born,
              gone_bytes, gone) in record.iter_unpack(ring):
-            if not sequence or kind != RECORD_SITE or written > tick:
+            if (not sequence or kind != RECORD_SITE or written > tick
+                    or not stacks[stack][2]):
                 continue
             if site not in newest or newest[site][0] < written:
                 newest[site] = (written, domain, stack,
                                 born_bytes - gone_bytes, born - gone)
-        sites = [Site(domain, stacks[stack], size, count) for
+        sites = [Site(domain, frames_of(stacks, stack), size, count) for
                  _, domain, stack, size, count in newest.values() if count]
         lost = struct.unpack_from("<64Q", status, LOST)
         return sites, lost

@@ -1,11 +1,12 @@
 """Programs whose blocks two tools count at once: tracemalloc in the process,
 heaptop under it. Python 3.6 and later.
 
-    py_exact.py BESIDE NAME NFRAME
+    py_exact.py BESIDE NAME NFRAME [moved]
 
 Runs the program NAME in a window, then says "ready PID" and waits for a line:
-nothing of the window is freed meanwhile. Then prints what tracemalloc had at
-the window's end, as JSON. The window is what runs below the function `window`,
+nothing of the window is freed meanwhile. Then prints as JSON what tracemalloc
+had at the window's end and, with a third argument, the blocks that it and
+heaptop have at different stacks. The window is what runs below the function `window`,
 and whatever threads that starts; BESIDE is py_beside.c, which starts
 tracemalloc so that it is not itself counted.
 
@@ -22,11 +23,17 @@ import json
 import os
 import pickle
 import re
+import struct
 import sys
 import threading
 import time
+import types
 import _tracemalloc as tracemalloc
 
+try:
+    import contextvars
+except ImportError:
+    contextvars = None
 try:
     import decimal
 except ImportError:
@@ -334,8 +341,92 @@ def arrays():
             numpy.array([{n: n} for n in range(200)], dtype=object))
 
 
-def look(beside, function, nframe):
-    start = ctypes.PyDLL(beside).beside_start
+class Frame(ctypes.Structure):
+    _fields_ = [("parent", ctypes.c_uint32), ("line", ctypes.c_uint32),
+                ("depth", ctypes.c_uint32), ("python", ctypes.c_uint32),
+                ("file", ctypes.c_char_p), ("function", ctypes.c_char_p),
+                ("offset", ctypes.c_uint64)]
+
+
+NOTES = 1 << 18
+NOTE = struct.Struct("QQ")  # block, size
+GC_HEADER = 16
+OB_TYPE = 8
+OB_SIZE = 16
+TUPLES = 20  # longer ones are not kept
+
+
+def kept_types():
+    """Types whose memory CPython keeps for the next object, 3.8 to 3.12: their
+    addresses, with the bytes that lie before an object."""
+    kept = {float: 0, list: GC_HEADER, dict: GC_HEADER, tuple: GC_HEADER,
+            slice: GC_HEADER, types.FrameType: GC_HEADER,
+            types.MethodType: GC_HEADER, types.BuiltinFunctionType: GC_HEADER,
+            contextvars.Context: GC_HEADER}
+    return {id(one): (one, before) for one, before in kept.items()}
+
+
+def word(address):
+    return ctypes.c_uint64.from_address(address).value
+
+
+def kept_type(block, size, kept):
+    """The name of the type whose object a block is, if that has a free list."""
+    for before in (0, GC_HEADER):
+        if size < before + OB_TYPE + 8:
+            continue
+        found, wanted = kept.get(word(block + before + OB_TYPE),
+                                  (None, None))
+        if wanted != before:
+            continue
+        if found is tuple and word(block + before + OB_SIZE) > TUPLES:
+            continue
+        return found.__name__
+    return None
+
+
+def heaptop_stack(agent, number, nframe):
+    frames = []
+    while number and len(frames) < nframe:
+        frame = Frame()
+        agent.heaptop_trace_frames(ctypes.byref(ctypes.c_uint32(number)), 1,
+                                   ctypes.byref(frame))
+        if frame.function is not None:
+            frames.append((os.fsdecode(frame.file), frame.line))
+        number = frame.parent
+    return tuple(frames) or (("<unknown>", 0),)
+
+
+def moved(beside, nframe):
+    """[type, size, heaptop's stack, tracemalloc's] of the blocks at which they
+    differ."""
+    agent = ctypes.CDLL(None)
+    python = ctypes.PyDLL(None)
+    traceback = python._PyTraceMalloc_GetTraceback
+    traceback.restype = ctypes.py_object
+    traceback.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+    notes = bytes((ctypes.c_char * (NOTES * NOTE.size)).in_dll(
+        beside, "beside_notes"))
+    kept = kept_types()
+    found = []
+    stacks = {}
+    for block, size in NOTE.iter_unpack(notes):
+        number = block and agent.heaptop_trace_block(
+            ctypes.c_void_p(block), ctypes.c_uint64(0))
+        theirs = number and traceback(0, block)
+        if not theirs:
+            continue  # not of the window
+        if number not in stacks:
+            stacks[number] = heaptop_stack(agent, number, nframe)
+        if stacks[number] != theirs:
+            found.append([kept_type(block, size, kept), size, stacks[number],
+                          theirs])
+    return found
+
+
+def look(beside, function, nframe, ask):
+    beside = ctypes.PyDLL(beside)
+    start = beside.beside_start
     start.argtypes = [ctypes.py_object, ctypes.c_int]
     ready = b"ready %d\n" % os.getpid()
     gc.collect()  # what waits to be born again is from before
@@ -344,8 +435,9 @@ def look(beside, function, nframe):
     traces = tracemalloc._get_traces()
     os.write(1, ready)
     os.read(0, 1)
+    different = moved(beside, nframe) if ask else []
     tracemalloc.stop()
-    return traces
+    return summed(traces), different
 
 
 def window(function):
@@ -366,7 +458,8 @@ def main():
         print(*PROGRAMS)
         return
     beside, name, nframe = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    json.dump(summed(look(beside, PROGRAMS[name], nframe)), sys.stdout)
+    json.dump(look(beside, PROGRAMS[name], nframe, len(sys.argv) > 4),
+              sys.stdout)
 
 
 if __name__ == "__main__":
