@@ -9,7 +9,7 @@ last, so there the free lists of objects make a difference. From 3.13 on
 --freelists sees those births too; before, each block that differs must be the
 memory of a type that has a free list.
 
-HEAPTOP_TEST_ONLY="VERSION NAME" takes one.
+HEAPTOP_TEST_ONLY="VERSION [NAME...]" takes some.
 """
 import collections
 import concurrent.futures
@@ -184,7 +184,8 @@ def cases():
         names = subprocess.run([*python.command, str(PROGRAM)], text=True,
                                check=True, capture_output=True).stdout.split()
         for name in names:
-            if not only or python.version == only[0] and name in (only[1:] or names):
+            if not only or (python.version == only[0] and
+                            name in (only[1:] or names)):
                 yield Case(python, name)
 
 

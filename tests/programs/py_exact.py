@@ -6,8 +6,8 @@ heaptop under it. Python 3.6 and later.
 Runs the program NAME in a window, then says "ready PID" and waits for a line:
 nothing of the window is freed meanwhile. Then prints as JSON what tracemalloc
 had at the window's end and, with a third argument, the blocks that it and
-heaptop have at different stacks. The window is what runs below the function `window`,
-and whatever threads that starts; BESIDE is py_beside.c, which starts
+heaptop have at different stacks. The window is what runs below the function
+`window`, and whatever threads that starts; BESIDE is py_beside.c, which starts
 tracemalloc so that it is not itself counted.
 
     py_exact.py
