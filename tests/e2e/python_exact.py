@@ -29,6 +29,7 @@ import pythons  # noqa: E402
 PROGRAM = SOURCE / "tests/programs/py_exact.py"
 BESIDE = BUILD / "tests/programs/py_beside.so"
 DEPTH = 25
+SHALLOW = ("json_documents", "resizes")  # by line, too
 UNKNOWN = (("<unknown>", 0),)  # tracemalloc's word for no Python stack
 SEES_BIRTHS = (3, 13)
 REUSES = (3, 8)
@@ -94,14 +95,6 @@ def tracemalloc_view(traces):
 
 def total(view):
     return [sum(numbers) for numbers in zip(*view.values())]
-
-
-def by_line(view):
-    found = collections.defaultdict(lambda: [0, 0])
-    for stack, numbers in view.items():
-        for i in range(2):
-            found[stack[0]][i] += numbers[i]
-    return dict(found)
 
 
 def differences(ours, theirs):
@@ -187,6 +180,53 @@ def cases():
             if not only or (python.version == only[0] and
                             name in (only[1:] or names)):
                 yield Case(python, name)
+                if name in SHALLOW:
+                    yield Case(python, name, 1)
+
+
+TAKEN = """
+import ctypes, sys, tracemalloc
+listener = ctypes.pythonapi.PyRefTracer_GetTracer
+listener.restype = ctypes.c_void_p
+def tell(text):
+    print(text, listener(None) or 0, flush=True)
+    sys.stdin.readline()
+tell("begun")
+tracemalloc.start()
+tell("started")
+tracemalloc.stop()
+ctypes.pythonapi.PyRefTracer_SetTracer(None, None)  # 3.13.0 does not
+tell("stopped")
+bytes(1000)
+tell("over")
+"""
+
+
+def check_taken(tap, python):
+    """tracemalloc has the listener's place while it runs, which is said, and
+    the agent before and after."""
+    def lost(ticks):
+        path = next(iter(wait_for("a segment", segments).values()))
+        with Segment(path) as segment:
+            for _ in range(ticks):
+                found = segment.sites(is_of_window)[1]
+        return found[LOST_PY_TRACER]
+
+    seen = []
+    with Program(*python.command, "-c", TAKEN,
+                 options=["--freelists"]) as program:
+        for text in ("begun", "started", "stopped", "over"):
+            listener = program.line(rf"^{text} (\d+)$").group(1)
+            # It is looked at in a tick's end, and told in the next one.
+            seen.append((int(listener), lost(2)))
+            program.say("go on\n")
+        status, _, errors = program.end()
+    tap.equal((status, errors), (0, ""), f"{python.version}: it ends well")
+    ours = seen[0][0]
+    tap.ok(ours and ours != seen[1][0] and [other for _, other in seen]
+           == [0, 1, 1, 1], f"{python.version}: another listener is left there,"
+           " and said", seen)
+    tap.equal(seen[3][0], ours, f"{python.version}: its place is taken again")
 
 
 def outcome(case):
@@ -202,6 +242,10 @@ def main():
     with workplace(), concurrent.futures.ThreadPoolExecutor(2) as pool:
         for case in pool.map(outcome, cases()):
             tap.part(f"{case.python.version}, {case.name}", case.check, tap)
+    for python in pythons.found():
+        if python.key >= SEES_BIRTHS and python.version[-1] not in "dt":
+            with workplace():
+                tap.part("taken", check_taken, tap, python)
     tap.done()
 
 
