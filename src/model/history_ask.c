@@ -1,0 +1,329 @@
+/* history_ask.c - what was: all sites at a moment, some sites at all. */
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/history_inner.h"
+
+#define STEP_NS UINT64_C(9500000000) /* of growth: ten seconds, about */
+
+size_t
+history_count(const struct history *history)
+{
+	return history->count;
+}
+
+const struct moment *
+history_moment(const struct history *history, size_t index)
+{
+	return &history->kept[index].moment;
+}
+
+size_t
+history_at(const struct history *history, uint64_t mono_ns)
+{
+	size_t i = history->count ? history->count - 1 : 0;
+
+	while (i > 0 && history->kept[i].moment.mono_ns > mono_ns)
+		i--;
+	return i;
+}
+
+static uint64_t
+apart(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+size_t
+history_near(const struct history *history, uint64_t time_ns)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < history->count; i++)
+		if (apart(history->kept[i].moment.time_ns, time_ns) <
+		    apart(history->kept[best].moment.time_ns, time_ns))
+			best = i;
+	return best;
+}
+
+size_t
+history_reach(const struct history *history)
+{
+	return history->totals_only ? history->count : history->lost;
+}
+
+/* The totals of all sites at a moment; owned by the caller. */
+static struct total *
+totals_at(const struct history *history, size_t index)
+{
+	size_t count = history->state_count;
+	struct total *totals = mem_array(count, sizeof(*totals));
+
+	if (count)
+		memcpy(totals, history->state, count * sizeof(*totals));
+	for (size_t i = history->count; --i > index;)
+		for (struct reader at = reader_of(&history->kept[i]); at.good;
+		     reader_step(&at))
+			total_subtract(&totals[at.change.site - 1], &at.change);
+	return totals;
+}
+
+/* What a variance was when its number was less. */
+static double
+share(double variance, uint64_t then, uint64_t now)
+{
+	return now ? variance * fmin((double)then / (double)now, 1) : 0;
+}
+
+static void
+spread_at(struct spread *out, const struct spread *spread,
+	  const struct site *then, const struct site *now)
+{
+	*out = (struct spread){
+	    .alloc_bytes =
+		share(spread->alloc_bytes, then->alloc_bytes, now->alloc_bytes),
+	    .free_bytes =
+		share(spread->free_bytes, then->free_bytes, now->free_bytes),
+	    .alloc_count =
+		share(spread->alloc_count, then->alloc_count, now->alloc_count),
+	    .free_count =
+		share(spread->free_count, then->free_count, now->free_count),
+	};
+	spread_clean(out);
+}
+
+static void
+site_at(struct site *out, const struct total *then, const struct site *now)
+{
+	*out = (struct site){
+	    .stack = now->stack,
+	    .domain = now->domain,
+	    .alloc_bytes = then->alloc_bytes,
+	    .alloc_count = then->alloc_count,
+	    .free_bytes = then->free_bytes,
+	    .free_count = then->free_count,
+	    .peak_bytes = then->peak_bytes,
+	};
+	/* Of a file that lies. */
+	if (out->free_bytes > out->alloc_bytes)
+		out->free_bytes = out->alloc_bytes;
+	if (out->free_count > out->alloc_count)
+		out->free_count = out->alloc_count;
+}
+
+static void
+head_at(struct snapshot *out, const struct moment *moment,
+	const struct snapshot *now)
+{
+	snapshot_init(out, now->names);
+	out->process = now->process;
+	out->process.command =
+	    now->process.command ? mem_string(now->process.command) : NULL;
+	out->process.exe =
+	    now->process.exe ? mem_string(now->process.exe) : NULL;
+	out->process.rss_bytes = moment->rss_bytes;
+	out->tick = moment->tick;
+	out->time_ns = moment->time_ns;
+	out->mono_ns = moment->mono_ns;
+	out->work_units = moment->work_units;
+	out->agent_cpu_ns = now->agent_cpu_ns;
+	out->agent_bytes = now->agent_bytes;
+	memcpy(out->losses, now->losses, sizeof(out->losses));
+	out->loss_count = now->loss_count;
+	for (size_t i = 0; i < now->mark_count; i++)
+		if (now->marks[i].tick <= moment->tick)
+			snapshot_add_mark(out, &now->marks[i]);
+}
+
+void
+history_snapshot(const struct history *history, size_t index,
+		 const struct snapshot *now, struct snapshot *out)
+{
+	struct total *totals = totals_at(history, index);
+	size_t count = history->state_count < now->site_count
+			   ? history->state_count
+			   : now->site_count;
+
+	while (count && !totals[count - 1].alloc_count)
+		count--;
+	head_at(out, &history->kept[index].moment, now);
+	snapshot_room(out, count);
+	if (now->spreads)
+		snapshot_spread(out);
+	for (size_t i = 0; i < count; i++) {
+		site_at(&out->sites[i], &totals[i], &now->sites[i]);
+		if (out->spreads)
+			spread_at(&out->spreads[i], &now->spreads[i],
+				  &out->sites[i], &now->sites[i]);
+	}
+	free(totals);
+	snapshot_sum(out);
+}
+
+void
+history_mark(const struct history *history, size_t index,
+	     const struct snapshot *now, const char *name, struct mark *out)
+{
+	struct snapshot snapshot;
+
+	history_snapshot(history, index, now, &snapshot);
+	mark_take(out, &snapshot, name);
+	snapshot_fini(&snapshot);
+}
+
+/* Which sets a site is in: a chain of links through sets. */
+struct member {
+	uint32_t set;
+	uint32_t next; /* index + 1 */
+};
+
+struct members {
+	uint32_t *first; /* [site index]: index + 1 into links */
+	struct member *links;
+};
+
+static struct members
+members_make(const struct history *history, const struct site_set *sets,
+	     size_t count)
+{
+	struct members members;
+	size_t all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all += sets[i].count;
+	members.first = mem_array(history->state_count, sizeof(uint32_t));
+	members.links = mem_array(all, sizeof(*members.links));
+	all = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < sets[i].count; k++) {
+			size_t site = sets[i].sites[k] - 1;
+
+			if (site >= history->state_count)
+				continue;
+			members.links[all] =
+			    (struct member){(uint32_t)i, members.first[site]};
+			members.first[site] = (uint32_t)++all;
+		}
+	return members;
+}
+
+/* The sums at the newest moment. */
+static void
+sum_now(const struct history *history, const struct site_set *sets,
+	size_t count, uint64_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < sets[i].count; k++) {
+			size_t site = sets[i].sites[k] - 1;
+
+			if (site < history->state_count)
+				out[i * history->count + history->count - 1] +=
+				    history->state[site].alloc_bytes -
+				    history->state[site].free_bytes;
+		}
+}
+
+void
+history_series(const struct history *history, const struct site_set *sets,
+	       size_t count, uint64_t *out)
+{
+	struct members members = members_make(history, sets, count);
+	size_t width = history->count;
+	size_t reach = history_reach(history);
+
+	memset(out, 0, count * width * sizeof(*out));
+	if (reach < width)
+		sum_now(history, sets, count, out);
+	for (size_t i = width; i-- > reach + 1;) {
+		for (size_t set = 0; set < count; set++)
+			out[set * width + i - 1] = out[set * width + i];
+		for (struct reader at = reader_of(&history->kept[i]); at.good;
+		     reader_step(&at))
+			for (uint32_t link = members.first[at.change.site - 1];
+			     link; link = members.links[link - 1].next)
+				out[members.links[link - 1].set * width + i -
+				    1] -= (uint64_t)(at.change.alloc_bytes) -
+					  (uint64_t)(at.change.free_bytes);
+	}
+	free(members.first);
+	free(members.links);
+}
+
+/* For how long it was more at each step back. */
+static uint64_t
+growth_of(const struct history *history, const uint64_t *series, size_t reach)
+{
+	uint64_t now = history->kept[history->count - 1].moment.mono_ns;
+	size_t from = history->count - 1;
+
+	while (from > reach) {
+		uint64_t at = history->kept[from].moment.mono_ns;
+		size_t before = from;
+
+		while (before > reach &&
+		       at - history->kept[before].moment.mono_ns < STEP_NS)
+			before--;
+		if (series[before] >= series[from])
+			break;
+		from = before;
+	}
+	return now - history->kept[from].moment.mono_ns;
+}
+
+void
+history_trend(const struct history *history, const uint64_t *series,
+	      struct trend *trend)
+{
+	size_t reach = history_reach(history);
+	uint64_t now;
+
+	*trend = (struct trend){0};
+	if (reach >= history->count)
+		return;
+	now = history->kept[history->count - 1].moment.mono_ns;
+	while (trend->known < TREND_SLOTS) {
+		uint64_t back = trend->known * UINT64_C(1000000000);
+		size_t at = back > now ? 0 : history_at(history, now - back);
+
+		/* Before all that is known. */
+		if (back > now || at < reach ||
+		    history->kept[at].moment.mono_ns > now - back)
+			break;
+		trend->known++;
+		trend->values[TREND_SLOTS - trend->known] = series[at];
+	}
+	trend->grew_ns = growth_of(history, series, reach);
+}
+
+void
+history_walk(const struct history *history, size_t index, history_visit *visit,
+	     void *context)
+{
+	struct total *totals;
+
+	if (index > history_reach(history)) {
+		for (struct reader at = reader_of(&history->kept[index]);
+		     at.good; reader_step(&at))
+			visit(context, &at.change);
+		return;
+	}
+	totals = totals_at(history, index);
+	for (size_t i = 0; i < history->state_count; i++) {
+		struct change change = {
+		    (uint32_t)i + 1,
+		    (int64_t)totals[i].alloc_bytes,
+		    (int64_t)totals[i].alloc_count,
+		    (int64_t)totals[i].free_bytes,
+		    (int64_t)totals[i].free_count,
+		    (int64_t)totals[i].peak_bytes,
+		};
+
+		if (totals[i].alloc_count)
+			visit(context, &change);
+	}
+	free(totals);
+}
