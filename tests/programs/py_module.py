@@ -233,6 +233,19 @@ class Own(unittest.TestCase):
         self.assertFalse([trace for trace in only.traces if trace.domain])
         libc.free(ctypes.c_void_p(block))
 
+    def test_native_since_each_beginning(self):
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        kept = []
+        for _ in range(5):  # one stack, which the thread remembers
+            heaptop.clear_traces()
+            kept.append(libc.malloc(ctypes.c_size_t(3 << 20)))
+            self.assertEqual([trace.size for trace in
+                              heaptop.take_snapshot(native=True).traces
+                              if trace.size >= 3 << 20], [3 << 20])
+        for block in kept:
+            libc.free(ctypes.c_void_p(block))
+
     def test_blocks_share_the_bytes(self):
         kept = [bytes(size) for size in range(1000, 1101)]
         snapshot = heaptop.take_snapshot().filter_traces(
