@@ -27,7 +27,8 @@ def files(step):
         subdirectories.sort()
         if "site-packages" not in directory and "dist-packages" not in directory:
             found += [os.path.join(directory, name) for name in sorted(names)
-                      if name.endswith(".py")]
+                      if name.endswith(".py") and
+                      os.path.isfile(os.path.join(directory, name))]
     return found[::step]
 
 
