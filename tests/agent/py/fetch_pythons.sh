@@ -40,6 +40,7 @@ done
 [ -e $keys ] || die "cannot check packages: no $keys"
 
 apt=$folder/apt
+rm -rf "$apt"
 mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 : >"$apt/status"
 
