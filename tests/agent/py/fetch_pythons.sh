@@ -51,8 +51,8 @@ apt_get()
 		-o Dir::Cache="$apt" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::sourcelist="$apt/sources.list" \
 		-o APT::Sandbox::User=root -o Acquire::Languages=none \
-		-o APT::Update::Error-Mode=any -o APT::Install-Recommends=0 -o Acquire::Retries=2 \
-		-o Acquire::http::Timeout=30 "$@"
+		-o APT::Update::Error-Mode=any -o APT::Install-Recommends=0 \
+		-o Acquire::Retries=2 -o Acquire::http::Timeout=30 "$@"
 }
 
 # What the arguments need, of which only interpreters and libraries are used.
