@@ -189,8 +189,9 @@ python(struct thread *thread, uint32_t domain, bool gil)
 	trace.count = py_walk_kept(&thread->py_kept, gil, &trace.words,
 				   &trace.same, &cut);
 	if (cut)
-		record_lost(trace.count >= THREAD_WORDS ? WIRE_LOST_STACK_CUT
-							: WIRE_LOST_PY_FRAME,
+		record_lost(py_kept_is_cut(&thread->py_kept)
+				? WIRE_LOST_STACK_CUT
+				: WIRE_LOST_PY_FRAME,
 			    1);
 	if (!trace.count) {
 		thread->python.count = thread->python.known = 0;

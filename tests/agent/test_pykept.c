@@ -22,6 +22,7 @@
 #define FRAMES	64
 #define CODES	5
 #define CHANGES 40000
+#define DEEP	12000
 
 static struct {
 	char thread[512];
@@ -247,6 +248,79 @@ chains_that_change(void **state)
 		check_layout(minor);
 }
 
+/* A recursion of thousands of frames and back, with random changes on top. */
+static struct {
+	char frames[DEEP][192];
+	uint64_t words[DEEP];
+	uint64_t last[PY_KEPT_FRAMES];
+	size_t last_count;
+	unsigned count;
+} deep;
+
+static void
+deep_move(void)
+{
+	unsigned up = roll(roll(2) ? 8 : 3000);
+	unsigned down = roll(roll(2) ? 8 : 3000);
+
+	deep.count = down < deep.count ? deep.count - down : 0;
+	for (unsigned i = 0; i < up && deep.count < DEEP; i++) {
+		char *frame = deep.frames[deep.count];
+
+		fill(frame);
+		put(frame, py_runtime.layout->frame_previous,
+		    deep.count ? (uint64_t)deep.frames[deep.count - 1] : 0);
+		deep.count++;
+	}
+	put(test.thread, py_runtime.layout->thread_frame,
+	    deep.count ? (uint64_t)deep.frames[deep.count - 1] : 0);
+}
+
+static void
+deep_compare(void)
+{
+	const uint64_t *kept = NULL;
+	bool cut = false, whole_cut = false;
+	size_t all = py_walk(deep.words, DEEP, true, &whole_cut);
+	size_t same, count;
+
+	count = py_walk_kept(&test.kept, true, &kept, &same, &cut);
+	assert_false(whole_cut);
+	assert_int_equal(cut, py_kept_is_cut(&test.kept));
+	/* Some frames are not shown. */
+	assert_true(cut ? count <= all && count >= PY_KEPT_LEAST / 2
+			: count == all);
+	assert_memory_equal(kept, deep.words, count * sizeof(*kept));
+	assert_true(same <= count && same <= deep.last_count);
+	assert_memory_equal(kept + count - same,
+			    deep.last + deep.last_count - same,
+			    same * sizeof(*kept));
+	memcpy(deep.last, kept, count * sizeof(*kept));
+	deep.last_count = count;
+	test.same += same;
+}
+
+static void
+chains_too_long_to_keep(void **state)
+{
+	unsigned cut = 0, whole = 0;
+
+	(void)state;
+	py_runtime.layout = py_layout_find(13, false);
+	make_codes();
+	memset(&test.kept, 0, sizeof(test.kept));
+	put(test.thread, py_runtime.layout->thread_frame, 0);
+	test.same = 0;
+	for (unsigned i = 0; i < 4000; i++) {
+		deep_move();
+		deep_compare();
+		cut += py_kept_is_cut(&test.kept);
+		whole += !py_kept_is_cut(&test.kept);
+	}
+	assert_true(cut > 500 && whole > 500);
+	assert_true(test.same > (cut + whole) * 1000);
+}
+
 static int
 group_begin(void **state)
 {
@@ -267,6 +341,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chains_that_change),
+	    cmocka_unit_test(chains_too_long_to_keep),
 	};
 
 	return cmocka_run_group_tests(tests, group_begin, NULL);

@@ -1,7 +1,8 @@
 /*
  * pykept.c - the incremental walk of Python frames.
  *
- *	frame[i - 1] is what the link of frame[i] leads to, for i in 1..count
+ *	frame[i - 1] is what the link of frame[i] leads to, for i in 1..count;
+ *	frame[0] is no frame, or the one where a chain that is too long is cut
  *	words_to[i] words are those of frames 1..i: the last ones of `words`
  *
  * Frames that have no word are in the chain as well.
@@ -21,6 +22,7 @@
 #include "agent/py/pyruntime.h"
 
 #define FRAMES PY_KEPT_FRAMES
+#define HALF   (FRAMES / 2)
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -143,10 +145,11 @@ INLINE uint32_t
 verify(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 {
 	const struct py_kept_frame *frame = &attempt->kept->frame[at];
+	const uint64_t end = attempt->kept->frame[0].address;
 	uint64_t there = frame->address;
 
 	attempt->same = at;
-	for (; there; frame--) {
+	for (; there != end; frame--) {
 		const uint64_t link = frame[-1].address;
 		const uint64_t next = opaque(link);
 
@@ -184,15 +187,39 @@ commit(struct attempt *attempt, uint32_t at)
 	kept->count = at;
 }
 
-/* Brings the kept chain up to date. False: it is too long, or makes no sense.
+/*
+ * The chain, fresh frames and kept ones up to `met`, is too long: the innermost
+ * half of what there is room for becomes the chain. So a recursion without end
+ * costs this once in as many calls, and its stacks have the same outermost
+ * frame in between.
  */
+static __attribute__((noinline)) bool
+cut_chain(const struct py_layout *layout, struct attempt *attempt, uint32_t met)
+{
+	struct py_kept *kept = attempt->kept;
+	uint64_t end;
+
+	while (attempt->fresh < HALF)
+		if (!take(layout, attempt, kept->frame[met--].address))
+			return false;
+	end = attempt->fresh > HALF ? kept->fresh[HALF].address
+				    : kept->frame[met].address;
+	attempt->fresh = HALF;
+	attempt->same = 0;
+	kept->frame[0].address = end;
+	commit(attempt, 0);
+	return true;
+}
+
+/* Brings the kept chain up to date. False: it makes no sense. */
 INLINE bool
 update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 {
 	struct py_kept *kept = attempt->kept;
+	uint64_t end = kept->frame[0].address;
 	uint32_t met = 0;
 
-	while (frame) {
+	while (frame && frame != end) {
 		uint32_t differs;
 
 		met = find(attempt, frame);
@@ -207,14 +234,18 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 			frame = kept->frame[met].address;
 			attempt->limit = --met;
 		}
+		if (unlikely(attempt->fresh == FRAMES))
+			return cut_chain(layout, attempt, 0);
 		if (!take(layout, attempt, frame))
 			return false;
 		frame = load(frame, layout->frame_previous);
 	}
 	if (!frame)
+		kept->frame[0].address = 0;
+	if (!frame || frame == end)
 		met = attempt->same = 0;
 	if (unlikely(met + attempt->fresh > FRAMES))
-		return false;
+		return cut_chain(layout, attempt, met);
 	if (attempt->fresh || met != kept->count)
 		commit(attempt, met);
 	return true;
@@ -243,7 +274,7 @@ holds(const struct py_layout *layout, const struct py_kept *kept, bool gil)
 	uint64_t there = frame->address;
 	uint64_t state;
 
-	if (unlikely(!kept->is_whole || !there ||
+	if (unlikely(!kept->is_whole || !there || kept->frame[0].address ||
 		     kept->epoch !=
 			 __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
 		return false;
@@ -309,6 +340,27 @@ static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, uint64_t) = {
 };
 #undef LAYOUT
 
+static bool
+update_any(const struct py_layout *layout, struct attempt *attempt,
+	   uint64_t thread)
+{
+	struct py_kept *kept = attempt->kept;
+	size_t which = (size_t)(layout - py_layouts);
+
+	attempt->fresh = 0;
+	attempt->limit = kept->count;
+	attempt->same = 0;
+	if (!updates[which](attempt, thread))
+		return false;
+	if (likely(!py_kept_is_cut(kept) || kept->count >= PY_KEPT_LEAST))
+		return true;
+	/* The recursion came back to where the chain was cut. */
+	kept->count = 0;
+	kept->frame[0].address = 0;
+	attempt->fresh = attempt->limit = 0;
+	return updates[which](attempt, thread);
+}
+
 /* What is not whole is forgotten, and what is from before a code object was
  * freed: the same keys may be another's. */
 static void
@@ -318,6 +370,7 @@ prepare(struct py_kept *kept)
 
 	if (unlikely(!kept->is_whole || kept->epoch != epoch)) {
 		kept->count = 0;
+		kept->frame[0].address = 0;
 		kept->epoch = epoch;
 		memset(kept->memo, 0, sizeof(kept->memo));
 	}
@@ -332,7 +385,7 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 {
 	const struct py_layout *layout =
 	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
-	struct attempt attempt;
+	struct attempt attempt = {.kept = kept};
 	const char *thread;
 
 	*same = 0;
@@ -342,17 +395,13 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 		return 0;
 	if (unlikely(!kept->current))
 		kept->current = py_runtime_current_place();
-	attempt.kept = kept;
-	attempt.fresh = 0;
-	attempt.limit = kept->count;
-	attempt.same = 0;
-	if (unlikely(
-		!updates[layout - py_layouts](&attempt, (uint64_t)thread))) {
+	if (unlikely(!update_any(layout, &attempt, (uint64_t)thread))) {
 		*words = kept->words;
 		return py_walk(kept->words, FRAMES, gil, cut);
 	}
 	*words = kept->words + FRAMES - kept->words_to[kept->count];
 	*same = kept->words_to[attempt.same];
+	*cut |= kept->frame[0].address != 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	kept->is_whole = true;
 	return kept->words_to[kept->count];

@@ -9,7 +9,8 @@
  * read that a link did not lead to: memory of a frame that is gone may be
  * unmapped. Frames that the chain did not have are read and put in, frames
  * that run another instruction get another word; the result is exactly that of
- * py_walk.
+ * py_walk. Of a chain too long to keep it has the innermost frames, no fewer
+ * than PY_KEPT_LEAST, and is cut.
  *
  * Context: hook. No stack of its own to speak of: the arrays are the caller's.
  */
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
+#define PY_KEPT_LEAST	   1024 /* of a chain that is cut */
 #define PY_KEPT_PLACE_BITS 11
 #define PY_KEPT_MEMO_BITS  9
 
@@ -32,11 +34,11 @@ struct py_kept_frame {
 /* One per thread, zero at first, touched by it alone; of its 220 KiB only what
  * the depth of the stacks asks for is ever touched. */
 struct py_kept {
-	bool is_whole;	/* what follows is a whole chain */
-	uint32_t count; /* frames, 1 the outermost */
-	uint64_t epoch; /* of py_code_epoch */
+	bool is_whole;		 /* what follows is a whole chain */
+	uint32_t count;		 /* frames, 1 the outermost */
+	uint64_t epoch;		 /* of py_code_epoch */
 	const uint64_t *current; /* py_runtime_current_place */
-	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: address 0 */
+	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: the end */
 	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
 	struct {
@@ -60,8 +62,14 @@ struct py_kept {
 size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
 		    size_t *same, bool *cut);
 
+/* Whether the last walk was cut because the chain is too long. */
+static inline bool
+py_kept_is_cut(const struct py_kept *kept)
+{
+	return kept->frame[0].address != 0;
+}
 /* Whether that walk would find what the last one with that kept found, which
- * was something. */
+ * was something, and is not cut. */
 extern bool (*py_kept_holds)(const struct py_kept *, bool gil);
 /* Context: setup. The layout is known now. */
 void py_kept_setup(void);
