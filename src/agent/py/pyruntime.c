@@ -243,7 +243,9 @@ const uint64_t *
 py_runtime_current_place(void)
 {
 	void *(*current)(void) = py_runtime.current;
+	/* First, so that a thread-local variable is there already. */
+	uint64_t state = (uint64_t)current();
 	const uint64_t *place = arch_returned_word(*(void **)&current);
 
-	return place && *place == (uint64_t)current() ? place : NULL;
+	return place && *place == state ? place : NULL;
 }
