@@ -1,0 +1,165 @@
+/* commands_look.c - the sections Move and Look of keys.def. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "commands.h"
+
+void
+test_move(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct list *list = &f->viewer.lists[VIEW_SITES];
+
+	(void)state;
+	fixture_resize(f, 80, 12);
+	press(f, COMMAND_DOWN, 0);
+	press(f, COMMAND_DOWN, 1);
+	assert_int_equal(list->cursor, 2);
+	press(f, COMMAND_UP, 1);
+	assert_int_equal(list->cursor, 1);
+	press(f, COMMAND_LAST, 1);
+	assert_int_equal(list->cursor, list->count - 1);
+	assert_shows(f, "of 10");
+	press(f, COMMAND_PAGE_UP, 0);
+	assert_true(list->cursor < list->count - 1);
+	press(f, COMMAND_FIRST, 1);
+	assert_int_equal(list->cursor, 0);
+	press(f, COMMAND_PAGE_DOWN, 1);
+	assert_true(list->cursor > 1);
+	fixture_close(f);
+}
+
+/* What becomes of the answer stands in test_viewer.c. */
+void
+test_types(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	press(f, COMMAND_TYPES, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_TYPES);
+	assert_shows(f, "numpy.ndarray");
+	assert_shows(f, "lines.py:345");
+	fixture_close(f);
+}
+
+void
+test_open_and_close(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	press(f, COMMAND_OPEN, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_TRACE);
+	assert_shows(f, "monthly_report");
+	assert_shows(f, "/srv/shop/charts.py:17");
+	press(f, COMMAND_CLOSE, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	press(f, COMMAND_OPEN, 0);
+	press(f, COMMAND_CLOSE, 1); /* Esc */
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	fixture_keys(f, "Esc Esc Esc");
+	assert_false(f->viewer.quit);
+	fixture_close(f);
+}
+
+void
+test_biggest(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_keys(f, "I"); /* the smallest first */
+	press(f, COMMAND_BIGGEST, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_TRACE);
+	assert_shows(f, "lines.py:345 (__init__)");
+	fixture_close(f);
+}
+
+void
+test_stacks(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_keys(f, "Enter");
+	assert_shows(f, "draw_sales      /srv");
+	press(f, COMMAND_STACK_NEXT, 0);
+	assert_int_equal(f->viewer.trace.shown, 1);
+	assert_hides(f, "draw_sales      /srv");
+	press(f, COMMAND_STACK_PREVIOUS, 0);
+	assert_int_equal(f->viewer.trace.shown, 0);
+	fixture_close(f);
+}
+
+void
+test_paths(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_resize(f, 60, 24);
+	fixture_keys(f, "Enter");
+	assert_shows(f, "…/matplotlib/figure.py:891");
+	press(f, COMMAND_PATHS, 0);
+	assert_hides(f, "…/matplotlib/figure.py:891");
+	assert_shows(f, "/opt/shop/lib/python3.11/site-packages/matplotlib");
+	fixture_close(f);
+}
+
+void
+test_other_views(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	press(f, COMMAND_OUTPUT, 0);
+	assert_shows(f, "heaptop run");
+	press(f, COMMAND_OUTPUT, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	press(f, COMMAND_LOSSES, 0);
+	assert_shows(f, "Nothing was lost");
+	fixture_keys(f, "q");
+	press(f, COMMAND_HELP, 0);
+	assert_shows(f, "the full traceback of the selected row");
+	press(f, COMMAND_HELP, 1);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	fixture_close(f);
+}
+
+void
+test_losses(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	f->made.snapshot.losses[0] =
+	    (struct loss){"stack_cut", "stacks cut at the deepest depth", 1234};
+	f->made.snapshot.loss_count = 1;
+	fixture_keys(f, "C-l");
+	assert_shows(f, "1234 of 1 kind");
+	fixture_keys(f, "l");
+	assert_shows(f, "1234  stacks cut at the deepest depth");
+	fixture_close(f);
+}
+
+void
+test_processes(void **state)
+{
+	char empty[] = "/tmp/heaptop-test-XXXXXX";
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	assert_non_null(mkdtemp(empty));
+	setenv("HEAPTOP_DIR", empty, 1);
+	press(f, COMMAND_PROCESSES, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_PROCESSES);
+	assert_shows(f, "No process is being profiled");
+	press(f, COMMAND_CHOOSE, 0); /* nothing there: nothing happens */
+	assert_int_equal(viewer_view(&f->viewer), VIEW_PROCESSES);
+	fixture_close(f);
+	unsetenv("HEAPTOP_DIR");
+	rmdir(empty);
+}
