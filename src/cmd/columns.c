@@ -9,8 +9,9 @@
 
 #include "base/text.h"
 #include "export/export.h"
+#include "model/history.h"
 
-enum { CELL_MAX = 64, WIDTH_MIN = 11 };
+enum { CELL_MAX = 64, WIDTH_MIN = 11, TREND_CELLS = 20 };
 
 struct cell {
 	char text[CELL_MAX];
@@ -25,10 +26,22 @@ format_rate(struct cell *cell, double bytes)
 	snprintf(cell->text, sizeof(cell->text), "%s/s", size);
 }
 
+static void
+format_trend(struct cell *cell, const struct trend *trend)
+{
+	unsigned char levels[TREND_CELLS] = {0};
+
+	if (trend)
+		trend_levels(trend, levels, TREND_CELLS);
+	for (size_t i = 0; i < TREND_CELLS; i++)
+		cell->text[i] = " _.:-=+*#"[levels[i]];
+	cell->text[TREND_CELLS] = '\0';
+}
+
 /* All but the call site. */
 static void
 format_cell(struct cell *cell, enum column column, const struct row *row,
-	    uint64_t total, uint64_t work)
+	    const struct trend *trend, uint64_t total, uint64_t work)
 {
 	char size[TEXT_SIZE_MAX];
 	char *out = cell->text;
@@ -51,6 +64,18 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 		break;
 	case COLUMN_RATE:
 		format_rate(cell, row->rate_size);
+		break;
+	case COLUMN_RATE_COUNT:
+		sprintf(out, "%+.0f", row->rate_count);
+		break;
+	case COLUMN_TREND:
+		format_trend(cell, trend);
+		break;
+	case COLUMN_AGE:
+		if (trend && trend->grew_ns)
+			sprintf(out, "%.0f s", (double)trend->grew_ns / 1e9);
+		else
+			strcpy(out, "-");
 		break;
 	case COLUMN_PERCENT:
 		sprintf(out, "%.1f",
@@ -132,8 +157,10 @@ column_width(enum column column)
 static void
 print_row(FILE *file, const struct options *options,
 	  const struct snapshot *snapshot, const struct query *query,
-	  const struct row *row, uint64_t total)
+	  const struct rows *rows, size_t index)
 {
+	const struct row *row = &rows->rows[index];
+	const struct trend *trend = rows->trends ? &rows->trends[index] : NULL;
 	struct cell cell;
 	size_t i;
 
@@ -146,7 +173,7 @@ print_row(FILE *file, const struct options *options,
 			print_site(file, snapshot, query, row);
 			continue;
 		}
-		format_cell(&cell, column, row, total,
+		format_cell(&cell, column, row, trend, rows->total.size,
 			    query_work(query, snapshot));
 		fprintf(file, "%*s", column_width(column), cell.text);
 	}
@@ -169,8 +196,7 @@ columns_print(FILE *file, const struct options *options,
 	}
 	fputc('\n', file);
 	for (i = 0; i < rows->count; i++) {
-		print_row(file, options, snapshot, query, &rows->rows[i],
-			  rows->total.size);
+		print_row(file, options, snapshot, query, rows, i);
 		if (rows->types)
 			export_types(file, snapshot->names, &rows->types[i]);
 	}

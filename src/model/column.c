@@ -31,6 +31,12 @@ group_word(size_t i)
 }
 
 bool
+column_sorts(enum column column)
+{
+	return column != COLUMN_TREND && column != COLUMN_AGE;
+}
+
+bool
 column_parse(const char *word, enum column *column, struct err *err)
 {
 	size_t found;

@@ -23,6 +23,12 @@
 	X(PEAK, "peak", "PEAK", 9, 0, "most live bytes seen at once")          \
 	X(TOTAL, "total", "TOTAL", 9, 0, "bytes ever allocated")               \
 	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated") \
+	X(RATE_COUNT, "rate_count", "BLOCKS/S", 10, 0,                         \
+	  "growth of live blocks a second")                                    \
+	X(TREND, "trend", "TREND", 20, 1,                                      \
+	  "live bytes in each of the last 60 seconds")                         \
+	X(AGE, "age", "AGE", 8, 1,                                             \
+	  "for how long it has been more every ten seconds")                   \
 	X(ERROR, "error", "ERROR", 9, 0,                                       \
 	  "standard error of live bytes, of a sampled process")                \
 	X(PER_WORK, "per_work", "PER-WORK", 10, 0,                             \
@@ -43,6 +49,9 @@ struct column_info {
 	const char *help;
 };
 extern const struct column_info column_infos[COLUMN_MAX];
+
+/* Whether rows can be ordered by it: those of history are of what is seen. */
+bool column_sorts(enum column);
 
 /* Takes a word of the table; "-" and "_" are the same. False with the list. */
 bool column_parse(const char *word, enum column *, struct err *);

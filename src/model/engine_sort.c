@@ -44,6 +44,8 @@ sort_value(const struct row *row, enum column column)
 		    row->count ? (double)row->size / (double)row->count : 0);
 	case COLUMN_RATE:
 		return from_double(row->rate_size);
+	case COLUMN_RATE_COUNT:
+		return from_double(row->rate_count);
 	case COLUMN_PEAK:
 		return row->peak_size;
 	case COLUMN_TOTAL:
@@ -55,6 +57,8 @@ sort_value(const struct row *row, enum column column)
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:
+	case COLUMN_TREND: /* of what is seen only: column_sorts */
+	case COLUMN_AGE:
 	case COLUMN_PERCENT:
 	case COLUMN_MAX:
 		break;

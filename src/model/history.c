@@ -269,10 +269,9 @@ compare(struct history *history, const struct snapshot *snapshot)
 	}
 }
 
-bool
-history_add(struct history *history, const struct snapshot *snapshot)
+static bool
+add(struct history *history, const struct snapshot *snapshot, bool marked)
 {
-	bool marked = snapshot->mark_count > history->marks_seen;
 	struct moment moment = {
 	    .mono_ns = snapshot->mono_ns,
 	    .time_ns = snapshot->time_ns,
@@ -302,6 +301,24 @@ history_add(struct history *history, const struct snapshot *snapshot)
 	}
 	settle(history);
 	return true;
+}
+
+bool
+history_add(struct history *history, const struct snapshot *snapshot)
+{
+	return add(history, snapshot,
+		   snapshot->mark_count > history->marks_seen);
+}
+
+void
+history_pin(struct history *history, const struct snapshot *snapshot)
+{
+	struct moment *last;
+
+	if (add(history, snapshot, true) || !history->count)
+		return;
+	last = &history->kept[history->count - 1].moment;
+	last->pinned |= last->mono_ns == snapshot->mono_ns;
 }
 
 bool

@@ -22,7 +22,7 @@
 #include "model/snapshot.h"
 
 #define HISTORY_ROOM_DEFAULT ((size_t)64 << 20)
-#define HISTORY_PINS_MAX     64 /* moments kept for the program's marks */
+#define HISTORY_PINS_MAX     64 /* moments kept for marks: the newest */
 
 struct history;
 
@@ -36,7 +36,7 @@ struct moment {
 	uint64_t rss_bytes; /* 0 unknown */
 	uint64_t work_units;
 	bool whole;  /* all sites are known too */
-	bool pinned; /* the first after a mark of the program: stays */
+	bool pinned; /* of a mark: stays where others go */
 };
 
 /* Differences to the moment before; site is an id from 1. */
@@ -59,6 +59,8 @@ void history_free(struct history *);
  * Returns whether it was kept.
  */
 bool history_add(struct history *, const struct snapshot *);
+/* The same, but it is kept in any case, as if the program had marked it. */
+void history_pin(struct history *, const struct snapshot *);
 
 size_t history_count(const struct history *);
 /* Good until the next snapshot is added. */
@@ -77,10 +79,13 @@ size_t history_room(const struct history *);
  * All sites as of a moment that is whole, for queries: totals, peaks and marks
  * as they were. Names, stacks and what is not in a moment come from now, a
  * snapshot of the same source. Variances are those of now, in proportion to
- * what had been allocated and freed. out is made here; snapshot_fini.
+ * what had been allocated and freed. Sites that had no block yet have no stack,
+ * so they are in no row, unless compared, a mark or NULL, has some. out is made
+ * here; snapshot_fini.
  */
 void history_snapshot(const struct history *, size_t index,
-		      const struct snapshot *now, struct snapshot *out);
+		      const struct snapshot *now, const struct mark *compared,
+		      struct snapshot *out);
 /* The same as a mark; mark_fini. */
 void history_mark(const struct history *, size_t index,
 		  const struct snapshot *now, const char *name,
@@ -111,9 +116,17 @@ struct trend {
 	uint64_t grew_ns;
 };
 
-/* Of a series of history_series: values at all moments. */
-void history_trend(const struct history *, const uint64_t *series,
+/* As of a moment, of a series of history_series: values at all moments. */
+void history_trend(const struct history *, const uint64_t *series, size_t index,
 		   struct trend *);
+
+#define TREND_LEVELS 8
+
+/*
+ * In so many cells, each the last second that it covers: from 1, the least, to
+ * TREND_LEVELS; 0 unknown. What hardly moves is flat.
+ */
+void trend_levels(const struct trend *, unsigned char *out, size_t width);
 
 /*
  * For files. Walks the changes that lead to a whole moment from the one before,

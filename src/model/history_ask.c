@@ -115,6 +115,12 @@ site_at(struct site *out, const struct total *then, const struct site *now)
 		out->free_count = out->alloc_count;
 }
 
+static bool
+mark_has(const struct mark *mark, size_t index)
+{
+	return mark && index < mark->count && mark->live[2 * index + 1];
+}
+
 static void
 head_at(struct snapshot *out, const struct moment *moment,
 	const struct snapshot *now)
@@ -141,21 +147,22 @@ head_at(struct snapshot *out, const struct moment *moment,
 
 void
 history_snapshot(const struct history *history, size_t index,
-		 const struct snapshot *now, struct snapshot *out)
+		 const struct snapshot *now, const struct mark *compared,
+		 struct snapshot *out)
 {
 	struct total *totals = totals_at(history, index);
 	size_t count = history->state_count < now->site_count
 			   ? history->state_count
 			   : now->site_count;
 
-	while (count && !totals[count - 1].alloc_count)
-		count--;
 	head_at(out, &history->kept[index].moment, now);
 	snapshot_room(out, count);
 	if (now->spreads)
 		snapshot_spread(out);
 	for (size_t i = 0; i < count; i++) {
 		site_at(&out->sites[i], &totals[i], &now->sites[i]);
+		if (!totals[i].alloc_count && !mark_has(compared, i))
+			out->sites[i].stack = 0;
 		if (out->spreads)
 			spread_at(&out->spreads[i], &now->spreads[i],
 				  &out->sites[i], &now->sites[i]);
@@ -170,7 +177,7 @@ history_mark(const struct history *history, size_t index,
 {
 	struct snapshot snapshot;
 
-	history_snapshot(history, index, now, &snapshot);
+	history_snapshot(history, index, now, NULL, &snapshot);
 	mark_take(out, &snapshot, name);
 	snapshot_fini(&snapshot);
 }
@@ -253,12 +260,13 @@ history_series(const struct history *history, const struct site_set *sets,
 	free(members.links);
 }
 
-/* For how long it was more at each step back. */
+/* For how long until a moment it was more at each step back. */
 static uint64_t
-growth_of(const struct history *history, const uint64_t *series, size_t reach)
+growth_of(const struct history *history, const uint64_t *series, size_t reach,
+	  size_t index)
 {
-	uint64_t now = history->kept[history->count - 1].moment.mono_ns;
-	size_t from = history->count - 1;
+	uint64_t now = history->kept[index].moment.mono_ns;
+	size_t from = index;
 
 	while (from > reach) {
 		uint64_t at = history->kept[from].moment.mono_ns;
@@ -276,15 +284,15 @@ growth_of(const struct history *history, const uint64_t *series, size_t reach)
 
 void
 history_trend(const struct history *history, const uint64_t *series,
-	      struct trend *trend)
+	      size_t index, struct trend *trend)
 {
 	size_t reach = history_reach(history);
 	uint64_t now;
 
 	*trend = (struct trend){0};
-	if (reach >= history->count)
+	if (index < reach || index >= history->count)
 		return;
-	now = history->kept[history->count - 1].moment.mono_ns;
+	now = history->kept[index].moment.mono_ns;
 	while (trend->known < TREND_SLOTS) {
 		uint64_t back = trend->known * UINT64_C(1000000000);
 		size_t at = back > now ? 0 : history_at(history, now - back);
@@ -296,7 +304,32 @@ history_trend(const struct history *history, const uint64_t *series,
 		trend->known++;
 		trend->values[TREND_SLOTS - trend->known] = series[at];
 	}
-	trend->grew_ns = growth_of(history, series, reach);
+	trend->grew_ns = growth_of(history, series, reach, index);
+}
+
+void
+trend_levels(const struct trend *trend, unsigned char *out, size_t width)
+{
+	size_t first = TREND_SLOTS - trend->known;
+	uint64_t low = UINT64_MAX, high = 0;
+	double range;
+
+	for (size_t i = first; i < TREND_SLOTS; i++) {
+		low = trend->values[i] < low ? trend->values[i] : low;
+		high = trend->values[i] > high ? trend->values[i] : high;
+	}
+	range = (double)(high - low < high / 32 ? high / 32 : high - low);
+	for (size_t i = 0; i < width; i++) {
+		size_t at = (i + 1) * TREND_SLOTS / width - 1;
+		double above =
+		    at < first ? 0 : (double)(trend->values[at] - low);
+
+		out[i] = at < first ? 0 : 1;
+		if (above > 0)
+			out[i] +=
+			    (unsigned char)(above / range * (TREND_LEVELS - 1) +
+					    0.5);
+	}
 }
 
 void

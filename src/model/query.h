@@ -126,6 +126,8 @@ row_per_work(const struct row *row, uint64_t units)
 	return units ? (double)row->size_diff / (double)units : 0;
 }
 
+struct trend; /* history.h */
+
 struct rows {
 	struct row *rows;
 	size_t count;
@@ -134,6 +136,8 @@ struct rows {
 	/* Of each row, what its blocks are; not of the engine. NULL: nobody
 	 * has asked. */
 	const struct types *types;
+	/* Of each row, how it has gone; likewise. */
+	const struct trend *trends;
 };
 
 /* Reused between calls to spare work; any pair of names and query is right. */

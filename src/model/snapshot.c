@@ -34,6 +34,30 @@ snapshot_fini(struct snapshot *snapshot)
 	*snapshot = (struct snapshot){0};
 }
 
+/* A copy of size bytes, NULL of NULL. */
+static void *
+copy(const void *from, size_t size)
+{
+	return from ? memcpy(mem_alloc(size), from, size) : NULL;
+}
+
+void
+snapshot_clone(struct snapshot *to, const struct snapshot *from)
+{
+	const struct process *process = &from->process;
+	size_t count = from->site_count;
+
+	*to = *from;
+	to->process.command =
+	    process->command ? mem_string(process->command) : NULL;
+	to->process.exe = process->exe ? mem_string(process->exe) : NULL;
+	to->sites = copy(from->sites, count * sizeof(*from->sites));
+	to->site_capacity = count;
+	to->spreads = copy(from->spreads, count * sizeof(*from->spreads));
+	to->marks = copy(from->marks, from->mark_count * sizeof(*from->marks));
+	to->mark_room = from->mark_count;
+}
+
 void
 snapshot_room(struct snapshot *snapshot, size_t count)
 {
@@ -123,6 +147,8 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 	    .mono_ns = snapshot->mono_ns,
 	    .tick = snapshot->tick,
 	    .work_units = snapshot->work_units,
+	    .live_bytes = snapshot->live_bytes,
+	    .live_count = snapshot->live_count,
 	    .live = mem_array(snapshot->site_count, 2 * sizeof(uint64_t)),
 	    .count = snapshot->site_count,
 	};

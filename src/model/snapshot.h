@@ -66,7 +66,7 @@ struct process {
 	const char *state; /* "running", "exited", "killed", "dormant" ... */
 	const char *mode;  /* "exact" or "sampled" */
 	const char *unwinder;
-	const char *native; /* "none", "leaf" or "full" */
+	const char *native;    /* "none", "leaf" or "full" */
 	uint64_t sample_bytes; /* 1 exact */
 	uint32_t budget_ppm;   /* of the process's CPU time; 0 none is set */
 	uint32_t cost_ppm;     /* measured, since the tick before; 0 unknown */
@@ -112,6 +112,8 @@ struct snapshot {
 
 void snapshot_init(struct snapshot *, struct names *);
 void snapshot_fini(struct snapshot *);
+/* to is made; only names are shared. */
+void snapshot_clone(struct snapshot *to, const struct snapshot *);
 /* Makes sites [0, count) exist, with their spreads; new ones are zero. */
 void snapshot_room(struct snapshot *, size_t count);
 /* Makes spreads exist. */
@@ -149,6 +151,8 @@ struct mark {
 	uint64_t mono_ns;
 	uint64_t tick;
 	uint64_t work_units;
+	uint64_t live_bytes; /* sums over sites */
+	uint64_t live_count;
 	uint64_t *live;		/* pairs: bytes, count, by site index */
 	size_t count;		/* sites; later ones were 0 */
 	struct spread *spreads; /* by site index; NULL: all were 0 */

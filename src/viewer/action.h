@@ -12,7 +12,7 @@ typedef unsigned action(struct viewer *, enum command_id, uint32_t key);
 action do_move, do_open, do_choose, do_biggest, do_stack, do_paths, do_view,
     do_close;
 /* action_query.c: what is asked */
-action do_mark, do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
+action do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
     do_group_menu, do_inclusive, do_mine, do_clear;
 /* action_prompt.c: what is typed */
 action do_filter, do_search, do_search_step, do_delay;
@@ -20,8 +20,16 @@ action do_filter, do_search, do_search_step, do_delay;
 action do_rate;
 /* action_types.c: what blocks are */
 action do_types;
+/* action_time.c: history and marks */
+action do_mark, do_baseline, do_mark_show, do_mark_name, do_mark_forget,
+    do_as_of, do_time, do_span;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
+
+/* Asks for the name of the selected mark. */
+unsigned prompt_name(struct viewer *, const char *name);
+/* Moves the cursor of the history. */
+void history_move(struct viewer *, enum command_id);
 
 /* A key while the prompt or a menu is open. */
 unsigned prompt_key(struct viewer *, uint32_t key);

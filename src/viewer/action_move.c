@@ -11,7 +11,10 @@ unsigned
 do_move(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	(void)key;
-	list_move(viewer_list(viewer), command);
+	if (viewer_view(viewer) == VIEW_HISTORY)
+		history_move(viewer, command);
+	else
+		list_move(viewer_list(viewer), command);
 	if (viewer_view(viewer) == VIEW_SITES)
 		viewer_pin(viewer);
 	return STALE_DRAW;
@@ -84,6 +87,8 @@ unsigned
 do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	static const enum view_id targets[COMMAND_ID_COUNT] = {
+	    [COMMAND_HISTORY] = VIEW_HISTORY,
+	    [COMMAND_MARKS] = VIEW_MARKS,
 	    [COMMAND_OUTPUT] = VIEW_OUTPUT,
 	    [COMMAND_LOSSES] = VIEW_LOSSES,
 	    [COMMAND_PROCESSES] = VIEW_PROCESSES,

@@ -11,9 +11,10 @@ unsigned
 do_pause(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	(void)command, (void)key;
-	viewer->paused = !viewer->paused;
-	viewer->paused_ns = viewer->now_ns;
-	return viewer->paused ? STALE_DRAW : viewer_refresh(viewer);
+	past_pause(viewer, !viewer->paused);
+	if (viewer->paused)
+		return STALE_DRAW;
+	return viewer_refresh(viewer) | STALE_ROWS;
 }
 
 unsigned

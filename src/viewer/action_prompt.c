@@ -37,6 +37,12 @@ do_search(struct viewer *viewer, enum command_id command, uint32_t key)
 }
 
 unsigned
+prompt_name(struct viewer *viewer, const char *name)
+{
+	return prompt_open(viewer, PROMPT_NAME, name);
+}
+
+unsigned
 do_delay(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	char text[32];
@@ -109,6 +115,7 @@ prompt_changed(struct viewer *viewer)
 			    false);
 		return STALE_DRAW;
 	case PROMPT_DELAY:
+	case PROMPT_NAME:
 		break;
 	}
 	return STALE_DRAW;
@@ -126,6 +133,9 @@ prompt_done(struct viewer *viewer)
 	    !search_from(viewer, viewer_list(viewer)->cursor, false))
 		viewer_message(viewer, ROLE_WARNING, "not found: %s",
 			       viewer->search);
+	if (prompt->kind == PROMPT_NAME && prompt->text[0])
+		past_name(viewer, viewer->lists[VIEW_MARKS].cursor,
+			  prompt->text);
 	if (prompt->kind != PROMPT_DELAY)
 		return STALE_ROWS | STALE_DRAW;
 	delay = strtod(prompt->text, &end);

@@ -6,22 +6,6 @@
 #include "viewer/action.h"
 #include "viewer/view.h"
 
-unsigned
-do_mark(struct viewer *viewer, enum command_id command, uint32_t key)
-{
-	(void)command, (void)key;
-	if (!viewer->snapshot || !viewer->snapshot->tick)
-		return 0;
-	viewer_mark(viewer);
-	viewer->marked = true;
-	if (!viewer->sort_chosen) {
-		viewer->query.sort = COLUMN_SIZE_DIFF;
-		viewer->query.ascending = false;
-	}
-	viewer_message(viewer, ROLE_ACCENT, "marked: growth counts from now");
-	return STALE_ROWS | STALE_DRAW;
-}
-
 static unsigned
 sort_by(struct viewer *viewer, enum column column)
 {
@@ -41,10 +25,12 @@ do_sort_step(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)key;
 	while (at < count && columns[at] != viewer->query.sort)
 		at++;
-	if (command == COMMAND_SORT_NEXT)
-		at = at + 1 < count ? at + 1 : 0;
-	else
-		at = at > 0 ? at - 1 : count - 1;
+	do {
+		if (command == COMMAND_SORT_NEXT)
+			at = at + 1 < count ? at + 1 : 0;
+		else
+			at = at > 0 ? at - 1 : count - 1;
+	} while (!column_sorts(columns[at]));
 	return sort_by(viewer, columns[at]);
 }
 
@@ -83,8 +69,10 @@ do_sort_menu(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)command, (void)key;
 	*menu = (struct menu){.title = "Sort by", .choose = choose_sort};
 	for (int i = 0; i < COLUMN_MAX; i++)
-		menu_add(menu, column_infos[i].title, column_infos[i].help, i,
-			 viewer->query.sort == (enum column)i);
+		if (column_sorts((enum column)i))
+			menu_add(menu, column_infos[i].title,
+				 column_infos[i].help, i,
+				 viewer->query.sort == (enum column)i);
 	return STALE_DRAW;
 }
 _Static_assert(COLUMN_MAX >= 9, "each digit has its column");
@@ -170,7 +158,9 @@ do_clear(struct viewer *viewer, enum command_id command, uint32_t key)
 		viewer->message[0] = '\0';
 	if (viewer->search[0])
 		viewer->search[0] = '\0';
-	else
+	else if (viewer->filter[0])
 		viewer->filter[0] = '\0';
+	else if (viewer->past.held_by == HELD_BACK)
+		past_return(viewer);
 	return STALE_ROWS | STALE_DRAW;
 }

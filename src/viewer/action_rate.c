@@ -47,7 +47,7 @@ choose_rate(struct viewer *viewer, int value)
 void
 rate_follow(struct viewer *viewer)
 {
-	const struct process *process = &viewer->snapshot->process;
+	const struct process *process = &viewer->newest->process;
 	char text[RATE_TEXT_MAX];
 	bool late = viewer->now_ns - viewer->rate_asked_ns > WAIT_NS;
 
@@ -72,7 +72,7 @@ do_rate(struct viewer *viewer, enum command_id command, uint32_t key)
 	struct menu *menu = &viewer->menu;
 
 	(void)command, (void)key;
-	if (!viewer->snapshot)
+	if (!viewer->newest)
 		return 0;
 	*menu = (struct menu){.title = "Record", .choose = choose_rate};
 	for (size_t i = 0; i < RATES; i++) {
@@ -82,7 +82,7 @@ do_rate(struct viewer *viewer, enum command_id command, uint32_t key)
 		    .help = rates[i].help,
 		    .value = (int)i,
 		};
-		if (rate_is_met(&rates[i].rate, &viewer->snapshot->process))
+		if (rate_is_met(&rates[i].rate, &viewer->newest->process))
 			menu->cursor = i;
 	}
 	menu->count = RATES;

@@ -8,9 +8,10 @@
 
 #define IN(view_) (1u << VIEW_##view_)
 #define IN_ALL	  ((1u << VIEW_COUNT) - 1)
-#define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(LOSSES)))
+#define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(LOSSES) | IN(HISTORY)))
 #define IN_DATA	  (IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES))
 #define IN_ROW	  (IN(SITES) | IN(TRACE) | IN(TYPES))
+#define IN_MARK	  (IN_DATA | IN(HISTORY) | IN(MARKS))
 #define IN_SUB	  (IN_ALL & ~IN(SITES))
 
 const char *const section_titles[SECTION_COUNT] = {

@@ -26,7 +26,15 @@
 	X(ENTER, "↵", "CR")     \
 	X(ARROWS, "↑↓", "^v")   \
 	X(TIMES, "×", "x")      \
-	X(PLUS_MINUS, "±", "+-")
+	X(PLUS_MINUS, "±", "+-")\
+	X(BAR_1, "▁", "_")      \
+	X(BAR_2, "▂", ".")      \
+	X(BAR_3, "▃", ":")      \
+	X(BAR_4, "▄", "-")      \
+	X(BAR_5, "▅", "=")      \
+	X(BAR_6, "▆", "+")      \
+	X(BAR_7, "▇", "*")      \
+	X(BAR_8, "█", "#")
 
 #define GLYPH_ENUM_(id_, utf8_, ascii_) GLYPH_##id_,
 enum glyph { GLYPH_LIST(GLYPH_ENUM_) GLYPH_COUNT };

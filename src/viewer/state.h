@@ -12,6 +12,7 @@
 #include "viewer/canvas.h"
 #include "viewer/command.h"
 #include "viewer/feed.h"
+#include "viewer/past.h"
 #include "viewer/resolve.h"
 #include "viewer/viewer.h"
 
@@ -42,7 +43,7 @@ struct zone {
 
 struct prompt {
 	bool open;
-	enum { PROMPT_SEARCH, PROMPT_FILTER, PROMPT_DELAY } kind;
+	enum { PROMPT_SEARCH, PROMPT_FILTER, PROMPT_DELAY, PROMPT_NAME } kind;
 	char text[TEXT_MAX];
 	char before[TEXT_MAX]; /* to go back to */
 };
@@ -110,20 +111,21 @@ struct viewer {
 	struct feed feed;
 	struct source *picked; /* opened here, closed here; or NULL */
 	struct resolve *resolve;
-	const struct snapshot *snapshot; /* NULL: nothing yet */
+	const struct snapshot *snapshot; /* that is shown; NULL: nothing yet */
+	const struct snapshot *newest;	 /* of the feed */
+	struct past past;
 	struct engine *engine;
 	struct query query;
 	const struct rows *rows; /* of the engine; NULL: nothing yet */
 	bool sort_chosen;	 /* by the user, so `m` leaves it alone */
-	struct mark mark;
-	bool marked; /* the user's own, not that of the start */
+	struct mark mark;	 /* that growth counts from: a copy of past's */
+	bool marked;		 /* another than that of the start */
 	struct mark rates[2];
-	uint64_t mark_bytes; /* all that was live at mark */
-	uint64_t mark_count;
 	uint64_t rate_bytes[2];	 /* and at rates */
 	uint64_t rate_cpu_ns[2]; /* the agent's, at rates */
 	uint64_t rate_events[2]; /* totals_events at rates */
 	size_t marks_seen;	 /* of the program's */
+	struct mark_plan plan;	 /* what is left of the option's */
 	uint64_t asked_events;	 /* totals_events of `rows` */
 	bool asked_settled;	 /* all rates of `rows` are 0 */
 	struct rate rate;	 /* that was asked for */
@@ -193,8 +195,6 @@ unsigned viewer_event(struct viewer *, const struct event *);
 void viewer_draw(struct viewer *);
 void viewer_message(struct viewer *, enum role, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Growth counts from the snapshot at hand. */
-void viewer_mark(struct viewer *);
 void viewer_push(struct viewer *, enum view_id);
 
 /* action_rate.c: says so when the rate that was asked for is there. */

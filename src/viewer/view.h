@@ -23,6 +23,10 @@ void view_trace_draw(struct viewer *, struct box);
 bool view_trace_text(struct viewer *, size_t, char *, size_t);
 void view_types_draw(struct viewer *, struct box);
 bool view_types_text(struct viewer *, size_t, char *, size_t);
+void view_history_draw(struct viewer *, struct box);
+void view_history_open(struct viewer *);
+void view_marks_draw(struct viewer *, struct box);
+bool view_marks_text(struct viewer *, size_t, char *, size_t);
 void view_output_draw(struct viewer *, struct box);
 bool view_output_text(struct viewer *, size_t, char *, size_t);
 void view_output_open(struct viewer *);
@@ -45,6 +49,18 @@ void trace_update(struct viewer *);
 /* Makes the lines of the stack that is shown. */
 void trace_build(struct viewer *);
 void trace_fini(struct trace *);
+
+/* view_history.c: seconds that its spans show; where its cursor stands. */
+#define HISTORY_SPANS 3
+extern const uint64_t history_spans[HISTORY_SPANS];
+/* One column of the screen in time. */
+uint64_t history_column_ns(const struct viewer *);
+/* The history in a few cells: `values`, the last ones. */
+void spark_draw(struct canvas *, int y, int x, int width, enum role,
+		const struct trend *);
+
+/* view_marks.c: the program's mark of a line, or NULL: one of past's. */
+const struct program_mark *marks_line(const struct viewer *, size_t line);
 
 /* action_types.c */
 void told_fini(struct told *);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "viewer/format.h"
 #include "viewer/place.h"
 #include "viewer/view.h"
@@ -11,6 +12,8 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_SITES] = {NULL, view_sites_draw, view_sites_text, NULL},
     [VIEW_TRACE] = {"Traceback", view_trace_draw, view_trace_text, NULL},
     [VIEW_TYPES] = {"Types", view_types_draw, view_types_text, NULL},
+    [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
+    [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, NULL},
     [VIEW_OUTPUT] = {"Output", view_output_draw, view_output_text,
 		     view_output_open},
     [VIEW_HELP] = {"Help", view_help_draw, NULL, NULL},
@@ -89,6 +92,7 @@ status_right(struct viewer *viewer, int y, int begin)
 	int end = canvas->width - 1;
 	char text[TEXT_MAX + 48];
 	char age[FORMAT_MAX];
+	char clock[TEXT_TIME_MAX];
 	enum role role = ROLE_DIM;
 	int width;
 
@@ -116,10 +120,15 @@ status_right(struct viewer *viewer, int y, int begin)
 		canvas_fill(canvas, y, end - width - 1, width + 1, ROLE_TEXT,
 			    " ");
 	canvas_text(canvas, y, end - width, width, role, text);
-	if (!viewer->paused)
+	if (viewer->past.held_by == HELD_BACK)
+		snprintf(text, sizeof(text), "AS OF %s  Esc: now",
+			 text_time(clock, viewer->snapshot->time_ns) + 11);
+	else if (viewer->paused)
+		snprintf(
+		    text, sizeof(text), "PAUSED %s",
+		    format_duration(age, viewer->now_ns - viewer->paused_ns));
+	else
 		return;
-	snprintf(text, sizeof(text), "PAUSED %s",
-		 format_duration(age, viewer->now_ns - viewer->paused_ns));
 	end -= width + 2;
 	width = canvas_width(canvas, text);
 	if (end - width > 0)
@@ -159,6 +168,7 @@ prompt_draw(struct viewer *viewer, int y)
 	static const char *const titles[] = {
 	    [PROMPT_SEARCH] = "Search: ",
 	    [PROMPT_FILTER] = "Filter: ",
+	    [PROMPT_NAME] = "Name of the mark: ",
 	    [PROMPT_DELAY] = "Seconds between updates: ",
 	};
 	struct canvas *canvas = &viewer->canvas;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "model/rate.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
@@ -18,8 +19,8 @@ growth(const struct viewer *viewer, int64_t *bytes, int64_t *count)
 {
 	const struct snapshot *snapshot = viewer->snapshot;
 
-	*bytes = (int64_t)(snapshot->live_bytes - viewer->mark_bytes);
-	*count = (int64_t)(snapshot->live_count - viewer->mark_count);
+	*bytes = (int64_t)(snapshot->live_bytes - viewer->mark.live_bytes);
+	*count = (int64_t)(snapshot->live_count - viewer->mark.live_count);
 }
 
 /* Live bytes a second since the older rate mark. */
@@ -168,11 +169,13 @@ blocks(struct canvas *canvas, int y, int x, enum role role, const char *count)
 static void
 mark_text(const struct viewer *viewer, char *out, size_t size)
 {
+	uint64_t now = viewer->snapshot->mono_ns;
+	uint64_t then = viewer->mark.mono_ns;
 	char age[FORMAT_MAX];
 
-	format_duration(age, viewer->snapshot->mono_ns - viewer->mark.mono_ns);
-	snprintf(out, size, "%s, %s ago", viewer->marked ? "mark" : "start",
-		 age);
+	format_duration(age, now > then ? now - then : then - now);
+	snprintf(out, size, "%s, %s %s", viewer->mark.name, age,
+		 now >= then ? "ago" : "later");
 }
 
 static void
@@ -443,6 +446,13 @@ short_draw(struct viewer *viewer, int y)
 		word(canvas, y, &x, ROLE_WARNING, "losses");
 	if (viewer->paused)
 		word(canvas, y, &x, ROLE_WARNING, "PAUSED");
+	if (viewer->past.held_by == HELD_BACK) {
+		char clock[TEXT_TIME_MAX], as_of[32];
+
+		snprintf(as_of, sizeof(as_of), "AS OF %.8s",
+			 text_time(clock, snapshot->time_ns) + 11);
+		word(canvas, y, &x, ROLE_WARNING, as_of);
+	}
 }
 
 int

@@ -8,7 +8,8 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define WIDE 110 /* from here on units are written out */
+#define WIDEST 178 /* each second of the trend has its cell */
+#define WIDE   110 /* from here on units are written out */
 
 /* Cells with the space before them, written short; and who gives way first
  * when the name has no room (0 never). */
@@ -16,22 +17,23 @@ static const struct {
 	int width;
 	int yields;
 } fits[COLUMN_MAX] = {
-    [COLUMN_SIZE] = {6, 1},    [COLUMN_SIZE_DIFF] = {7, 2},
-    [COLUMN_COUNT] = {6, 3},   [COLUMN_COUNT_DIFF] = {9, 6},
-    [COLUMN_AVERAGE] = {6, 8}, [COLUMN_RATE] = {9, 4},
-    [COLUMN_PERCENT] = {5, 7}, [COLUMN_PEAK] = {6, 9},
-    [COLUMN_TOTAL] = {6, 10},  [COLUMN_TOTAL_COUNT] = {7, 11},
-    [COLUMN_ERROR] = {6, 5},   [COLUMN_PER_WORK] = {9, 3},
-    [COLUMN_SITE] = {0, 0},
+    [COLUMN_SIZE] = {6, 1},	   [COLUMN_SIZE_DIFF] = {7, 2},
+    [COLUMN_COUNT] = {6, 3},	   [COLUMN_COUNT_DIFF] = {9, 6},
+    [COLUMN_AVERAGE] = {6, 8},	   [COLUMN_RATE] = {9, 4},
+    [COLUMN_PERCENT] = {5, 7},	   [COLUMN_PEAK] = {6, 9},
+    [COLUMN_TOTAL] = {6, 10},	   [COLUMN_TOTAL_COUNT] = {7, 11},
+    [COLUMN_RATE_COUNT] = {9, 12}, [COLUMN_TREND] = {11, 13},
+    [COLUMN_AGE] = {7, 14},	   [COLUMN_ERROR] = {6, 5},
+    [COLUMN_PER_WORK] = {9, 3},	   [COLUMN_SITE] = {0, 0},
 };
 
 /* From left to right: an error stands beside what it belongs to. The order of
  * the table is that of the keys 1 to 9. */
 static const enum column order[] = {
-    COLUMN_SIZE,    COLUMN_ERROR,      COLUMN_SIZE_DIFF, COLUMN_PER_WORK,
-    COLUMN_COUNT,   COLUMN_COUNT_DIFF, COLUMN_AVERAGE,	 COLUMN_RATE,
-    COLUMN_PERCENT, COLUMN_PEAK,       COLUMN_TOTAL,	 COLUMN_TOTAL_COUNT,
-    COLUMN_SITE,
+    COLUMN_SIZE,       COLUMN_ERROR,	  COLUMN_SIZE_DIFF,   COLUMN_PER_WORK,
+    COLUMN_COUNT,      COLUMN_COUNT_DIFF, COLUMN_AVERAGE,     COLUMN_RATE,
+    COLUMN_RATE_COUNT, COLUMN_TREND,	  COLUMN_AGE,	      COLUMN_PERCENT,
+    COLUMN_PEAK,       COLUMN_TOTAL,	  COLUMN_TOTAL_COUNT, COLUMN_SITE,
 };
 _Static_assert(sizeof(order) / sizeof(*order) == COLUMN_MAX, "all columns");
 
@@ -48,6 +50,8 @@ column_width(const struct viewer *viewer, enum column column, int width)
 {
 	int more = column == COLUMN_SIZE_DIFF && is_estimate(viewer);
 
+	if (column == COLUMN_TREND && width >= WIDEST)
+		return TREND_SLOTS + 1;
 	return width >= WIDE ? column_infos[column].width + 1
 			     : fits[column].width + more;
 }
@@ -141,7 +145,8 @@ head_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 		} else {
 			canvas_right(canvas, y, x, cells, role, title);
 		}
-		zone_add(viewer, y, x, x + cells, ZONE_COLUMN, column);
+		if (column_sorts(column))
+			zone_add(viewer, y, x, x + cells, ZONE_COLUMN, column);
 		x += cells;
 	}
 }
@@ -199,6 +204,35 @@ per_work_text(const struct viewer *viewer, const struct row *row, bool compact,
 	return signed_role(bytes);
 }
 
+static enum role
+rate_count_text(const struct row *row, char out[FORMAT_MAX])
+{
+	long long rate = llround(row->rate_count);
+
+	format_count_diff(out, rate);
+	return signed_role((double)rate);
+}
+
+/* Columns of history. */
+static void
+trend_draw(struct viewer *viewer, int y, int x, int cells, enum column column,
+	   const struct trend *trend)
+{
+	struct canvas *canvas = &viewer->canvas;
+	char text[FORMAT_MAX];
+
+	if (!trend)
+		return;
+	if (column == COLUMN_TREND)
+		spark_draw(canvas, y, x + 1, cells - 1,
+			   trend->grew_ns ? ROLE_GROW : ROLE_DIM, trend);
+	else if (trend->grew_ns)
+		canvas_right(canvas, y, x, cells, ROLE_GROW,
+			     format_duration(text, trend->grew_ns));
+	else
+		canvas_right(canvas, y, x, cells, ROLE_DIM, "-");
+}
+
 /* The text of a number in out; returns its role. */
 static enum role
 number_text(const struct viewer *viewer, const struct row *row,
@@ -235,6 +269,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 	case COLUMN_RATE:
 		format_rate(out, row->rate_size, compact);
 		return signed_role(out[0] == '0' ? 0 : row->rate_size);
+	case COLUMN_RATE_COUNT:
+		return rate_count_text(row, out);
 	case COLUMN_PERCENT:
 		format_percent(out, share);
 		return share < 0.0005 ? ROLE_DIM : ROLE_TEXT;
@@ -249,6 +285,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 		return ROLE_TEXT;
 	case COLUMN_PER_WORK:
 		return per_work_text(viewer, row, compact, out);
+	case COLUMN_TREND:
+	case COLUMN_AGE: /* age_text */
 	case COLUMN_SITE:
 	case COLUMN_MAX:
 		break;
@@ -259,8 +297,11 @@ number_text(const struct viewer *viewer, const struct row *row,
 
 static void
 row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
-	 size_t count, const struct row *row)
+	 size_t count, size_t line)
 {
+	const struct list *list = &viewer->lists[VIEW_SITES];
+	const struct row *row = &viewer->rows->rows[line];
+	size_t last = list->top + list->page;
 	struct canvas *canvas = &viewer->canvas;
 	struct place place;
 	char text[FORMAT_MAX + 1];
@@ -272,6 +313,16 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 
 		if (columns[i] == COLUMN_SITE)
 			break;
+		if (!column_sorts(columns[i])) {
+			trend_draw(
+			    viewer, y, x, cells, columns[i],
+			    past_trend(
+				viewer, line, list->top,
+				(last < list->count ? last : list->count) -
+				    list->top));
+			x += cells;
+			continue;
+		}
 		role = number_text(viewer, row, columns[i], width < WIDE, text);
 		canvas_right(canvas, y, x, cells, role, text);
 		x += cells;
@@ -324,8 +375,7 @@ view_sites_draw(struct viewer *viewer, struct box box)
 		size_t line = list->top + i;
 		int y = box.y + 1 + (int)i;
 
-		row_draw(viewer, y, box.width, columns, count,
-			 &rows->rows[line]);
+		row_draw(viewer, y, box.width, columns, count, line);
 		if (line == list->cursor)
 			canvas_paint(&viewer->canvas, y, 0, box.width,
 				     ROLE_SELECTED);

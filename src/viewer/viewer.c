@@ -59,13 +59,11 @@ viewer_init(struct viewer *viewer, struct feed feed,
 static void
 marks_fini(struct viewer *viewer)
 {
-	mark_fini(&viewer->mark);
+	past_fini(viewer);
 	for (int i = 0; i < 2; i++)
 		mark_fini(&viewer->rates[i]);
-	viewer->mark = (struct mark){0};
 	viewer->rates[0] = viewer->rates[1] = (struct mark){0};
-	viewer->query.mark = viewer->query.rate = NULL;
-	viewer->marked = false;
+	viewer->query.rate = NULL;
 }
 
 /* Names of what is shown from now on are looked up in the background. */
@@ -110,7 +108,10 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	trace_fini(&viewer->trace);
 	told_fini(&viewer->told);
 	viewer->feed = feed;
-	viewer->snapshot = feed.context ? feed.snapshot(feed.context) : NULL;
+	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
+	viewer->snapshot = viewer->newest;
+	past_init(viewer);
+	viewer->plan = viewer->options->plan;
 	resolve_start(viewer);
 	viewer->rows = NULL;
 	viewer->ended = false;
@@ -122,21 +123,11 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	viewer->lists[VIEW_SITES].cursor = viewer->lists[VIEW_SITES].top = 0;
 }
 
-void
-viewer_mark(struct viewer *viewer)
-{
-	mark_fini(&viewer->mark);
-	mark_take(&viewer->mark, viewer->snapshot, "");
-	viewer->mark_bytes = viewer->snapshot->live_bytes;
-	viewer->mark_count = viewer->snapshot->live_count;
-	viewer->query.mark = &viewer->mark;
-}
-
 /* Says that the program has made a mark since the last look. */
 static void
 marks_follow(struct viewer *viewer)
 {
-	const struct snapshot *snapshot = viewer->snapshot;
+	const struct snapshot *snapshot = viewer->newest;
 	size_t count = snapshot->mark_count;
 	char text[128];
 
@@ -150,6 +141,24 @@ marks_follow(struct viewer *viewer)
 			       text);
 	}
 	viewer->marks_seen = count;
+}
+
+/* What was asked for when the viewer was started. */
+static void
+plan_follow(struct viewer *viewer)
+{
+	const char *name = plan_step(&viewer->plan, viewer->newest);
+	char text[64];
+
+	if (!name)
+		return;
+	text_clean(text, sizeof(text), name, strlen(name));
+	past_return(viewer);
+	past_mark(viewer, NULL, text);
+	if (!viewer->sort_chosen)
+		viewer->query.sort = COLUMN_SIZE_DIFF;
+	viewer_message(viewer, ROLE_ACCENT, "marked %s: growth counts from now",
+		       text);
 }
 
 /* Grows with every allocation and free, so the same number means that no site
@@ -254,7 +263,7 @@ viewer_refresh(struct viewer *viewer)
 	follow_exec(viewer);
 	if (viewer_view(viewer) == VIEW_PROCESSES)
 		views[VIEW_PROCESSES].open(viewer);
-	if (!viewer->feed.context || viewer->ended || viewer->paused)
+	if (!viewer->feed.context || viewer->ended)
 		return STALE_DRAW;
 	result = viewer->feed.refresh(viewer->feed.context, &err);
 	if (result < 0) {
@@ -264,13 +273,19 @@ viewer_refresh(struct viewer *viewer)
 		return STALE_DRAW;
 	}
 	viewer->ended = !viewer->feed.is_live(viewer->feed.context);
-	viewer->snapshot = viewer->feed.snapshot(viewer->feed.context);
+	viewer->newest = viewer->feed.snapshot(viewer->feed.context);
+	if (viewer->past.held_by == HELD_NOT)
+		viewer->snapshot = viewer->newest;
 	rate_follow(viewer);
-	if (!viewer->snapshot->tick || (!result && viewer->rows))
+	if (!viewer->newest->tick || (!result && viewer->rows))
 		return STALE_DRAW;
+	past_step(viewer);
 	marks_follow(viewer);
-	if (!viewer->mark.tick)
-		viewer_mark(viewer);
+	if (!viewer->past.mark_count)
+		past_mark(viewer, NULL, NULL);
+	plan_follow(viewer);
+	if (viewer->past.held_by != HELD_NOT)
+		return STALE_DRAW;
 	rates_step(viewer);
 	return STALE_DRAW | (rows_are_fresh(viewer) ? 0 : STALE_ROWS);
 }
@@ -303,6 +318,8 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		selection_restore(viewer);
 		if (viewer_view(viewer) == VIEW_TRACE)
 			trace_update(viewer);
+		if (viewer_view(viewer) == VIEW_HISTORY)
+			past_follow_row(viewer);
 	}
 	if ((stale & STALE_TRACE) && viewer->trace.count)
 		trace_build(viewer);

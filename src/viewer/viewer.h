@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "model/plan.h"
 #include "model/query.h"
 #include "source/source.h"
 #include "viewer/output_log.h"
@@ -39,6 +40,8 @@ struct viewer_options {
 	enum column sort;
 	bool ascending;
 	const char *filter;
+	struct mark_plan plan; /* when growth begins to count */
+	size_t history_bytes;  /* that history may use; 0 its default */
 };
 
 /* What became of the child when the viewer ended. */

@@ -30,7 +30,11 @@
 	X(test_quit)                      \
 	X(test_quit_asks)                 \
 	X(test_rate)                      \
-	X(test_doubt)
+	X(test_doubt)                     \
+	X(test_history)                   \
+	X(test_marks)                     \
+	X(test_plan)                      \
+	X(test_trend)
 
 #define COMMAND_TEST_DECLARE_(test_) void test_(void **state);
 COMMAND_TESTS(COMMAND_TEST_DECLARE_)

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fixture.h"
@@ -20,6 +21,7 @@ fixture_open(struct fixture *fixture, const struct viewer_options *options,
 	struct viewer *viewer = &fixture->viewer;
 	struct err err;
 
+	setenv("TZ", "UTC", 1);
 	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
 	memset(fixture, 0, sizeof(*fixture));
 	if (options)

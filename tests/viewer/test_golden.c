@@ -65,6 +65,26 @@ compare(struct fixture *fixture, const char *name, const char *theme)
 	free(path);
 }
 
+/* More than a minute, a mark of ours and one of the program's. */
+static void
+past_make(struct fixture *fixture)
+{
+	struct snapshot *snapshot = &fixture->made.snapshot;
+	struct program_mark mark = {.live_bytes = 60 << 20};
+
+	for (int step = 0; step < 160; step++)
+		fixture_step(fixture);
+	mark.text = names_string(fixture->made.names, "cache is warm", 13);
+	mark.time_ns = snapshot->time_ns;
+	mark.tick = snapshot->tick;
+	snapshot_add_mark(snapshot, &mark);
+	for (int step = 0; step < 20; step++)
+		fixture_step(fixture);
+	fixture_keys(fixture, "m");
+	for (int step = 0; step < 20; step++)
+		fixture_step(fixture);
+}
+
 static void
 walk(const char *view, const char *keys, bool ascii)
 {
@@ -79,6 +99,9 @@ walk(const char *view, const char *keys, bool ascii)
 		fixture_resize(&fixture, sizes[i].width, sizes[i].height);
 		fixture_step(&fixture);
 		fixture_keys(&fixture, "m");
+		if (!strcmp(view, "history") || !strcmp(view, "marks") ||
+		    !strcmp(view, "as_of"))
+			past_make(&fixture);
 		for (int step = 0; step < 4; step++)
 			fixture_step(&fixture);
 		fixture.viewer.message[0] = '\0';
@@ -111,6 +134,9 @@ walk(const char *view, const char *keys, bool ascii)
 GOLDEN(sites, "Down")
 GOLDEN(sampled, "Down")
 GOLDEN(trace, "Enter")
+GOLDEN(history, "H Left Left Left PageUp")
+GOLDEN(marks, "M Down")
+GOLDEN(as_of, "Down H PageUp PageUp Enter")
 GOLDEN(types, "y")
 GOLDEN(native, "4 / A g g Enter Enter")
 GOLDEN(help, "?")
@@ -125,6 +151,8 @@ main(void)
 	    cmocka_unit_test(test_native),  cmocka_unit_test(test_help),
 	    cmocka_unit_test(test_menu),    cmocka_unit_test(test_mine),
 	    cmocka_unit_test(test_sampled), cmocka_unit_test(test_types),
+	    cmocka_unit_test(test_history), cmocka_unit_test(test_marks),
+	    cmocka_unit_test(test_as_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
