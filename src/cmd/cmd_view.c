@@ -24,6 +24,8 @@ view_options(const struct options *options, struct viewer_options *out)
 	    .sort = options->sort,
 	    .ascending = options->ascending,
 	    .filter = options->filter,
+	    .plan = options->plan,
+	    .history_bytes = (size_t)options->history,
 	};
 	if (options->color && strcmp(options->color, "always") == 0)
 		out->color = VIEWER_COLOR_ALWAYS;

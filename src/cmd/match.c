@@ -337,6 +337,8 @@ sites_mark(struct match *match, struct snapshot *after,
 		at = site_index(match, after, pair);
 		mark->live[2 * at] += site_live_bytes(site);
 		mark->live[2 * at + 1] += site_live_count(site);
+		mark->live_bytes += site_live_bytes(site);
+		mark->live_count += site_live_count(site);
 		if (before->spreads)
 			spread_add(&mark->spreads[at], &before->spreads[i]);
 	}

@@ -138,6 +138,7 @@ opened_start(struct opened *opened, struct source *source)
 	const struct snapshot *snapshot;
 
 	opened->source = source;
+	opened->history = NULL;
 	snapshot = source_snapshot(source);
 	opened->resolve = resolve_new(&snapshot->process, false);
 	resolve_names(opened->resolve, source_names(source));

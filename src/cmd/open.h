@@ -11,6 +11,7 @@
 struct opened {
 	struct source *source;
 	struct resolve *resolve;
+	const struct history *history; /* the caller's; NULL: none is kept */
 };
 
 /*

@@ -174,6 +174,39 @@ set_budget(struct options *options, const char *value, struct err *err)
 	return budget_parse(value, &options->budget_ppm, err);
 }
 
+/* A number alone, or with an s, is seconds; with any other unit, bytes. */
+static bool
+set_mark_after(struct options *options, const char *value, struct err *err)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+
+	if (end == value || (*end && strcmp(end, "s") != 0))
+		return size_parse(value, &options->plan.after_bytes, err);
+	if (!(seconds > 0 && seconds < 1e9))
+		return err_set(err,
+			       "'%s' is neither seconds, as 30, nor a size, as "
+			       "512M",
+			       value);
+	options->plan.after_ns = (uint64_t)(seconds * 1e9);
+	return true;
+}
+
+static bool
+set_mark_at(struct options *options, const char *value, struct err *err)
+{
+	if (!*value)
+		return err_set(err, "its value is empty");
+	options->plan.at = value;
+	return true;
+}
+
+static bool
+set_history(struct options *options, const char *value, struct err *err)
+{
+	return size_parse(value, &options->history, err);
+}
+
 static bool
 set_group_by(struct options *options, const char *value, struct err *err)
 {

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "model/column.h"
+#include "model/plan.h"
 #include "model/query.h"
 
 struct subcommand;
@@ -84,6 +85,12 @@ enum value {
 	X(DELAY, delay, 'd', "delay", "SECS", NUMBER,                          \
 	  "seconds between two times")                                         \
 	X(TO, to, 'o', "to", "FILE", FILE, "write to FILE")                    \
+	X(MARK_AFTER, mark_after, 0, "mark-after", "SECS|BYTES", TEXT,         \
+	  "growth counts from then: after 30 seconds, or once 512M are live")  \
+	X(MARK_AT, mark_at, 0, "mark-at", "TEXT", TEXT,                        \
+	  "growth counts from the program's own mark of that TEXT")            \
+	X(HISTORY, history, 0, "history", "BYTES", SIZE,                       \
+	  "memory for the history of the last hour (64M)")                     \
 	X(FORMAT, format, 0, "format", "FORMAT", FORMAT,                       \
 	  "the format to write")                                               \
 	X(FORCE, force, 0, "force", NULL, NONE,                                \
@@ -114,12 +121,16 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 	 OPTION_BIT(FILTER) | OPTION_BIT(COLUMNS) | OPTION_BIT(INCLUSIVE) | \
 	 OPTION_BIT(MINE) | OPTION_BIT(JSON))
 
+/* From when growth counts, and how much is kept of what was. */
+#define OPTION_MARK \
+	(OPTION_BIT(MARK_AFTER) | OPTION_BIT(MARK_AT) | OPTION_BIT(HISTORY))
+
 /* How the viewer starts. */
 #define OPTION_VIEW                                                     \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(FILTER) | \
 	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
 	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
-	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT))
+	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK)
 
 /* What was given. Texts belong to argv. */
 struct options {
@@ -156,6 +167,8 @@ struct options {
 	bool batch;
 	uint64_t iterations; /* 0: until interrupted */
 	double delay_s;	     /* 0: the command's own */
+	struct mark_plan plan;
+	uint64_t history; /* bytes; 0 the default */
 	const char *to;
 	const char *format;
 	bool force;

@@ -14,6 +14,7 @@
 #include "cmd/subcommand.h"
 #include "export/export.h"
 #include "model/rate.h"
+#include "model/trend.h"
 #include "symbol/symbol.h"
 
 #define MARKS_SHOWN 10 /* the last ones, as text */
@@ -207,19 +208,52 @@ print_with_types(struct engine *engine, const struct options *options,
 	return good;
 }
 
+static bool
+wants_trends(const struct options *options)
+{
+	bool wants = options->json;
+
+	for (size_t i = 0; i < options->column_count; i++)
+		wants |= !column_sorts(options->columns[i]);
+	return wants;
+}
+
+/* How each row has gone, where that is kept and asked for; else NULL. */
+static struct trend *
+trends_make(struct engine *engine, const struct options *options,
+	    const struct opened *opened, const struct snapshot *snapshot,
+	    const struct rows *rows)
+{
+	const struct history *history = opened->history;
+	struct trend *trends;
+
+	if (!history || !history_count(history) || !wants_trends(options))
+		return NULL;
+	trends = mem_array(rows->count, sizeof(*trends));
+	trend_rows(engine, history, history_at(history, snapshot->mono_ns),
+		   rows->rows, rows->count, snapshot->site_count, trends);
+	return trends;
+}
+
 int
 report_print(struct engine *engine, const struct options *options,
 	     struct opened *opened, const struct snapshot *snapshot,
 	     const struct query *query)
 {
-	const struct rows *rows = engine_run(engine, snapshot, query);
+	struct rows with = *engine_run(engine, snapshot, query);
+	struct trend *trends =
+	    trends_make(engine, options, opened, snapshot, &with);
+	const struct rows *rows = &with;
 	struct err err;
 	bool good;
+
+	with.trends = trends;
 
 	good = options->types
 		   ? print_with_types(engine, options, opened, snapshot, query,
 				      rows, &err)
 		   : print(options, opened, snapshot, query, rows, &err);
+	free(trends);
 	/* A write that failed is told once, when the output is closed. */
 	if (!good)
 		return STATUS_FAILED;

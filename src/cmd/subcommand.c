@@ -62,7 +62,7 @@ const struct subcommand subcommands[] = {
 		"with --json one document a line. Without -b it opens "
 		"the viewer.",
 	.options = OPTION_BIT(BATCH) | OPTION_BIT(ITERATIONS) |
-		   OPTION_BIT(DELAY) | OPTION_QUERY | COMMON,
+		   OPTION_BIT(DELAY) | OPTION_QUERY | OPTION_MARK | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "export/export.h"
 #include "export/label.h"
+#include "model/history.h"
 
 static void
 put_text(FILE *file, const char *key, const struct names *names,
@@ -101,6 +102,7 @@ put_types(FILE *file, const struct names *names, const struct types *types)
 /* What every row has beside its totals, where there is any. */
 struct extras {
 	bool errors;
+	bool rates;
 	uint64_t work; /* units since the mark */
 };
 
@@ -109,6 +111,9 @@ put_extras(FILE *file, const struct row *row, const struct extras *extras)
 {
 	if (extras->errors)
 		put_errors(file, row);
+	if (extras->rates)
+		fprintf(file, ",\"rate_size\":%.3f,\"rate_count\":%.3f",
+			row->rate_size, row->rate_count);
 	if (extras->work)
 		fprintf(file, ",\"size_per_work\":%.3f",
 			row_per_work(row, extras->work));
@@ -116,7 +121,8 @@ put_extras(FILE *file, const struct row *row, const struct extras *extras)
 
 static void
 put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
-	const struct types *types, const struct extras *extras)
+	const struct types *types, const struct trend *trend,
+	const struct extras *extras)
 {
 	struct names *names = snapshot->names;
 
@@ -141,6 +147,9 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 		row->count_diff, row->total_size, row->total_count,
 		row->peak_size, row->site_count);
 	put_extras(file, row, extras);
+	if (trend)
+		fprintf(file, ",\"growing_seconds\":%.3f",
+			(double)trend->grew_ns / 1e9);
 	if (types)
 		put_types(file, names, types);
 	put_traceback(file, names, row->stack);
@@ -216,12 +225,26 @@ put_said(FILE *file, const struct snapshot *snapshot, uint64_t work)
 	putc(']', file);
 }
 
+/* The mark that growth counts from, when it has a name. */
+static void
+put_since(FILE *file, const struct mark *mark)
+{
+	if (!mark || !mark->name || !*mark->name)
+		return;
+	fputs(",\"since\":{\"name\":", file);
+	text_json_write(file, mark->name);
+	fprintf(
+	    file, ",\"time\":%.3f,\"size\":%" PRIu64 ",\"count\":%" PRIu64 "}",
+	    (double)mark->time_ns / 1e9, mark->live_bytes, mark->live_count);
+}
+
 bool
 export_json(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows, struct err *err)
 {
 	struct extras extras = {
 	    .errors = query_estimates(query, snapshot),
+	    .rates = query->rate && snapshot->mono_ns > query->rate->mono_ns,
 	    .work = query_work(query, snapshot),
 	};
 	bool first = true;
@@ -238,13 +261,15 @@ export_json(FILE *file, const struct snapshot *snapshot,
 	putc('}', file);
 	put_process(file, snapshot);
 	put_said(file, snapshot, extras.work);
+	put_since(file, query->mark);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!label_row_counts(&rows->rows[i]))
 			continue;
 		fputs(first ? "" : ",", file);
 		put_row(file, snapshot, &rows->rows[i],
-			rows->types ? &rows->types[i] : NULL, &extras);
+			rows->types ? &rows->types[i] : NULL,
+			rows->trends ? &rows->trends[i] : NULL, &extras);
 		first = false;
 	}
 	fputs("]}\n", file);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/trend.h"
 #include "viewer/state.h"
 
 #define RATE_BACK_NS (2 * UINT64_C(1000000000))
@@ -226,40 +227,19 @@ past_cursor(const struct viewer *viewer)
 			  past->cursor_ns ? past->cursor_ns : UINT64_MAX);
 }
 
-/* The sites of a row; owned by the caller. */
-static struct site_set
-row_sites(struct viewer *viewer, const struct row *row, uint32_t *scratch,
-	  size_t room)
-{
-	size_t count = engine_sites(viewer->engine, row, scratch, room);
-	uint32_t *sites = mem_array(count, sizeof(*sites));
-
-	if (count)
-		memcpy(sites, scratch, count * sizeof(*sites));
-	return (struct site_set){sites, count};
-}
-
 void
 past_follow_row(struct viewer *viewer)
 {
 	struct past *past = &viewer->past;
 	const struct row *row = viewer_row(viewer);
-	size_t room = viewer->snapshot ? viewer->snapshot->site_count : 0;
-	uint32_t *scratch;
-	struct site_set set;
 
 	free(past->row_series);
 	past->row_series = NULL;
 	past->row_moments = history_count(past->history);
-	if (!row)
-		return;
-	scratch = mem_array(room, sizeof(*scratch));
-	set = row_sites(viewer, row, scratch, room);
-	past->row_identity = row->identity;
-	past->row_series = mem_array(past->row_moments, sizeof(uint64_t));
-	history_series(past->history, &set, 1, past->row_series);
-	free(scratch);
-	free((uint32_t *)(uintptr_t)set.sites);
+	if (row)
+		past->row_series =
+		    trend_series(viewer->engine, past->history, row,
+				 viewer->snapshot->site_count);
 }
 
 static void
@@ -267,26 +247,14 @@ trends_make(struct viewer *viewer, size_t first, size_t count)
 {
 	struct past *past = &viewer->past;
 	struct trends *trends = &past->trends;
-	size_t width = history_count(past->history);
-	size_t at = history_at(past->history, viewer->snapshot->mono_ns);
-	size_t room = viewer->snapshot->site_count;
-	uint32_t *scratch = mem_array(room, sizeof(*scratch));
-	uint64_t *series = mem_array(count * width, sizeof(*series));
-	struct site_set sets[TREND_ROWS_MAX];
+	const struct row *rows = &viewer->rows->rows[first];
 
+	trend_rows(viewer->engine, past->history,
+		   history_at(past->history, viewer->snapshot->mono_ns), rows,
+		   count, viewer->snapshot->site_count, trends->trends);
 	for (size_t i = 0; i < count; i++)
-		sets[i] = row_sites(viewer, &viewer->rows->rows[first + i],
-				    scratch, room);
-	history_series(past->history, sets, count, series);
-	for (size_t i = 0; i < count; i++) {
-		trends->identities[i] = viewer->rows->rows[first + i].identity;
-		history_trend(past->history, series + i * width, at,
-			      &trends->trends[i]);
-		free((uint32_t *)(uintptr_t)sets[i].sites);
-	}
+		trends->identities[i] = rows[i].identity;
 	trends->count = count;
-	free(scratch);
-	free(series);
 }
 
 static const struct trend *

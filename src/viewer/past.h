@@ -38,10 +38,9 @@ struct past {
 	size_t
 	    baseline; /* of marks; a copy without ownership is viewer->mark */
 	unsigned marks_made;
-	uint64_t cursor_ns;    /* of the history; 0: at the newest moment */
-	size_t span;	       /* of history_spans */
-	uint64_t row_identity; /* whose series follows */
-	uint64_t *row_series;  /* at each moment; NULL: there is no row */
+	uint64_t cursor_ns;   /* of the history; 0: at the newest moment */
+	size_t span;	      /* of history_spans */
+	uint64_t *row_series; /* of the selected row; NULL: there is none */
 	size_t row_moments;
 	struct trends trends;
 };

@@ -1,0 +1,22 @@
+/*
+ * trend.h - how rows have gone: history asked for what a query answered.
+ */
+#ifndef HEAPTOP_MODEL_TREND_H
+#define HEAPTOP_MODEL_TREND_H
+
+#include "model/history.h"
+#include "model/query.h"
+
+/*
+ * Fills out[count], for rows of the engine's last run, as of a moment of the
+ * history. sites: how many the snapshot has that was asked.
+ */
+void trend_rows(struct engine *, const struct history *, size_t index,
+		const struct row *rows, size_t count, size_t sites,
+		struct trend *out);
+
+/* Live bytes of one such row at each moment; owned by the caller. */
+uint64_t *trend_series(struct engine *, const struct history *,
+		       const struct row *, size_t sites);
+
+#endif
