@@ -179,25 +179,41 @@ text_json_write(FILE *file, const char *text)
 	putc('"', file);
 }
 
-/* "%.1f" below 100 of a unit, "%.0f" up to 10,240 of it. */
+static enum text_units chosen_units;
+
+void
+text_units_set(enum text_units units)
+{
+	chosen_units = units;
+}
+
+enum text_units
+text_units(void)
+{
+	return chosen_units;
+}
+
+/* "%.1f" below 100 of a unit, "%.0f" up to ten of the next one. */
 static const char *
 format_size(char out[TEXT_SIZE_MAX], double size, const char *sign)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const names[][5] = {
+	    [TEXT_IEC] = {"B", "KiB", "MiB", "GiB", "TiB"},
+	    [TEXT_SI] = {"B", "kB", "MB", "GB", "TB"},
+	    [TEXT_BYTES] = {"B"},
+	};
+	const double step = chosen_units == TEXT_SI ? 1000 : 1024;
 	size_t unit = 0;
 
-	while (unit < 4 && fabs(size) >= 10240) {
-		size /= 1024;
+	while (unit < 4 && names[chosen_units][unit + 1] &&
+	       fabs(size) >= 10 * step) {
+		size /= step;
 		unit++;
 		if (fabs(size) < 100)
 			break;
 	}
-	if (unit && fabs(size) < 100)
-		snprintf(out, TEXT_SIZE_MAX, "%s%.1f %s", sign, size,
-			 units[unit]);
-	else
-		snprintf(out, TEXT_SIZE_MAX, "%s%.0f %s", sign, size,
-			 units[unit]);
+	snprintf(out, TEXT_SIZE_MAX, "%s%.*f %s", sign,
+		 unit && fabs(size) < 100, size, names[chosen_units][unit]);
 	return out;
 }
 

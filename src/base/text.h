@@ -44,6 +44,15 @@ void text_json_write(FILE *, const char *text);
 const char *text_count(char out[TEXT_COUNT_MAX], uint64_t count);
 
 /*
+ * How sizes are written, on the screen and as text: in powers of 1024 (KiB), of
+ * 1000 (kB), or as bytes. One choice for the whole program, IEC until it is
+ * set.
+ */
+enum text_units { TEXT_IEC, TEXT_SI, TEXT_BYTES, TEXT_UNITS_COUNT };
+void text_units_set(enum text_units);
+enum text_units text_units(void);
+
+/*
  * A size as tracemalloc prints it: "48 B", "6563 KiB", "38.5 MiB". The second
  * always has its sign. Both return out.
  */

@@ -26,6 +26,7 @@ view_options(const struct options *options, struct viewer_options *out)
 	    .filter = options->filter,
 	    .plan = options->plan,
 	    .history_bytes = (size_t)options->history,
+	    .units = options->units,
 	};
 	if (options->color && strcmp(options->color, "always") == 0)
 		out->color = VIEWER_COLOR_ALWAYS;

@@ -74,6 +74,7 @@ main(int argc, char **argv)
 		help_version();
 		return output_finish(STATUS_DONE);
 	}
+	text_units_set(options.units);
 	/* A program under `run` keeps what it would have had. */
 	if (command->run != cmd_run)
 		signal(SIGPIPE, SIG_DFL);

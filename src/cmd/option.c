@@ -208,6 +208,24 @@ set_history(struct options *options, const char *value, struct err *err)
 }
 
 static bool
+set_si(struct options *options, const char *value, struct err *err)
+{
+	(void)value, (void)err;
+	options->has_units = true;
+	options->units = TEXT_SI;
+	return true;
+}
+
+static bool
+set_bytes(struct options *options, const char *value, struct err *err)
+{
+	(void)value, (void)err;
+	options->has_units = true;
+	options->units = TEXT_BYTES;
+	return true;
+}
+
+static bool
 set_group_by(struct options *options, const char *value, struct err *err)
 {
 	return group_parse(value, &options->group_by, err);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "model/column.h"
 #include "model/plan.h"
 #include "model/query.h"
@@ -73,6 +74,8 @@ enum value {
 	  "charge every line of the stack, not only the block's own")          \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
 	  "leave out libraries: charge the user's own code")                   \
+	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")       \
+	X(BYTES, bytes, 0, "bytes", NULL, NONE, "sizes as bytes, exact")       \
 	X(TYPES, types, 0, "types", NULL, NONE,                                \
 	  "tell under each row what its blocks are, by Python type")           \
 	X(JSON, json, 'j', "json", NULL, NONE, "print JSON")                   \
@@ -115,11 +118,14 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 
 #define OPTION_BIT(id_) (UINT64_C(1) << OPTION_##id_)
 
+/* How sizes are written. */
+#define OPTION_UNITS (OPTION_BIT(SI) | OPTION_BIT(BYTES))
+
 /* Which rows, how: shared by report, diff and top. */
 #define OPTION_QUERY                                                        \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(TOP) |        \
 	 OPTION_BIT(FILTER) | OPTION_BIT(COLUMNS) | OPTION_BIT(INCLUSIVE) | \
-	 OPTION_BIT(MINE) | OPTION_BIT(JSON))
+	 OPTION_BIT(MINE) | OPTION_BIT(JSON) | OPTION_UNITS)
 
 /* From when growth counts, and how much is kept of what was. */
 #define OPTION_MARK \
@@ -130,7 +136,8 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(FILTER) | \
 	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
 	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
-	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK)
+	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK | \
+	 OPTION_UNITS)
 
 /* What was given. Texts belong to argv. */
 struct options {
@@ -161,6 +168,8 @@ struct options {
 	bool mine;
 	bool types;
 	bool json;
+	bool has_units;
+	enum text_units units;
 	bool has_fail_above;
 	uint64_t fail_above;
 

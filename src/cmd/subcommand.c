@@ -50,7 +50,7 @@ const struct subcommand subcommands[] = {
 	.summary = "list profiled processes, live and dead",
 	.text = "One line for each segment in the directory of "
 		"segments, oldest first.",
-	.options = OPTION_BIT(JSON) | COMMON,
+	.options = OPTION_BIT(JSON) | OPTION_UNITS | COMMON,
 	.run = cmd_list,
     },
     {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "viewer/format.h"
 
 /* Three significant digits of 0 <= value < 1024. */
@@ -20,12 +21,18 @@ digits(char *out, size_t size, double value)
 static const char *
 size_signed(char out[FORMAT_MAX], const char *sign, double bytes, bool compact)
 {
-	static const char units[] = "BKMGTPE";
+	const bool si = text_units() == TEXT_SI;
+	const char *const units = si ? "BkMGTPE" : "BKMGTPE";
+	const double step = si ? 1000 : 1024;
 	const char *unit = units;
 	int used = snprintf(out, FORMAT_MAX, "%s", sign);
 
-	while (bytes >= 1023.5 && unit[1]) {
-		bytes /= 1024;
+	if (text_units() == TEXT_BYTES) {
+		snprintf(out + used, FORMAT_MAX - (size_t)used, "%.0f", bytes);
+		return out;
+	}
+	while (bytes >= step - 0.5 && unit[1]) {
+		bytes /= step;
 		unit++;
 	}
 	if (unit == units)
@@ -38,7 +45,8 @@ size_signed(char out[FORMAT_MAX], const char *sign, double bytes, bool compact)
 	else if (unit == units)
 		snprintf(out + used, FORMAT_MAX - (size_t)used, " B");
 	else
-		snprintf(out + used, FORMAT_MAX - (size_t)used, " %ciB", *unit);
+		snprintf(out + used, FORMAT_MAX - (size_t)used, " %c%sB", *unit,
+			 si ? "" : "i");
 	return out;
 }
 

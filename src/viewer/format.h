@@ -2,7 +2,8 @@
  * format.h - numbers as the screen shows them: three significant digits, so
  * that a column keeps its width; exact values are for details and exports.
  *
- * Sizes count in powers of 1024: "38.5 MiB", compact "38.5M". Counts use SI
+ * Sizes count in powers of 1024: "38.5 MiB", compact "38.5M", or as
+ * text_units_set of base/text.h has it: "40.4 MB", "40370176". Counts use SI
  * suffixes: "16.7M". All fit FORMAT_MAX and return out.
  */
 #ifndef HEAPTOP_VIEWER_FORMAT_H

@@ -45,6 +45,19 @@ is_estimate(const struct viewer *viewer)
 }
 
 /* Of a sampled process growth has room for the sign of doubt. */
+#define BYTES_CELLS 14 /* of a size that is written as bytes: a terabyte */
+
+static bool
+is_in_bytes(enum column column)
+{
+	const unsigned sizes = 1u << COLUMN_SIZE | 1u << COLUMN_ERROR |
+			       1u << COLUMN_SIZE_DIFF | 1u << COLUMN_AVERAGE |
+			       1u << COLUMN_RATE | 1u << COLUMN_PEAK |
+			       1u << COLUMN_TOTAL | 1u << COLUMN_PER_WORK;
+
+	return text_units() == TEXT_BYTES && (sizes >> column & 1);
+}
+
 static int
 column_width(const struct viewer *viewer, enum column column, int width)
 {
@@ -52,6 +65,8 @@ column_width(const struct viewer *viewer, enum column column, int width)
 
 	if (column == COLUMN_TREND && width >= WIDEST)
 		return TREND_SLOTS + 1;
+	if (is_in_bytes(column))
+		return BYTES_CELLS;
 	return width >= WIDE ? column_infos[column].width + 1
 			     : fits[column].width + more;
 }

@@ -43,6 +43,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 	    .ascending = options->ascending,
 	};
 	viewer->sort_chosen = options->sort_set;
+	text_units_set(options->units);
 	if (options->filter)
 		snprintf(viewer->filter, sizeof(viewer->filter), "%s",
 			 options->filter);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "model/plan.h"
 #include "model/query.h"
 #include "source/source.h"
@@ -42,6 +43,7 @@ struct viewer_options {
 	const char *filter;
 	struct mark_plan plan; /* when growth begins to count */
 	size_t history_bytes;  /* that history may use; 0 its default */
+	enum text_units units;
 };
 
 /* What became of the child when the viewer ended. */

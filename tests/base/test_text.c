@@ -157,6 +157,22 @@ test_sizes(void **state)
 }
 
 static void
+test_units(void **state)
+{
+	char out[TEXT_SIZE_MAX];
+
+	(void)state;
+	text_units_set(TEXT_SI);
+	assert_string_equal(text_size(out, 9999), "9999 B");
+	assert_string_equal(text_size(out, 38500000), "38.5 MB");
+	assert_string_equal(text_size_diff(out, -6563000), "-6563 kB");
+	text_units_set(TEXT_BYTES);
+	assert_string_equal(text_size_diff(out, 38500000), "+38500000 B");
+	text_units_set(TEXT_IEC);
+	assert_string_equal(text_size(out, 38500000), "36.7 MiB");
+}
+
+static void
 test_table(void **state)
 {
 	struct table table = {0};
@@ -187,7 +203,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_clean),  cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_random), cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_units),
+	    cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,24 @@ test_sizes(void **state)
 }
 
 static void
+test_units(void **state)
+{
+	char out[FORMAT_MAX];
+
+	(void)state;
+	text_units_set(TEXT_SI);
+	assert_string_equal(format_size(out, 999, true), "999B");
+	assert_string_equal(format_size(out, 1000, true), "1.00k");
+	assert_string_equal(format_size(out, 38500000, false), "38.5 MB");
+	text_units_set(TEXT_BYTES);
+	assert_string_equal(format_size_diff(out, -38500000, true),
+			    "-38500000");
+	assert_string_equal(format_rate(out, 12.4, false), "+12/s");
+	text_units_set(TEXT_IEC);
+	assert_string_equal(format_size(out, 38500000, false), "36.7 MiB");
+}
+
+static void
 test_signs(void **state)
 {
 	char out[FORMAT_MAX];
@@ -240,6 +258,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_units),
 	    cmocka_unit_test(test_signs),
 	    cmocka_unit_test(test_durations),
 	    cmocka_unit_test(test_inputs),
