@@ -206,11 +206,13 @@ past_pause(struct viewer *viewer, bool on)
 }
 
 void
-past_step(struct viewer *viewer)
+past_step(struct viewer *viewer, bool last)
 {
 	struct past *past = &viewer->past;
 
-	if (!history_add(past->history, viewer->newest))
+	if (last)
+		history_pin(past->history, viewer->newest);
+	else if (!history_add(past->history, viewer->newest))
 		return;
 	if (viewer_view(viewer) == VIEW_HISTORY)
 		past_follow_row(viewer);

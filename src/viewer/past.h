@@ -48,8 +48,8 @@ struct past {
 void past_init(struct viewer *);
 void past_fini(struct viewer *);
 
-/* Takes in the newest snapshot. */
-void past_step(struct viewer *);
+/* Takes in the newest snapshot; the last one is kept in any case. */
+void past_step(struct viewer *, bool last);
 /* Shows a copy of what is shown, or the newest again. */
 void past_pause(struct viewer *, bool on);
 /* Shows a moment of the history; false: its sites are not known any more. */

@@ -280,7 +280,7 @@ viewer_refresh(struct viewer *viewer)
 	rate_follow(viewer);
 	if (!viewer->newest->tick || (!result && viewer->rows))
 		return STALE_DRAW;
-	past_step(viewer);
+	past_step(viewer, viewer->ended);
 	marks_follow(viewer);
 	if (!viewer->past.mark_count)
 		past_mark(viewer, NULL, NULL);

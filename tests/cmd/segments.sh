@@ -66,6 +66,8 @@ is 'nothing between the same' '0' "$(number size_diff "$out")"
 try "$heaptop" top -b -n 2 -d 0.1 "$pid" --filter holder.c
 is 'top -b prints twice' 2 "$(grep -c 'holder.c:19: ' <<<"$out")"
 is 'and the second time growth' 1 "$(grep -c 'count=1500 (+0)' <<<"$out")"
+try "$heaptop" top -b -n 2 -d 0.1 --mark-after 1K --columns trend,age,site "$pid"
+like 'growth since a size, and how it went' "*growth since 'at 1024 B', *TREND*" "$out"
 try "$heaptop" top -b -n 3 -d 0.05 --json "$pid"
 is 'top --json: a document a line' 3 "$(grep -c '^{"group_by".*}$' <<<"$out")"
 try "$heaptop" export "$pid" --format folded

@@ -94,6 +94,24 @@ query_options(void **state)
 }
 
 static void
+mark_options(void **state)
+{
+	struct options options;
+
+	(void)state;
+	accept(&options, "run --mark-after 1.5 prog");
+	assert_int_equal(options.plan.after_ns, 1500000000);
+	assert_int_equal(options.plan.after_bytes, 0);
+	accept(&options, "top -b --mark-after 30s 1");
+	assert_true(options.plan.after_ns == UINT64_C(30000000000));
+	accept(&options, "run --mark-after 512M --mark-at ready --history 1M true");
+	assert_int_equal(options.plan.after_bytes, 512 << 20);
+	assert_string_equal(options.plan.at, "ready");
+	assert_int_equal(options.history, 1 << 20);
+	accept(&options, "report --columns trend,age 1");
+}
+
+static void
 options_of_the_program(void **state)
 {
 	struct options options;
@@ -176,6 +194,12 @@ refusals(void **state)
 	    "report --columns , 1",
 	    "report --columns size,,count 1",
 	    "report --headless 1",
+	    "report --sort trend 1",
+	    "report --sort=-age 1",
+	    "run --mark-after soon true",
+	    "run --mark-after 0 true",
+	    "run --mark-after -3 true",
+	    "run --mark-at= true",
 	    "list 1",
 	    "diff 1",
 	    "run",
@@ -246,6 +270,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(query_options),
+	    cmocka_unit_test(mark_options),
 	    cmocka_unit_test(options_of_the_program),
 	    cmocka_unit_test(sample_and_budget),
 	    cmocka_unit_test(refusals),
