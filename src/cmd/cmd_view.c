@@ -28,6 +28,8 @@ view_options(const struct options *options, struct viewer_options *out)
 	    .history_bytes = (size_t)options->history,
 	    .units = options->units,
 	};
+	memcpy(out->columns, options->columns, sizeof(out->columns));
+	out->column_count = options->column_count;
 	if (options->color && strcmp(options->color, "always") == 0)
 		out->color = VIEWER_COLOR_ALWAYS;
 	if (options->color && strcmp(options->color, "never") == 0)

@@ -69,7 +69,7 @@ enum value {
 	X(FILTER, filter, 'f', "filter", "TEXT", TEXT,                         \
 	  "only rows with TEXT in file:line or function")                      \
 	X(COLUMNS, columns, 0, "columns", "LIST", COLUMNS,                     \
-	  "a table of these columns, separated by commas")                     \
+	  "these columns, separated by commas; reports as a table")                     \
 	X(INCLUSIVE, inclusive, 'i', "inclusive", NULL, NONE,                  \
 	  "charge every line of the stack, not only the block's own")          \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
@@ -137,7 +137,7 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
 	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
 	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK | \
-	 OPTION_UNITS)
+	 OPTION_UNITS | OPTION_BIT(COLUMNS))
 
 /* What was given. Texts belong to argv. */
 struct options {

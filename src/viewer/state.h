@@ -10,6 +10,7 @@
 
 #include "model/types.h"
 #include "viewer/canvas.h"
+#include "viewer/choice.h"
 #include "viewer/command.h"
 #include "viewer/feed.h"
 #include "viewer/past.h"
@@ -106,6 +107,7 @@ struct viewer {
 	struct theme theme;
 	struct canvas canvas;
 	bool ascii;
+	struct choice choice; /* of columns */
 
 	/* data */
 	struct feed feed;

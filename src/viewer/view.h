@@ -65,10 +65,7 @@ const struct program_mark *marks_line(const struct viewer *, size_t line);
 /* action_types.c */
 void told_fini(struct told *);
 
-/* view_sites.c: the columns that are shown, in order; returns how many. */
-size_t sites_columns(const struct viewer *, int width,
-		     enum column out[COLUMN_MAX]);
-/* What a row is called. */
+/* view_sites.c: what a row is called. */
 struct place;
 void row_place(const struct viewer *, const struct row *, struct place *);
 

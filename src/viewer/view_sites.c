@@ -8,106 +8,6 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define WIDEST 178 /* each second of the trend has its cell */
-#define WIDE   110 /* from here on units are written out */
-
-/* Cells with the space before them, written short; and who gives way first
- * when the name has no room (0 never). */
-static const struct {
-	int width;
-	int yields;
-} fits[COLUMN_MAX] = {
-    [COLUMN_SIZE] = {6, 1},	   [COLUMN_SIZE_DIFF] = {7, 2},
-    [COLUMN_COUNT] = {6, 3},	   [COLUMN_COUNT_DIFF] = {9, 6},
-    [COLUMN_AVERAGE] = {6, 8},	   [COLUMN_RATE] = {9, 4},
-    [COLUMN_PERCENT] = {5, 7},	   [COLUMN_PEAK] = {6, 9},
-    [COLUMN_TOTAL] = {6, 10},	   [COLUMN_TOTAL_COUNT] = {7, 11},
-    [COLUMN_RATE_COUNT] = {9, 12}, [COLUMN_TREND] = {11, 13},
-    [COLUMN_AGE] = {7, 14},	   [COLUMN_ERROR] = {6, 5},
-    [COLUMN_PER_WORK] = {9, 3},	   [COLUMN_SITE] = {0, 0},
-};
-
-/* From left to right: an error stands beside what it belongs to. The order of
- * the table is that of the keys 1 to 9. */
-static const enum column order[] = {
-    COLUMN_SIZE,       COLUMN_ERROR,	  COLUMN_SIZE_DIFF,   COLUMN_PER_WORK,
-    COLUMN_COUNT,      COLUMN_COUNT_DIFF, COLUMN_AVERAGE,     COLUMN_RATE,
-    COLUMN_RATE_COUNT, COLUMN_TREND,	  COLUMN_AGE,	      COLUMN_PERCENT,
-    COLUMN_PEAK,       COLUMN_TOTAL,	  COLUMN_TOTAL_COUNT, COLUMN_SITE,
-};
-_Static_assert(sizeof(order) / sizeof(*order) == COLUMN_MAX, "all columns");
-
-static bool
-is_estimate(const struct viewer *viewer)
-{
-	return viewer->snapshot &&
-	       query_estimates(&viewer->query, viewer->snapshot);
-}
-
-/* Of a sampled process growth has room for the sign of doubt. */
-#define BYTES_CELLS 14 /* of a size that is written as bytes: a terabyte */
-
-static bool
-is_in_bytes(enum column column)
-{
-	const unsigned sizes = 1u << COLUMN_SIZE | 1u << COLUMN_ERROR |
-			       1u << COLUMN_SIZE_DIFF | 1u << COLUMN_AVERAGE |
-			       1u << COLUMN_RATE | 1u << COLUMN_PEAK |
-			       1u << COLUMN_TOTAL | 1u << COLUMN_PER_WORK;
-
-	return text_units() == TEXT_BYTES && (sizes >> column & 1);
-}
-
-static int
-column_width(const struct viewer *viewer, enum column column, int width)
-{
-	int more = column == COLUMN_SIZE_DIFF && is_estimate(viewer);
-
-	if (column == COLUMN_TREND && width >= WIDEST)
-		return TREND_SLOTS + 1;
-	if (is_in_bytes(column))
-		return BYTES_CELLS;
-	return width >= WIDE ? column_infos[column].width + 1
-			     : fits[column].width + more;
-}
-
-static int
-name_room(int width)
-{
-	return width >= WIDE ? 40 : width >= 72 ? 30 : width >= 36 ? 16 : 8;
-}
-
-size_t
-sites_columns(const struct viewer *viewer, int width,
-	      enum column out[COLUMN_MAX])
-{
-	bool shown[COLUMN_MAX];
-	int room = width - 1 - name_room(width);
-	size_t count = 0;
-
-	for (int i = 0; i < COLUMN_MAX; i++) {
-		shown[i] = column_infos[i].on ||
-			   viewer->query.sort == (enum column)i ||
-			   (i == COLUMN_ERROR && is_estimate(viewer)) ||
-			   (i == COLUMN_PER_WORK && viewer->snapshot &&
-			    viewer->snapshot->work_units);
-		if (shown[i] && i != COLUMN_SITE)
-			room -= column_width(viewer, (enum column)i, width);
-	}
-	for (int yields = COLUMN_MAX; yields > 0 && room < 0; yields--)
-		for (int i = 0; i < COLUMN_MAX; i++)
-			if (shown[i] && fits[i].yields == yields &&
-			    viewer->query.sort != (enum column)i) {
-				shown[i] = false;
-				room +=
-				    column_width(viewer, (enum column)i, width);
-			}
-	for (int i = 0; i < COLUMN_MAX; i++)
-		if (shown[order[i]])
-			out[count++] = order[i];
-	return count;
-}
-
 static const char *
 site_title(const struct viewer *viewer)
 {
@@ -126,7 +26,7 @@ column_title(const struct viewer *viewer, enum column column, int width)
 {
 	if (column == COLUMN_SITE)
 		return site_title(viewer);
-	if (column == COLUMN_ERROR && width < WIDE)
+	if (column == COLUMN_ERROR && width < COLUMNS_WIDE)
 		return glyph_text(GLYPH_PLUS_MINUS, viewer->canvas.ascii);
 	return column_infos[column].title;
 }
@@ -149,7 +49,7 @@ head_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 			       canvas->ascii);
 		const char *title = column_title(viewer, column, width);
 		char text[64];
-		int cells = column_width(viewer, column, width);
+		int cells = sites_column_width(viewer, column, width);
 
 		snprintf(text, sizeof(text), "%s%s", title, sorts ? arrow : "");
 		if (column == COLUMN_SITE) {
@@ -323,7 +223,7 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 	int x = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		int cells = column_width(viewer, columns[i], width);
+		int cells = sites_column_width(viewer, columns[i], width);
 		enum role role;
 
 		if (columns[i] == COLUMN_SITE)
@@ -338,7 +238,8 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 			x += cells;
 			continue;
 		}
-		role = number_text(viewer, row, columns[i], width < WIDE, text);
+		role = number_text(viewer, row, columns[i],
+				   width < COLUMNS_WIDE, text);
 		canvas_right(canvas, y, x, cells, role, text);
 		x += cells;
 	}

@@ -44,6 +44,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 	};
 	viewer->sort_chosen = options->sort_set;
 	text_units_set(options->units);
+	choice_init(&viewer->choice, options->columns, options->column_count);
 	if (options->filter)
 		snprintf(viewer->filter, sizeof(viewer->filter), "%s",
 			 options->filter);

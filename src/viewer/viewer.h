@@ -44,6 +44,8 @@ struct viewer_options {
 	struct mark_plan plan; /* when growth begins to count */
 	size_t history_bytes;  /* that history may use; 0 its default */
 	enum text_units units;
+	enum column columns[COLUMN_MAX];
+	size_t column_count; /* 0: as heaptop has it */
 };
 
 /* What became of the child when the viewer ended. */

@@ -197,6 +197,27 @@ test_every_size(void **state)
 	fixture_close(&f);
 }
 
+/* Chosen columns come in the order chosen; the last ones give way first. */
+static void
+test_columns_chosen(void **state)
+{
+	struct viewer_options options = {
+	    .columns = {COLUMN_COUNT, COLUMN_PEAK, COLUMN_SIZE, COLUMN_AGE},
+	    .column_count = 4,
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, &options, false);
+	assert_shows(&f, " COUNT  PEAK LIVE▼    AGE  CALL SITE");
+	assert_hides(&f, "RATE");
+	fixture_resize(&f, 36, 24);
+	assert_shows(&f, " COUNT  PEAK LIVE▼  CALL SITE");
+	fixture_resize(&f, 24, 24);
+	assert_shows(&f, " COUNT LIVE▼  CALL SITE"); /* it sorts by LIVE */
+	fixture_close(&f);
+}
+
 static void
 test_numbers_first(void **state)
 {
@@ -288,6 +309,7 @@ main(void)
 	    cmocka_unit_test(test_hostile_text),
 	    cmocka_unit_test(test_every_size),
 	    cmocka_unit_test(test_numbers_first),
+	    cmocka_unit_test(test_columns_chosen),
 	    cmocka_unit_test(test_bar_is_whole),
 	};
 
