@@ -193,16 +193,20 @@ past_pause(struct viewer *viewer, bool on)
 {
 	struct past *past = &viewer->past;
 
-	viewer->paused = on;
-	viewer->paused_ns = viewer->now_ns;
-	if (!on || past->held_by != HELD_NOT || !viewer->newest) {
-		if (!on)
-			unhold(viewer);
+	/* The past does not move: to go on is to come back. */
+	if (past->held_by == HELD_BACK) {
+		past_return(viewer);
 		return;
 	}
-	snapshot_clone(&past->held, viewer->newest);
-	past->held_by = HELD_PAUSED;
-	viewer->snapshot = &past->held;
+	viewer->paused = on;
+	viewer->paused_ns = viewer->now_ns;
+	if (!on) {
+		unhold(viewer);
+	} else if (viewer->newest) {
+		snapshot_clone(&past->held, viewer->newest);
+		past->held_by = HELD_PAUSED;
+		viewer->snapshot = &past->held;
+	}
 }
 
 void

@@ -38,7 +38,7 @@ struct zone {
 	int y;
 	int begin; /* columns [begin, end) */
 	int end;
-	enum { ZONE_LINE, ZONE_COLUMN, ZONE_COMMAND, ZONE_MENU } kind;
+	enum { ZONE_LINE, ZONE_COLUMN, ZONE_COMMAND, ZONE_MENU, ZONE_TIME } kind;
 	size_t value; /* line, enum column, enum command_id or entry */
 };
 

@@ -53,6 +53,8 @@ void trace_fini(struct trace *);
 /* view_history.c: seconds that its spans show; where its cursor stands. */
 #define HISTORY_SPANS 3
 extern const uint64_t history_spans[HISTORY_SPANS];
+/* Puts the cursor into a column of the screen. */
+unsigned history_click(struct viewer *, int x);
 /* One column of the screen in time. */
 uint64_t history_column_ns(const struct viewer *);
 /* The history in a few cells: `values`, the last ones. */

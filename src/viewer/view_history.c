@@ -61,6 +61,19 @@ column_of(const struct viewer *viewer, uint64_t mono_ns)
 	return column < (uint64_t)width ? width - 1 - (int)column : -1;
 }
 
+unsigned
+history_click(struct viewer *viewer, int x)
+{
+	struct past *past = &viewer->past;
+	uint64_t back =
+	    (uint64_t)(MARGIN + plot_width(&viewer->canvas) - 1 - x) *
+	    history_column_ns(viewer);
+	uint64_t now = newest(viewer)->mono_ns;
+
+	past->cursor_ns = !back ? 0 : back < now ? now - back : 1;
+	return STALE_DRAW;
+}
+
 void
 view_history_open(struct viewer *viewer)
 {
@@ -293,8 +306,12 @@ cursor_draw(struct viewer *viewer, struct box box, size_t cursor)
 	const struct history *history = viewer->past.history;
 	int x = column_of(viewer, history_moment(history, cursor)->mono_ns);
 
-	for (int y = box.y; x >= 0 && y < box.y + box.height; y++)
-		canvas_paint(&viewer->canvas, y, MARGIN + x, 1, ROLE_SELECTED);
+	for (int y = box.y; y < box.y + box.height; y++) {
+		if (x >= 0)
+			canvas_paint(&viewer->canvas, y, MARGIN + x, 1,
+				     ROLE_SELECTED);
+		zone_add(viewer, y, MARGIN, box.width - 1, ZONE_TIME, 0);
+	}
 }
 
 void

@@ -399,6 +399,8 @@ click(struct viewer *viewer, const struct event *event)
 		viewer->query.sort = (enum column)zone->value;
 		viewer->sort_chosen = true;
 		return STALE_ROWS | STALE_DRAW;
+	case ZONE_TIME:
+		return history_click(viewer, event->x);
 	case ZONE_LINE:
 		again = list->cursor == zone->value;
 		list->cursor = zone->value;

@@ -59,7 +59,15 @@ test_history(void **state)
 	assert_ptr_equal(f->viewer.snapshot, f->viewer.newest);
 	assert_hides(f, "AS OF");
 	assert_true(f->viewer.rows->total.size_diff > 0);
-	fixture_keys(f, "H Enter"); /* at the newest: nothing to go back to */
+	fixture_keys(f, "H Left Left Left Enter");
+	assert_shows(f, "AS OF");
+	fixture_keys(f, "Space"); /* what is past goes on by coming back */
+	assert_hides(f, "AS OF");
+	assert_hides(f, "PAUSED");
+	fixture_keys(f, "H Home");
+	fixture_click(f, 8, 78);
+	assert_shows(f, "0:00 ago");
+	fixture_keys(f, "q H Enter"); /* at the newest: nothing to go back to */
 	assert_hides(f, "AS OF");
 	fixture_close(f);
 }
