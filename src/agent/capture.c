@@ -259,7 +259,7 @@ native_walk(struct thread *thread, enum wire_domain domain,
 }
 
 /* The referee looks at stacks met in pieces too. */
-static void
+static __attribute__((noinline)) void
 pieces_check(struct thread *thread, bool stopped)
 {
 	struct pieces *pieces = &thread->pieces;
@@ -377,8 +377,8 @@ native(struct thread *thread, enum wire_domain domain,
 	return site;
 }
 
-/* All frames, interleaved. */
-static uint32_t
+/* All frames, interleaved. Not inline: its stack is not the usual walk's. */
+static __attribute__((noinline)) uint32_t
 mixed(struct thread *thread, enum wire_domain domain,
       const struct unwind_state *state)
 {

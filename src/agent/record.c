@@ -354,18 +354,14 @@ block_born(const struct birth *birth)
 #define TIMED_MAX UINT64_C(200000)
 #define TIMED	  64 /* in exact mode, one in so many is timed */
 
-/* The same, and how long it took, for all those that are not timed. */
+/* One that was timed, for all those that are not. */
 static __attribute__((noinline)) void
-block_born_timed(const struct birth *birth)
+spent_since(struct thread *thread, uint64_t start, bool sampled)
 {
-	struct thread *thread = birth->thread;
-	uint32_t stands_for = birth->level ? 1 : TIMED;
-	uint64_t start = arch_cycles();
-	uint64_t spent;
+	uint32_t stands_for = sampled ? 1 : TIMED;
+	uint64_t spent = arch_cycles() - start;
 
 	thread_tls.untimed = stands_for;
-	block_born(birth);
-	spent = arch_cycles() - start;
 	spent = spent < TIMED_MAX ? spent : TIMED_MAX;
 	arch_add(&thread->spent_cycles, spent * stands_for);
 	arch_add(&thread->spent_blocks, stands_for);
@@ -374,14 +370,14 @@ block_born_timed(const struct birth *birth)
 static inline __attribute__((always_inline)) void
 record(const struct birth birth)
 {
-	recording_set(true);
-	if (__builtin_expect(--thread_tls.untimed == 0, 0)) {
-		struct birth timed = birth;
+	uint64_t start = 0;
 
-		block_born_timed(&timed);
-	} else {
-		block_born(&birth);
-	}
+	recording_set(true);
+	if (__builtin_expect(--thread_tls.untimed == 0, 0))
+		start = arch_cycles();
+	block_born(&birth);
+	if (__builtin_expect(start != 0, 0))
+		spent_since(birth.thread, start, birth.level);
 }
 
 bool

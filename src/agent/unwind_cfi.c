@@ -479,7 +479,7 @@ struct fde {
 };
 
 /* The FDE that covers pc. */
-static bool
+static __attribute__((noinline)) bool
 find_fde(const struct cfi_image *image, uint64_t pc, struct fde *found)
 {
 	uint64_t fde = image->hdr ? search(image, pc) : 0;
@@ -513,29 +513,36 @@ cfi_find_code(const struct cfi_image *image, uint64_t pc, uint64_t *low,
 	return *high > *low;
 }
 
-bool
-cfi_find_row(const struct cfi_image *image, uint64_t pc, struct cfi_row *row)
+/* Not inline: what is found, and the search for it, need no room at once. */
+static __attribute__((noinline)) bool
+find_row(const struct cfi_image *image, uint64_t pc, const struct fde *fde,
+	 struct cfi_row *row)
 {
 	struct machine machine;
 	struct cfi_row initial;
-	struct fde fde;
 
-	if (!find_fde(image, pc, &fde))
-		return false;
 	memset(row, 0, sizeof(*row));
 	machine.image = image;
-	machine.cie = &fde.cie;
-	machine.loc = fde.low;
+	machine.cie = &fde->cie;
+	machine.loc = fde->low;
 	machine.target = pc;
 	machine.row = row;
 	machine.initial = NULL;
 	machine.depth = 0;
-	if (!run(&machine, fde.cie.code))
+	if (!run(&machine, fde->cie.code))
 		return false;
 	initial = *row;
 	machine.initial = &initial;
-	if (!run(&machine, fde.code))
+	if (!run(&machine, fde->code))
 		return false;
-	row->is_signal = fde.cie.is_signal;
+	row->is_signal = fde->cie.is_signal;
 	return true;
+}
+
+bool
+cfi_find_row(const struct cfi_image *image, uint64_t pc, struct cfi_row *row)
+{
+	struct fde fde;
+
+	return find_fde(image, pc, &fde) && find_row(image, pc, &fde, row);
 }
