@@ -164,15 +164,22 @@ compare_sites(const void *left, const void *right, void *context)
 	return *a < *b ? -1 : *a > *b;
 }
 
+/* slot: 0 all that pass. */
+static bool
+slot_wanted(struct engine *engine, uint32_t of, uint32_t slot)
+{
+	return slot ? of == slot : slot_at(engine, of)->pass;
+}
+
 size_t
 engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 	     size_t max)
 {
-	uint32_t slot = find_slot(engine, row), *all;
+	uint32_t slot = row ? find_slot(engine, row) : 0, *all;
 	uint8_t *cover = NULL;
 	size_t count = 0;
 
-	if (!slot)
+	if (row && !slot)
 		return 0;
 	if (engine->inclusive)
 		cover = inclusive_cover(engine, slot);
@@ -183,10 +190,12 @@ engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 
 		if (!engine->site_slot[i])
 			continue;
-		if (own ? engine->site_slot[i] == slot : cover[stack])
+		if (own ? slot_wanted(engine, engine->site_slot[i], slot)
+			: cover[stack])
 			all[count++] = (uint32_t)i + 1;
 	}
-	qsort_r(all, count, sizeof(*all), compare_sites, engine);
+	if (row)
+		qsort_r(all, count, sizeof(*all), compare_sites, engine);
 	if (max)
 		memcpy(out, all, (count < max ? count : max) * sizeof(*all));
 	free(all);

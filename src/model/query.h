@@ -151,7 +151,8 @@ const struct rows *engine_run(struct engine *, const struct snapshot *,
 			      const struct query *);
 
 /*
- * The sites of a row of the last engine_run, biggest first (by live bytes).
+ * The sites of a row of the last engine_run, biggest first (by live bytes);
+ * without a row those of all rows that pass, by id.
  * Fills at most max ids of sites (from 1) and returns how many there are.
  */
 size_t engine_sites(struct engine *, const struct row *, uint32_t *out,

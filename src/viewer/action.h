@@ -9,8 +9,8 @@
 typedef unsigned action(struct viewer *, enum command_id, uint32_t key);
 
 /* action_move.c: where one looks */
-action do_move, do_open, do_choose, do_biggest, do_stack, do_paths, do_view,
-    do_close;
+action do_move, do_open, do_choose, do_biggest, do_stack, do_paths, do_context,
+    do_view, do_close;
 /* action_query.c: what is asked */
 action do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
     do_group_menu, do_inclusive, do_mine, do_clear;
@@ -23,6 +23,9 @@ action do_types;
 /* action_time.c: history and marks */
 action do_mark, do_baseline, do_mark_show, do_mark_name, do_mark_forget,
     do_as_of, do_time, do_span;
+/* action_trees.c: flame and call tree */
+action do_flame, do_flame_move, do_flame_zoom, do_flame_out, do_calls,
+    do_calls_way, do_fold, do_growth;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 

@@ -13,6 +13,9 @@ do_move(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)key;
 	if (viewer_view(viewer) == VIEW_HISTORY)
 		history_move(viewer, command);
+	else if (viewer_view(viewer) == VIEW_FLAME &&
+		 (command == COMMAND_UP || command == COMMAND_DOWN))
+		flame_move(viewer, command == COMMAND_DOWN ? 1 : -1, 0);
 	else
 		list_move(viewer_list(viewer), command);
 	if (viewer_view(viewer) == VIEW_SITES)
@@ -84,6 +87,15 @@ do_paths(struct viewer *viewer, enum command_id command, uint32_t key)
 }
 
 unsigned
+do_context(struct viewer *viewer, enum command_id command, uint32_t key)
+{
+	(void)command, (void)key;
+	viewer->trace.context = !viewer->trace.context;
+	viewer->lists[VIEW_TRACE].top = 0;
+	return STALE_TRACE | STALE_DRAW;
+}
+
+unsigned
 do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	static const enum view_id targets[COMMAND_ID_COUNT] = {
@@ -104,6 +116,9 @@ do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 unsigned
 do_close(struct viewer *viewer, enum command_id command, uint32_t key)
 {
+	if (viewer_view(viewer) == VIEW_FLAME && key != INPUT_ESCAPE &&
+	    flame_out(viewer))
+		return STALE_DRAW;
 	if (viewer->depth > 1) {
 		viewer->depth--;
 		return STALE_ROWS | STALE_DRAW;

@@ -9,9 +9,11 @@
 #define IN(view_) (1u << VIEW_##view_)
 #define IN_ALL	  ((1u << VIEW_COUNT) - 1)
 #define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(LOSSES) | IN(HISTORY)))
+#define IN_LINES  (IN_ALL & ~IN(FLAME))
+#define IN_TREES  (IN(CALLS) | IN(FLAME))
 #define IN_DATA	  (IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES))
 #define IN_ROW	  (IN(SITES) | IN(TRACE) | IN(TYPES))
-#define IN_MARK	  (IN_DATA | IN(HISTORY) | IN(MARKS))
+#define IN_MARK	  (IN_DATA | IN_TREES | IN(HISTORY) | IN(MARKS))
 #define IN_SUB	  (IN_ALL & ~IN(SITES))
 
 const char *const section_titles[SECTION_COUNT] = {

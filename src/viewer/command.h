@@ -10,6 +10,8 @@ enum view_id {
 	VIEW_SITES,
 	VIEW_TRACE,
 	VIEW_TYPES,
+	VIEW_CALLS,
+	VIEW_FLAME,
 	VIEW_HISTORY,
 	VIEW_MARKS,
 	VIEW_OUTPUT,
@@ -42,6 +44,7 @@ enum {
 	STALE_ROWS = 1u << 1,	  /* the answer of the query */
 	STALE_TRACE = 1u << 2,	  /* the stacks of the traceback */
 	STALE_TERMINAL = 1u << 3, /* everything that the terminal shows */
+	STALE_TREE = 1u << 4,	  /* the tree of calls */
 };
 
 #define COMMAND_KEYS_MAX 10

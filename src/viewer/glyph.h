@@ -8,32 +8,34 @@
 #include <stdbool.h>
 
 /* X(ID, utf-8, ascii) */
-#define GLYPH_LIST(X)           \
-	X(ELLIPSIS, "…", "..")  \
-	X(DESCENDING, "▼", "v") \
-	X(ASCENDING, "▲", "^")  \
-	X(DOT, "·", "|")        \
-	X(LINE, "─", "-")       \
-	X(SIDE, "│", "|")       \
-	X(TOP_LEFT, "╭", "+")   \
-	X(TOP_RIGHT, "╮", "+")  \
-	X(LOW_LEFT, "╰", "+")   \
-	X(LOW_RIGHT, "╯", "+")  \
-	X(INLINED, "↳", "`")    \
-	X(POINTER, "▸", ">")    \
-	X(BLOCK, "█", "#")      \
-	X(TRACK, "░", ".")      \
-	X(ENTER, "↵", "CR")     \
-	X(ARROWS, "↑↓", "^v")   \
-	X(TIMES, "×", "x")      \
-	X(PLUS_MINUS, "±", "+-")\
-	X(BAR_1, "▁", "_")      \
-	X(BAR_2, "▂", ".")      \
-	X(BAR_3, "▃", ":")      \
-	X(BAR_4, "▄", "-")      \
-	X(BAR_5, "▅", "=")      \
-	X(BAR_6, "▆", "+")      \
-	X(BAR_7, "▇", "*")      \
+#define GLYPH_LIST(X)            \
+	X(ELLIPSIS, "…", "..")   \
+	X(DESCENDING, "▼", "v")  \
+	X(ASCENDING, "▲", "^")   \
+	X(DOT, "·", "|")         \
+	X(LINE, "─", "-")        \
+	X(SIDE, "│", "|")        \
+	X(TOP_LEFT, "╭", "+")    \
+	X(TOP_RIGHT, "╮", "+")   \
+	X(LOW_LEFT, "╰", "+")    \
+	X(LOW_RIGHT, "╯", "+")   \
+	X(INLINED, "↳", "`")     \
+	X(POINTER, "▸", ">")     \
+	X(UNFOLDED, "▾", "v")    \
+	X(EDGE, "▏", "|")        \
+	X(BLOCK, "█", "#")       \
+	X(TRACK, "░", ".")       \
+	X(ENTER, "↵", "CR")      \
+	X(ARROWS, "↑↓", "^v")    \
+	X(TIMES, "×", "x")       \
+	X(PLUS_MINUS, "±", "+-") \
+	X(BAR_1, "▁", "_")       \
+	X(BAR_2, "▂", ".")       \
+	X(BAR_3, "▃", ":")       \
+	X(BAR_4, "▄", "-")       \
+	X(BAR_5, "▅", "=")       \
+	X(BAR_6, "▆", "+")       \
+	X(BAR_7, "▇", "*")       \
 	X(BAR_8, "█", "#")
 
 #define GLYPH_ENUM_(id_, utf8_, ascii_) GLYPH_##id_,

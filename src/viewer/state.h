@@ -15,6 +15,7 @@
 #include "viewer/feed.h"
 #include "viewer/past.h"
 #include "viewer/resolve.h"
+#include "viewer/trees.h"
 #include "viewer/viewer.h"
 
 #define VIEW_DEPTH_MAX	 8
@@ -70,6 +71,7 @@ struct trace_line {
 	bool inlined;
 	bool own;    /* no library: the user wrote it */
 	bool source; /* `text` is source of the line above; no more is set */
+	bool around; /* and not that line itself */
 	bool path;   /* `text` is the whole path of the line above */
 	char *function;
 	char *file;
@@ -90,6 +92,7 @@ struct trace {
 	size_t line_count;
 	size_t line_room;
 	bool full_paths;
+	bool context; /* the lines around each source line, too */
 };
 
 /* What the blocks of the row of `trace` are, as the agent told. */
@@ -154,6 +157,7 @@ struct viewer {
 	uint64_t message_end_ns;
 	struct trace trace;
 	struct told told;
+	struct trees trees;
 	struct process_entry *processes;
 	size_t process_count;
 	uint64_t processes_ns;

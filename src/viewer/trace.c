@@ -29,12 +29,13 @@ lines_free(struct trace *trace)
 void
 trace_fini(struct trace *trace)
 {
-	bool full_paths = trace->full_paths;
+	struct trace kept = {.full_paths = trace->full_paths,
+			     .context = trace->context};
 
 	lines_free(trace);
 	line_fini(&trace->title);
 	free(trace->lines);
-	*trace = (struct trace){.full_paths = full_paths};
+	*trace = kept;
 }
 
 static void
@@ -133,6 +134,59 @@ path_add(struct trace *trace, int width)
 	free(text);
 }
 
+static struct trace_line *
+source_add(struct trace *trace, char *text)
+{
+	struct trace_line *line = line_add(trace);
+
+	line->source = true;
+	line->text = text;
+	return line;
+}
+
+/* Cells of white space before the text; tabs go to every eighth. */
+static int
+indent_of(const char **text)
+{
+	int cells = 0;
+
+	for (; **text == ' ' || **text == '\t'; (*text)++)
+		cells += **text == '\t' ? 8 - cells % 8 : 1;
+	return cells;
+}
+
+/* The line and those around it, numbered, without the indent they share. */
+static void
+context_add(struct trace *trace, const char *root, const char *file,
+	    uint32_t number)
+{
+	uint32_t first = number > 1 ? number - 1 : number;
+	int least = 1000;
+
+	for (uint32_t i = first; i <= number + 1; i++) {
+		const char *text = source_text_raw(root, file, i);
+		int indent = text ? indent_of(&text) : 0;
+
+		if (text && *text && indent < least)
+			least = indent;
+	}
+	for (uint32_t i = first; i <= number + 1; i++) {
+		const char *text = source_text_raw(root, file, i);
+		struct trace_line *line;
+		int indent;
+
+		if (!text)
+			continue;
+		indent = indent_of(&text);
+		if (!*text)
+			indent = least;
+		line = source_add(trace, mem_format("%c%5u  %*s%s",
+						    i == number ? '>' : ' ', i,
+						    indent - least, "", text));
+		line->around = i != number;
+	}
+}
+
 static void
 location_add(struct viewer *viewer, const struct frame *frame,
 	     const struct location *location)
@@ -159,12 +213,13 @@ location_add(struct viewer *viewer, const struct frame *frame,
 		path_add(trace, viewer->canvas.width);
 	if (!*file || !location->line)
 		return;
-	text = source_text_line(root, file, location->line);
-	if (!text || !*text)
+	if (trace->context) {
+		context_add(trace, root, file, location->line);
 		return;
-	line = line_add(trace);
-	line->source = true;
-	line->text = mem_string(text);
+	}
+	text = source_text_line(root, file, location->line);
+	if (text && *text)
+		source_add(trace, mem_string(text));
 }
 
 void

@@ -27,6 +27,10 @@ void view_history_draw(struct viewer *, struct box);
 void view_history_open(struct viewer *);
 void view_marks_draw(struct viewer *, struct box);
 bool view_marks_text(struct viewer *, size_t, char *, size_t);
+void view_calls_draw(struct viewer *, struct box);
+bool view_calls_text(struct viewer *, size_t, char *, size_t);
+void view_flame_draw(struct viewer *, struct box);
+bool view_flame_text(struct viewer *, size_t, char *, size_t);
 void view_output_draw(struct viewer *, struct box);
 bool view_output_text(struct viewer *, size_t, char *, size_t);
 void view_output_open(struct viewer *);
@@ -41,6 +45,13 @@ int header_draw(struct viewer *, int height);
 void status_draw(struct viewer *, int y);
 void bar_draw(struct viewer *, int y);
 void menu_draw(struct viewer *, struct box);
+
+/* What a node of the tree of calls is called. */
+struct place;
+void node_place(const struct viewer *, const struct tree_node *,
+		struct place *);
+/* view_flame.c */
+enum role node_role(const struct tree_node *);
 
 /* trace.c: the stacks behind a row. */
 void trace_open(struct viewer *, const struct row *);

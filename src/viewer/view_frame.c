@@ -14,6 +14,8 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_TYPES] = {"Types", view_types_draw, view_types_text, NULL},
     [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
     [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, NULL},
+    [VIEW_CALLS] = {"Call tree", view_calls_draw, view_calls_text, NULL},
+    [VIEW_FLAME] = {"Flame", view_flame_draw, view_flame_text, NULL},
     [VIEW_OUTPUT] = {"Output", view_output_draw, view_output_text,
 		     view_output_open},
     [VIEW_HELP] = {"Help", view_help_draw, NULL, NULL},
@@ -102,7 +104,7 @@ status_right(struct viewer *viewer, int y, int begin)
 	} else if (viewer->problem[0]) {
 		snprintf(text, sizeof(text), "%s", viewer->problem);
 		role = ROLE_WARNING;
-	} else if (list->count) {
+	} else if (list->count && viewer_view(viewer) != VIEW_FLAME) {
 		size_t last = list->top + list->page;
 
 		snprintf(text, sizeof(text), "%zu-%zu of %zu", list->top + 1,
@@ -135,6 +137,16 @@ status_right(struct viewer *viewer, int y, int begin)
 		canvas_text(canvas, y, end - width, width, ROLE_WARNING, text);
 }
 
+/* Whether the view is about the row of the traceback. */
+static bool
+is_of_row(const struct viewer *viewer)
+{
+	enum view_id view = viewer_view(viewer);
+
+	return view == VIEW_TRACE || view == VIEW_TYPES || view == VIEW_CALLS ||
+	       (view == VIEW_FLAME && viewer->trees.flame.of_row);
+}
+
 void
 status_draw(struct viewer *viewer, int y)
 {
@@ -146,9 +158,7 @@ status_draw(struct viewer *viewer, int y)
 		x = status_piece(canvas, y, 1, ROLE_TITLE, view->title);
 	else
 		x = status_query(viewer, y);
-	if ((viewer_view(viewer) == VIEW_TRACE ||
-	     viewer_view(viewer) == VIEW_TYPES) &&
-	    viewer->trace.title.file) {
+	if (is_of_row(viewer) && viewer->trace.title.file) {
 		const struct trace_line *title = &viewer->trace.title;
 		struct place place = {.file = title->file,
 				      .function = title->function,

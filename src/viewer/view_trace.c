@@ -243,7 +243,10 @@ view_trace_draw(struct viewer *viewer, struct box box)
 
 		if (line->text)
 			canvas_text(canvas, y, x, box.width - x - 1,
-				    line->path ? ROLE_TEXT : ROLE_SOURCE,
+				    line->path ||
+					    (trace->context && !line->around)
+					? ROLE_TEXT
+					: ROLE_SOURCE,
 				    line->text);
 		else
 			frame_draw(viewer, y, functions, line);

@@ -97,6 +97,7 @@ viewer_fini(struct viewer *viewer)
 	marks_fini(viewer);
 	trace_fini(&viewer->trace);
 	told_fini(&viewer->told);
+	trees_fini(&viewer->trees);
 	engine_free(viewer->engine);
 	process_list_free(viewer->processes, viewer->process_count);
 	canvas_fini(&viewer->canvas);
@@ -109,6 +110,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	marks_fini(viewer);
 	trace_fini(&viewer->trace);
 	told_fini(&viewer->told);
+	trees_fini(&viewer->trees);
 	viewer->feed = feed;
 	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
 	viewer->snapshot = viewer->newest;
@@ -323,6 +325,10 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		if (viewer_view(viewer) == VIEW_HISTORY)
 			past_follow_row(viewer);
 	}
+	if ((stale & (STALE_ROWS | STALE_TREE)) && viewer->rows &&
+	    (viewer_view(viewer) == VIEW_CALLS ||
+	     viewer_view(viewer) == VIEW_FLAME))
+		trees_update(viewer);
 	if ((stale & STALE_TRACE) && viewer->trace.count)
 		trace_build(viewer);
 	if (viewer->message[0] && viewer->now_ns > viewer->message_end_ns) {

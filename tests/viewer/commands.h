@@ -34,7 +34,15 @@
 	X(test_history)                   \
 	X(test_marks)                     \
 	X(test_plan)                      \
-	X(test_trend)
+	X(test_trend)                     \
+	X(test_flame)                     \
+	X(test_flame_out)                 \
+	X(test_flame_search)              \
+	X(test_tree_growth)               \
+	X(test_calls)                     \
+	X(test_calls_add_up)              \
+	X(test_tree_filter)               \
+	X(test_context)
 
 #define COMMAND_TEST_DECLARE_(test_) void test_(void **state);
 COMMAND_TESTS(COMMAND_TEST_DECLARE_)

@@ -111,7 +111,8 @@ walk(const char *view, const char *keys, bool ascii)
 			 ascii ? "-ascii" : "");
 		compare(&fixture, name, NULL);
 		if (!ascii &&
-		    (!strcmp(view, "sites") || !strcmp(view, "sampled"))) {
+		    (!strcmp(view, "sites") || !strcmp(view, "sampled") ||
+		     !strcmp(view, "flame"))) {
 			snprintf(name, sizeof(name), "%s-%dx%d-color.txt", view,
 				 sizes[i].width, sizes[i].height);
 			compare(&fixture, name, "dark");
@@ -138,6 +139,11 @@ GOLDEN(history, "H Left Left Left PageUp")
 GOLDEN(marks, "M Down")
 GOLDEN(as_of, "Down H PageUp PageUp Enter")
 GOLDEN(types, "y")
+GOLDEN(calls, "Enter t Down")
+GOLDEN(callees, "t t c Down")
+GOLDEN(flame, "F Down Down Down Down")
+GOLDEN(flame_growth, "F v Down / _ _ i n i t Enter")
+GOLDEN(flame_zoom, "F Down Down Down Down Down Down Enter Down")
 GOLDEN(native, "4 / A g g Enter Enter")
 GOLDEN(help, "?")
 GOLDEN(menu, "F6")
@@ -147,12 +153,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sites),   cmocka_unit_test(test_trace),
-	    cmocka_unit_test(test_native),  cmocka_unit_test(test_help),
-	    cmocka_unit_test(test_menu),    cmocka_unit_test(test_mine),
-	    cmocka_unit_test(test_sampled), cmocka_unit_test(test_types),
-	    cmocka_unit_test(test_history), cmocka_unit_test(test_marks),
+	    cmocka_unit_test(test_sites),
+	    cmocka_unit_test(test_trace),
+	    cmocka_unit_test(test_native),
+	    cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_menu),
+	    cmocka_unit_test(test_mine),
+	    cmocka_unit_test(test_sampled),
+	    cmocka_unit_test(test_types),
+	    cmocka_unit_test(test_history),
+	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_as_of),
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_callees),
+	    cmocka_unit_test(test_flame),
+	    cmocka_unit_test(test_flame_growth),
+	    cmocka_unit_test(test_flame_zoom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
