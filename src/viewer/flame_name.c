@@ -21,15 +21,23 @@ operator_size(const char *text)
 	return size + strspn(text + size, "<>=-+*/&|^!~%,[]");
 }
 
+/* Where the arguments or a clone's remark end, nothing but qualifiers come. */
+static bool
+is_over(const char *text, bool closed)
+{
+	return (closed && *text == ' ') || !strncmp(text, " [", 2);
+}
+
 /* Native names without what stands in brackets: arguments of templates and of
- * functions, unnamed namespaces. */
-static void
+ * functions, unnamed namespaces. Returns where in out the name begins. */
+static const char *
 brackets_drop(const char *text, char *out, size_t size)
 {
-	size_t used = 0;
+	size_t used = 0, begin = 0;
 	int depth = 0;
+	bool closed = false;
 
-	while (*text && used + 1 < size) {
+	while (*text && used + 1 < size && !(!depth && is_over(text, closed))) {
 		size_t kept = depth ? 0 : operator_size(text);
 
 		if (kept) {
@@ -37,22 +45,25 @@ brackets_drop(const char *text, char *out, size_t size)
 			memcpy(out + used, text, kept);
 			used += kept;
 			text += kept;
+			/* "operator new", "operator bool" */
+			if (*text == ' ' && used + 1 < size)
+				out[used++] = *text++;
 			continue;
 		}
-		if (strchr("<([", *text))
-			depth++;
-		if (!depth)
+		depth += strchr("<([", *text) != NULL;
+		if (!depth) {
+			/* A result type stands before the name. */
+			begin = *text == ' ' ? used + 1 : begin;
 			out[used++] = *text;
-		if (strchr(">)]", *text) && depth)
-			depth--;
+		}
+		closed = depth && *text == ')';
+		depth -= strchr(">)]", *text) && depth;
 		text++;
-		if (!depth && !strncmp(text, "::", 2) && !used)
+		if (!depth && used == begin && !strncmp(text, "::", 2))
 			text += 2;
 	}
 	out[used] = '\0';
-	/* Qualifiers and clones stand behind the arguments. */
-	if (strncmp(out, "operator", 8) && !strstr(out, "::operator"))
-		out[strcspn(out, " ")] = '\0';
+	return out + begin;
 }
 
 /* What stands behind the last joint. */
@@ -77,13 +88,11 @@ flame_name(const struct canvas *canvas, const char *function,
 		snprintf(out, size, "%s", function);
 		return out;
 	}
-	if (kind == FRAME_NATIVE)
-		brackets_drop(function, out, size);
-	else
-		snprintf(out, size, "%s", function);
-	if (canvas_width(canvas, out) <= width)
-		return out;
-	part = last_part(out, kind);
+	part = kind == FRAME_NATIVE ? brackets_drop(function, out, size)
+				    : function;
+	if (canvas_width(canvas, part) <= width)
+		return part;
+	part = last_part(part, kind);
 	if (canvas_width(canvas, part) > width)
 		return "";
 	return part;

@@ -186,6 +186,11 @@ test_names(void **state)
 	    {"B<int>::operator<(B<int> const&)", FRAME_NATIVE, 14,
 	     "B::operator<"},
 	    {"xs_malloc [clone .isra.0]", FRAME_NATIVE, 12, "xs_malloc"},
+	    {"void std::sort<int*>(int*, int*)", FRAME_NATIVE, 10, "std::sort"},
+	    {"f()::{lambda(int)#1}::operator()(int) const", FRAME_NATIVE, 30,
+	     "f::{lambda#1}::operator()"},
+	    {"A::operator new(unsigned long)", FRAME_NATIVE, 12,
+	     "operator new"},
 	    {"f() const", FRAME_NATIVE, 3, "f"},
 	    {"", FRAME_NATIVE, 3, ""},
 	};
