@@ -55,9 +55,9 @@ cmd_diff(const struct options *options)
 	struct err err;
 	int status;
 
-	if (!open_target(&before, options->operands[0], &err))
+	if (!open_operand(&before, options, 0, &err))
 		return failed(&err);
-	if (!open_target(&after, options->operands[1], &err)) {
+	if (!open_operand(&after, options, 1, &err)) {
 		open_close(&before);
 		return failed(&err);
 	}

@@ -43,7 +43,7 @@ cmd_export(const struct options *options)
 			format->name);
 		return failed_usage(options->command, &err);
 	}
-	if (!open_target(&opened, options->operands[0], &err))
+	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
 	snapshot = source_snapshot(opened.source);
 	good = options->to ? write_file(options->to, format, snapshot, &err)

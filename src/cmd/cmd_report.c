@@ -13,7 +13,7 @@ cmd_report(const struct options *options)
 	struct err err;
 	int status;
 
-	if (!open_target(&opened, options->operands[0], &err))
+	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
 	report_query(options, NULL, &query);
 	engine = engine_new();

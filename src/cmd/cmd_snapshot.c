@@ -16,7 +16,7 @@ cmd_snapshot(const struct options *options)
 		err_set(&err, "no file to write to; name one with -o");
 		return failed_usage(options->command, &err);
 	}
-	if (!open_target(&opened, options->operands[0], &err))
+	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
 	saved =
 	    export_snapshot(options->to, source_snapshot(opened.source), &err);

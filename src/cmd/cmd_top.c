@@ -179,7 +179,7 @@ cmd_top(const struct options *options)
 
 	if (!options->batch)
 		return cmd_view(options);
-	if (!open_target(&opened, options->operands[0], &err))
+	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
 	top.engine = engine_new();
 	begin(&top);

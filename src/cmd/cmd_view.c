@@ -43,6 +43,15 @@ view_can_open(const struct options *options)
 	       (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
 }
 
+static struct source *
+open_view_family(const struct options *options, struct err *err)
+{
+	if (options->operand_count)
+		return open_family(options->operands[0], err);
+	err_set(err, "--family needs a PID or a NAME");
+	return NULL;
+}
+
 int
 cmd_view(const struct options *options)
 {
@@ -52,7 +61,11 @@ cmd_view(const struct options *options)
 	size_t many;
 	int status;
 
-	if (options->operand_count) {
+	if (options->family) {
+		source = open_view_family(options, &err);
+		if (!source)
+			return failed(&err);
+	} else if (options->operand_count) {
 		source = open_source(options->operands[0], &many, &err);
 		/* Several with that name: the list lets the user choose. */
 		if (!source && many < 2)

@@ -132,6 +132,67 @@ open_source(const char *what, size_t *many, struct err *err)
 	return source;
 }
 
+/* Whether all entries with that name are of the family of one of them. */
+static bool
+is_one_family(const struct process_entry *list, size_t count, const char *name,
+	      const struct process_entry *of)
+{
+	bool *in = mem_array(count, sizeof(*in));
+	bool one = true;
+
+	process_family(list, count, (size_t)(of - list), in);
+	for (size_t i = 0; i < count; i++)
+		if (!*list[i].problem && list[i].alive == of->alive &&
+		    process_is(&list[i].process, name))
+			one = one && in[i];
+	free(in);
+	return one;
+}
+
+static uint32_t
+family_pid(const char *name, struct err *err)
+{
+	const struct process_entry *found = NULL;
+	struct process_entry *list;
+	uint32_t pid = 0;
+	struct err pids;
+	size_t count, many;
+
+	if (!process_list(&list, &count, err))
+		return 0;
+	many = find_named(list, count, name, true, &found, &pids);
+	if (!many)
+		many = find_named(list, count, name, false, &found, &pids);
+	if (!many)
+		err_set(err,
+			"no profiled process is named '%s'; --family takes a "
+			"PID or a name that heaptop list shows",
+			name);
+	else if (!is_one_family(list, count, name, found))
+		err_set(err,
+			"processes named '%s' are of several families: %s%s; "
+			"name one by its PID",
+			name, pids.text, many > 8 ? " ..." : "");
+	else
+		pid = found->process.pid;
+	process_list_free(list, count);
+	return pid;
+}
+
+struct source *
+open_family(const char *what, struct err *err)
+{
+	uint32_t pid = may_be_name(what) ? family_pid(what, err)
+					 : (uint32_t)strtoul(what, NULL, 10);
+
+	if (!pid && !may_be_name(what))
+		err_set(err,
+			"'%.200s' is not a process; --family takes a PID or a "
+			"name that heaptop list shows",
+			what);
+	return pid ? source_open_family(pid, err) : NULL;
+}
+
 static bool
 opened_start(struct opened *opened, struct source *source)
 {
@@ -198,18 +259,34 @@ open_refresh(struct opened *opened, struct err *err)
 	return source_refresh(opened->source, err) >= 0;
 }
 
-bool
-open_target(struct opened *opened, const char *what, struct err *err)
+static bool
+opened_refresh(struct opened *opened, struct source *source, struct err *err)
 {
-	size_t many;
-	struct source *source = open_source(what, &many, err);
-
 	if (!source || !opened_start(opened, source))
 		return false;
 	if (open_refresh(opened, err))
 		return true;
 	open_close(opened);
 	return false;
+}
+
+bool
+open_target(struct opened *opened, const char *what, struct err *err)
+{
+	size_t many;
+
+	return opened_refresh(opened, open_source(what, &many, err), err);
+}
+
+bool
+open_operand(struct opened *opened, const struct options *options, int which,
+	     struct err *err)
+{
+	const char *what = options->operands[which];
+
+	return options->family
+		   ? opened_refresh(opened, open_family(what, err), err)
+		   : open_target(opened, what, err);
 }
 
 void

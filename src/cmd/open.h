@@ -5,6 +5,7 @@
 #define HEAPTOP_CMD_OPEN_H
 
 #include "base/err.h"
+#include "cmd/option.h"
 #include "source/source.h"
 #include "viewer/resolve.h"
 
@@ -19,6 +20,9 @@ struct opened {
  * live process is asked to publish first. False with one line.
  */
 bool open_target(struct opened *, const char *what, struct err *);
+/* One of the operands, with its family where the options say so. */
+bool open_operand(struct opened *, const struct options *, int which,
+		  struct err *);
 bool open_segment(struct opened *, const char *path, struct err *);
 void open_close(struct opened *);
 
@@ -31,5 +35,9 @@ bool open_refresh(struct opened *, struct err *);
  * NULL with one line; *many is above 1 when several processes have the name.
  */
 struct source *open_source(const char *what, size_t *many, struct err *err);
+
+/* The same with the process's family, merged. Several processes with that
+ * name are one answer when they are of one family. */
+struct source *open_family(const char *what, struct err *err);
 
 #endif

@@ -76,6 +76,8 @@ enum value {
 	  "leave out libraries: charge the user's own code")                   \
 	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")       \
 	X(BYTES, bytes, 0, "bytes", NULL, NONE, "sizes as bytes, exact")       \
+	X(FAMILY, family, 0, "family", NULL, NONE,                             \
+	  "merge the process with those that it forked, or was forked with")   \
 	X(TYPES, types, 0, "types", NULL, NONE,                                \
 	  "tell under each row what its blocks are, by Python type")           \
 	X(JSON, json, 'j', "json", NULL, NONE, "print JSON")                   \
@@ -125,7 +127,8 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 #define OPTION_QUERY                                                        \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(TOP) |        \
 	 OPTION_BIT(FILTER) | OPTION_BIT(COLUMNS) | OPTION_BIT(INCLUSIVE) | \
-	 OPTION_BIT(MINE) | OPTION_BIT(JSON) | OPTION_UNITS)
+	 OPTION_BIT(MINE) | OPTION_BIT(JSON) | OPTION_BIT(FAMILY) |       \
+	 OPTION_UNITS)
 
 /* From when growth counts, and how much is kept of what was. */
 #define OPTION_MARK \
@@ -166,6 +169,7 @@ struct options {
 	size_t column_count; /* 0: the usual lines */
 	bool inclusive;
 	bool mine;
+	bool family;
 	bool types;
 	bool json;
 	bool has_units;

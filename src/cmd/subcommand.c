@@ -15,8 +15,15 @@ const struct subcommand subcommands[] = {
 	.text = "Opens the viewer on the process with that PID, on the "
 		"profiled process with that NAME, or on a segment or "
 		"snapshot FILE. Without an operand it shows the "
-		"profiled processes to choose from.",
-	.options = OPTION_VIEW | COMMON,
+		"profiled processes to choose from. With --family it "
+		"shows a process and its workers as one: the oldest of "
+		"its forebears that run the same program, and all that "
+		"descend from that one. A row is the sum over those that "
+		"live, and says how many have it and which share the "
+		"biggest has. A process that ends leaves the sum. What a "
+		"child inherited from its parent counts in both for as "
+		"long as both have it.",
+	.options = OPTION_VIEW | OPTION_BIT(FAMILY) | COMMON,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,
 	.run = cmd_view,
@@ -107,7 +114,7 @@ const struct subcommand subcommands[] = {
 	.summary = "save all totals in a file",
 	.text = "The file is JSON. report, diff, export and the viewer "
 		"read it.",
-	.options = OPTION_BIT(TO) | COMMON,
+	.options = OPTION_BIT(FAMILY) | OPTION_BIT(TO) | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,
@@ -118,7 +125,8 @@ const struct subcommand subcommands[] = {
 	.operands = "PID|NAME|FILE",
 	.summary = "write the totals in another tool's format",
 	.text = "Writes to standard output unless -o names a file.",
-	.options = OPTION_BIT(FORMAT) | OPTION_BIT(TO) | COMMON,
+	.options = OPTION_BIT(FAMILY) | OPTION_BIT(FORMAT) | OPTION_BIT(TO) |
+		   COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

@@ -34,6 +34,9 @@
 	X(PER_WORK, "per_work", "PER-WORK", 10, 0,                             \
 	  "live bytes since the mark, for each unit of work that the "         \
 	  "program says it has done")                                          \
+	X(PROCESSES, "processes", "PROCS", 10, 0,                              \
+	  "of a family: how many processes have it, and the share of the "     \
+	  "one with most")                                                     \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,

@@ -69,6 +69,7 @@ struct sum {
 	double size_diff_variance;
 	double count_diff_variance;
 	uint64_t best_value;
+	uint64_t process_bits;
 	uint32_t best_site; /* index */
 	uint32_t site_count;
 	uint16_t domain;

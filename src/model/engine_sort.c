@@ -54,6 +54,8 @@ sort_value(const struct row *row, enum column column)
 		return row->total_count;
 	case COLUMN_ERROR:
 		return from_double(row->size_error);
+	case COLUMN_PROCESSES:
+		return row_processes(row);
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:

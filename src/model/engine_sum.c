@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "model/engine.h"
+#include "model/merge.h"
 
 static uint64_t
 magnitude(int64_t value)
@@ -56,6 +57,9 @@ sum_site(const struct engine *engine, size_t index, struct sum *sum)
 			      : sum->size;
 	sum->best_site = (uint32_t)index;
 	sum->site_count = 1;
+	sum->process_bits = engine->snapshot->merge
+				? merge_bits(engine->snapshot->merge, index)
+				: 0;
 	sum->domain = site->domain;
 	if (engine->sampled) {
 		sum_spread(engine, index, sum);
@@ -94,6 +98,7 @@ sum_add(struct sum *to, const struct sum *from)
 		to->best_site = from->best_site;
 	}
 	to->site_count += from->site_count;
+	to->process_bits |= from->process_bits;
 	if (to->domain != from->domain)
 		to->domain = DOMAIN_COUNT;
 }
@@ -105,6 +110,7 @@ row_charge(struct row *row, const struct sum *sum)
 		      : row->domain != sum->domain ? DOMAIN_COUNT
 						   : row->domain;
 	row->site_count += sum->site_count;
+	row->process_bits |= sum->process_bits;
 	row->size += sum->size;
 	row->count += sum->count;
 	add(&row->size_diff, sum->size_diff);

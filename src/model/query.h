@@ -79,6 +79,7 @@ struct row {
 	double count_error;
 	double size_diff_error;
 	double count_diff_error;
+	uint64_t process_bits; /* merge_bits of its sites; 0: not merged */
 };
 
 /* Whether rows have errors that are worth showing. */
@@ -104,6 +105,14 @@ static inline uint64_t
 row_average(const struct row *row)
 {
 	return row->count ? (row->size + row->count / 2) / row->count : 0;
+}
+
+/* How many processes have something of it; 0: the snapshot is of one. Beyond
+ * 64 members the least that it may be. */
+static inline unsigned
+row_processes(const struct row *row)
+{
+	return (unsigned)__builtin_popcountll(row->process_bits);
 }
 
 /* Units of work since the mark; 0: the program says nothing, or the mark is of

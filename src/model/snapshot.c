@@ -31,6 +31,7 @@ snapshot_fini(struct snapshot *snapshot)
 	free(snapshot->sites);
 	free(snapshot->spreads);
 	free(snapshot->marks);
+	free(snapshot->touched);
 	*snapshot = (struct snapshot){0};
 }
 
@@ -121,6 +122,17 @@ snapshot_add_mark(struct snapshot *snapshot, const struct program_mark *mark)
 	    mem_room(snapshot->marks, &snapshot->mark_room,
 		     snapshot->mark_count, sizeof(*snapshot->marks));
 	snapshot->marks[snapshot->mark_count++] = *mark;
+}
+
+void
+snapshot_touch(struct snapshot *snapshot, uint32_t site)
+{
+	if (!snapshot->touches)
+		return;
+	snapshot->touched =
+	    mem_room(snapshot->touched, &snapshot->touched_room,
+		     snapshot->touched_count, sizeof(*snapshot->touched));
+	snapshot->touched[snapshot->touched_count++] = site;
 }
 
 void

@@ -86,6 +86,8 @@ struct program_mark {
 };
 #define PROGRAM_MARKS_MAX 65536 /* more are not looked at */
 
+struct merge;
+
 struct snapshot {
 	struct names *names; /* not owned: the source's */
 	struct process process;
@@ -108,6 +110,13 @@ struct snapshot {
 	struct program_mark *marks; /* oldest first */
 	size_t mark_count;
 	size_t mark_room;
+	/* Sites that changed, by id, some twice: kept for a reader who asks with
+	 * `touches`, and empties them. */
+	uint32_t *touched;
+	size_t touched_count;
+	size_t touched_room;
+	bool touches;
+	const struct merge *merge; /* of several processes; NULL: of one */
 };
 
 void snapshot_init(struct snapshot *, struct names *);
@@ -122,6 +131,8 @@ void snapshot_spread(struct snapshot *);
 void spread_clean(struct spread *);
 /* Adds a mark that the program made. */
 void snapshot_add_mark(struct snapshot *, const struct program_mark *);
+/* Notes that a site has changed, where that is asked for. */
+void snapshot_touch(struct snapshot *, uint32_t site);
 /* Recomputes the sums from the sites. */
 void snapshot_sum(struct snapshot *);
 

@@ -169,6 +169,7 @@ take_slot(struct reader *reader, const struct segment_slot *slot)
 		site->peak_bytes = site_live_bytes(site);
 	sums_add(reader->snapshot, site, 1);
 	take_spread(reader, record->id - 1, &slot->spread);
+	snapshot_touch(reader->snapshot, record->id);
 }
 
 /* All slots, in any order. */

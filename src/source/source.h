@@ -93,6 +93,28 @@ struct process_entry {
 bool process_list(struct process_entry **list, size_t *count, struct err *);
 void process_list_free(struct process_entry *list, size_t count);
 
+/*
+ * Who belongs to whom in a list, kin.c. The parent is the process that forked
+ * or started it or, where that has left no segment, the oldest one of the same
+ * run and program. Returns its index, or count when there is none.
+ */
+size_t process_parent(const struct process_entry *list, size_t count, size_t i);
+/*
+ * The family of entry i: the oldest of its forebears that run the same program
+ * without a break (a worker's master), and all that descend from that one.
+ * Sets in[] of each that belongs; returns how many.
+ */
+size_t process_family(const struct process_entry *list, size_t count, size_t i,
+		      bool *in);
+
+/*
+ * All processes of the family of one, merged (model/merge.h); children that
+ * begin later join. One that ends while others go on leaves the sum; when the
+ * last ones end, the sum stays as it was then. Of a family that has ended it is
+ * the sum of what all left behind.
+ */
+struct source *source_open_family(uint32_t pid, struct err *);
+
 /* The directory of segments: HEAPTOP_DIR or /dev/shm/heaptop-<uid>. */
 const char *segment_directory(void);
 
