@@ -15,6 +15,7 @@
 #include "cmd/report.h"
 #include "cmd/subcommand.h"
 #include "model/history.h"
+#include "model/merge.h"
 #include "model/rate.h"
 
 #define DELAY_S 2.0
@@ -37,8 +38,12 @@ print_heading(const struct top *top, bool since)
 	char rate[RATE_TEXT_MAX];
 	char clock[TEXT_TIME_MAX];
 
-	printf("heaptop - %s, process %u (",
-	       text_time(clock, snapshot->time_ns), process->pid);
+	printf("heaptop - %s, ", text_time(clock, snapshot->time_ns));
+	if (snapshot->merge)
+		printf("%zu processes of %u (",
+		       merge_members(snapshot->merge), process->pid);
+	else
+		printf("process %u (", process->pid);
 	text_clean_write(stdout, process->command);
 	printf("), ");
 	text_clean_write(stdout, process->state);

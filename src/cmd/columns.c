@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "export/export.h"
 #include "model/history.h"
+#include "model/shares.h"
 
 enum { CELL_MAX = 64, WIDTH_MIN = 11, TREND_CELLS = 20 };
 
@@ -38,7 +39,18 @@ format_trend(struct cell *cell, const struct trend *trend)
 	cell->text[TREND_CELLS] = '\0';
 }
 
-/* All but the call site. */
+/* "4 97%" */
+static void
+format_shares(struct cell *cell, const struct shares *shares)
+{
+	if (shares && shares->count)
+		snprintf(cell->text, sizeof(cell->text), "%zu %3u%%",
+			 shares->count, shares_biggest(shares));
+	else
+		strcpy(cell->text, "-");
+}
+
+/* All but the call site and the processes. */
 static void
 format_cell(struct cell *cell, enum column column, const struct row *row,
 	    const struct trend *trend, uint64_t total, uint64_t work)
@@ -98,6 +110,7 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 				       size, llround(row_per_work(row, work)))
 				 : "-");
 		break;
+	case COLUMN_PROCESSES: /* format_shares */
 	case COLUMN_SITE:
 	case COLUMN_MAX:
 		*out = '\0';
@@ -173,8 +186,12 @@ print_row(FILE *file, const struct options *options,
 			print_site(file, snapshot, query, row);
 			continue;
 		}
-		format_cell(&cell, column, row, trend, rows->total.size,
-			    query_work(query, snapshot));
+		if (column == COLUMN_PROCESSES)
+			format_shares(&cell, rows->shares ? &rows->shares[index]
+							  : NULL);
+		else
+			format_cell(&cell, column, row, trend, rows->total.size,
+				    query_work(query, snapshot));
 		fprintf(file, "%*s", column_width(column), cell.text);
 	}
 	fputc('\n', file);

@@ -14,6 +14,7 @@
 #include "cmd/subcommand.h"
 #include "export/export.h"
 #include "model/rate.h"
+#include "model/shares.h"
 #include "model/trend.h"
 #include "symbol/symbol.h"
 
@@ -113,6 +114,13 @@ print_totals(const struct snapshot *snapshot, const struct query *query,
 	if (which.errors)
 		printf("estimates, ± is one standard error: %s\n",
 		       rate_text_cost(text, &snapshot->process));
+	if (snapshot->merge)
+		printf("the sum of %zu processes%s\n",
+		       merge_members(snapshot->merge),
+		       merge_members(snapshot->merge) <
+			       merge_count(snapshot->merge)
+			   ? ", without those that have ended"
+			   : "");
 	for (i = 0; i < snapshot->loss_count; i++)
 		printf("not in it: %" PRIu64 " %s\n", snapshot->losses[i].count,
 		       snapshot->losses[i].text);
@@ -235,6 +243,29 @@ trends_make(struct engine *engine, const struct options *options,
 	return trends;
 }
 
+/* What each process has of each row, of a merged snapshot; else NULL. */
+static struct shares *
+shares_of(struct engine *engine, const struct snapshot *snapshot,
+	  const struct rows *rows)
+{
+	struct shares *shares;
+
+	if (!snapshot->merge)
+		return NULL;
+	shares = mem_array(rows->count, sizeof(*shares));
+	for (size_t i = 0; i < rows->count; i++)
+		shares_make(&shares[i], engine, snapshot, &rows->rows[i]);
+	return shares;
+}
+
+static void
+shares_free(struct shares *shares, size_t count)
+{
+	for (size_t i = 0; shares && i < count; i++)
+		shares_fini(&shares[i]);
+	free(shares);
+}
+
 int
 report_print(struct engine *engine, const struct options *options,
 	     struct opened *opened, const struct snapshot *snapshot,
@@ -243,17 +274,19 @@ report_print(struct engine *engine, const struct options *options,
 	struct rows with = *engine_run(engine, snapshot, query);
 	struct trend *trends =
 	    trends_make(engine, options, opened, snapshot, &with);
+	struct shares *shares = shares_of(engine, snapshot, &with);
 	const struct rows *rows = &with;
 	struct err err;
 	bool good;
 
 	with.trends = trends;
-
+	with.shares = shares;
 	good = options->types
 		   ? print_with_types(engine, options, opened, snapshot, query,
 				      rows, &err)
 		   : print(options, opened, snapshot, query, rows, &err);
 	free(trends);
+	shares_free(shares, with.count);
 	/* A write that failed is told once, when the output is closed. */
 	if (!good)
 		return STATUS_FAILED;

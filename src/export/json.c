@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "export/export.h"
 #include "export/label.h"
+#include "model/shares.h"
 #include "model/history.h"
 
 static void
@@ -120,9 +121,49 @@ put_extras(FILE *file, const struct row *row, const struct extras *extras)
 }
 
 static void
+put_shares(FILE *file, const struct merge *merge, const struct shares *shares)
+{
+	fputs(",\"processes\":[", file);
+	for (size_t i = 0; i < shares->count; i++)
+		fprintf(file,
+			"%s{\"pid\":%" PRIu32 ",\"size\":%" PRIu64
+			",\"count\":%" PRIu64 "}",
+			i ? "," : "",
+			merge_process(merge, shares->each[i].member)->pid,
+			shares->each[i].size, shares->each[i].count);
+	putc(']', file);
+}
+
+/* Every process that is or was merged. */
+static void
+put_members(FILE *file, const struct merge *merge)
+{
+	fputs(",\"processes\":[", file);
+	for (size_t i = 0; i < merge_count(merge); i++) {
+		const struct process *process = merge_process(merge, i);
+		struct share has = merge_total(merge, i);
+
+		fprintf(file,
+			"%s{\"pid\":%" PRIu32 ",\"parent_pid\":%" PRIu32
+			",\"alive\":%s,\"counted\":%s,\"rss\":%" PRIu64
+			",\"size\":%" PRIu64 ",\"count\":%" PRIu64
+			",\"state\":",
+			i ? "," : "", process->pid, process->parent_pid,
+			process->alive ? "true" : "false",
+			merge_has(merge, i) ? "true" : "false",
+			process->rss_bytes, has.size, has.count);
+		text_json_write(file, process->state);
+		fputs(",\"command\":", file);
+		text_json_write(file, process->command);
+		putc('}', file);
+	}
+	putc(']', file);
+}
+
+static void
 put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 	const struct types *types, const struct trend *trend,
-	const struct extras *extras)
+	const struct shares *shares, const struct extras *extras)
 {
 	struct names *names = snapshot->names;
 
@@ -152,6 +193,8 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 			(double)trend->grew_ns / 1e9);
 	if (types)
 		put_types(file, names, types);
+	if (shares)
+		put_shares(file, snapshot->merge, shares);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }
@@ -260,6 +303,8 @@ export_json(FILE *file, const struct snapshot *snapshot,
 	put_extras(file, &rows->total, &extras);
 	putc('}', file);
 	put_process(file, snapshot);
+	if (snapshot->merge)
+		put_members(file, snapshot->merge);
 	put_said(file, snapshot, extras.work);
 	put_since(file, query->mark);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
@@ -269,7 +314,8 @@ export_json(FILE *file, const struct snapshot *snapshot,
 		fputs(first ? "" : ",", file);
 		put_row(file, snapshot, &rows->rows[i],
 			rows->types ? &rows->types[i] : NULL,
-			rows->trends ? &rows->trends[i] : NULL, &extras);
+			rows->trends ? &rows->trends[i] : NULL,
+			rows->shares ? &rows->shares[i] : NULL, &extras);
 		first = false;
 	}
 	fputs("]}\n", file);

@@ -8,6 +8,7 @@
 
 #include "export/export.h"
 #include "export/label.h"
+#include "model/shares.h"
 
 static void
 put_size_error(FILE *file, struct export_numbers which, double error)
@@ -70,7 +71,17 @@ put_numbers(FILE *file, const struct row *row, struct export_numbers which)
 		fprintf(file, ", per_work=%s",
 			text_size_diff(size,
 				       llround(row_per_work(row, which.work))));
-	putc('\n', file);
+}
+
+/* ", processes=4, biggest=97% of 4242": of the live bytes. */
+static void
+put_shares(FILE *file, const struct merge *merge, const struct shares *shares)
+{
+	if (!shares->count)
+		return;
+	fprintf(file, ", processes=%zu, biggest=%u%% of %" PRIu32,
+		shares->count, shares_biggest(shares),
+		merge_process(merge, shares->each[0].member)->pid);
 }
 
 static void
@@ -152,6 +163,9 @@ export_text(FILE *file, const struct snapshot *snapshot,
 			continue;
 		label_row(file, snapshot, query->group_by, row);
 		put_numbers(file, row, which);
+		if (rows->shares)
+			put_shares(file, snapshot->merge, &rows->shares[i]);
+		putc('\n', file);
 		if (rows->types)
 			export_types(file, snapshot->names, &rows->types[i]);
 		if (query->group_by == GROUP_TRACEBACK)

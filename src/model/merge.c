@@ -27,6 +27,7 @@ struct member {
 	size_t part_count;
 	size_t part_room;
 	size_t marks_taken;
+	struct share total;
 };
 
 struct merge {
@@ -313,6 +314,8 @@ merge_take(struct merge *merge, size_t index, struct snapshot *from)
 	member->process.command = command;
 	member->process.exe = exe;
 	member->snapshot = from;
+	member->total =
+	    (struct share){index, from->live_bytes, from->live_count};
 }
 
 static void
@@ -454,6 +457,12 @@ const struct process *
 merge_process(const struct merge *merge, size_t member)
 {
 	return &merge->members[member].process;
+}
+
+struct share
+merge_total(const struct merge *merge, size_t member)
+{
+	return merge->members[member].total;
 }
 
 bool

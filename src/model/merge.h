@@ -58,6 +58,9 @@ struct share {
 	uint64_t count;
 };
 
+/* All that a member has, or had when it was dropped. */
+struct share merge_total(const struct merge *, size_t member);
+
 /*
  * What each member has of these sites (ids of the whole, from 1): only those
  * that have something, most first. Fills at most max and returns how many there

@@ -147,6 +147,8 @@ struct rows {
 	const struct types *types;
 	/* Of each row, how it has gone; likewise. */
 	const struct trend *trends;
+	/* Of each row, what each process has; likewise. */
+	const struct shares *shares;
 };
 
 /* Reused between calls to spare work; any pair of names and query is right. */

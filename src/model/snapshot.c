@@ -57,6 +57,9 @@ snapshot_clone(struct snapshot *to, const struct snapshot *from)
 	to->spreads = copy(from->spreads, count * sizeof(*from->spreads));
 	to->marks = copy(from->marks, from->mark_count * sizeof(*from->marks));
 	to->mark_room = from->mark_count;
+	to->touched = NULL;
+	to->touched_count = to->touched_room = 0;
+	to->touches = false;
 }
 
 void

@@ -69,7 +69,9 @@ do_sort_menu(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)command, (void)key;
 	*menu = (struct menu){.title = "Sort by", .choose = choose_sort};
 	for (int i = 0; i < COLUMN_MAX; i++)
-		if (column_sorts((enum column)i))
+		if (column_sorts((enum column)i) &&
+		    (i != COLUMN_PROCESSES ||
+		     (viewer->snapshot && viewer->snapshot->merge)))
 			menu_add(menu, column_infos[i].title,
 				 column_infos[i].help, i,
 				 viewer->query.sort == (enum column)i);

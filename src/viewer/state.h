@@ -20,7 +20,7 @@
 
 #define VIEW_DEPTH_MAX	 8
 #define TRACE_STACKS_MAX 1000
-#define MENU_MAX	 16
+#define MENU_MAX	 20
 #define ZONES_MAX	 160
 #define TEXT_MAX	 256
 

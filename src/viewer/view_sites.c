@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/shares.h"
 #include "viewer/format.h"
 #include "viewer/place.h"
 #include "viewer/view.h"
@@ -148,6 +149,24 @@ trend_draw(struct viewer *viewer, int y, int x, int cells, enum column column,
 		canvas_right(canvas, y, x, cells, ROLE_DIM, "-");
 }
 
+/* "4 97%": how many have it, and the share of the one with most. One has a
+ * little more than the others where all leak, and nearly all where one does. */
+static enum role
+shares_text(const struct viewer *viewer, const struct row *row,
+	    char out[FORMAT_MAX])
+{
+	struct shares shares;
+
+	shares_make(&shares, viewer->engine, viewer->snapshot, row);
+	if (shares.count)
+		snprintf(out, FORMAT_MAX, "%zu %3u%%", shares.count,
+			 shares_biggest(&shares));
+	else
+		snprintf(out, FORMAT_MAX, "-");
+	shares_fini(&shares);
+	return row->process_bits ? ROLE_TEXT : ROLE_DIM;
+}
+
 /* The text of a number in out; returns its role. */
 static enum role
 number_text(const struct viewer *viewer, const struct row *row,
@@ -200,6 +219,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 		return ROLE_TEXT;
 	case COLUMN_PER_WORK:
 		return per_work_text(viewer, row, compact, out);
+	case COLUMN_PROCESSES:
+		return shares_text(viewer, row, out);
 	case COLUMN_TREND:
 	case COLUMN_AGE: /* age_text */
 	case COLUMN_SITE:
