@@ -4,7 +4,9 @@
 #include "viewer/choice.h"
 #include "viewer/view.h"
 
-#define WIDEST 178 /* each second of the trend has its cell */
+/* From here on each cell of the trend is one second, is three; else six. */
+#define TREND_WIDEST 178
+#define TREND_WIDE   150
 
 /* Cells with the space before them, written short; and who gives way first
  * when the name has no room (0 never). */
@@ -60,8 +62,10 @@ sites_column_width(const struct viewer *viewer, enum column column, int width)
 {
 	int more = column == COLUMN_SIZE_DIFF && is_estimate(viewer);
 
-	if (column == COLUMN_TREND && width >= WIDEST)
+	if (column == COLUMN_TREND && width >= TREND_WIDEST)
 		return TREND_SLOTS + 1;
+	if (column == COLUMN_TREND && width < TREND_WIDE)
+		return fits[column].width;
 	if (is_in_bytes(column))
 		return BYTES_CELLS;
 	return width >= COLUMNS_WIDE ? column_infos[column].width + 1
