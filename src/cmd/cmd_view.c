@@ -1,39 +1,78 @@
 /* cmd_view.c - `heaptop [PID|NAME|FILE]`: the viewer. */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/subcommand.h"
 #include "cmd/open.h"
 #include "cmd/view.h"
+#include "viewer/settings.h"
+
+/* What the user wrote down; NO_COLOR counts more than that. */
+static void
+settings_take(struct viewer_options *out)
+{
+	static char notice[256];
+	static char path[4096];
+	const char *no_color = getenv("NO_COLOR");
+	char *found = settings_path("config");
+
+	if (!found)
+		return;
+	snprintf(path, sizeof(path), "%s", found);
+	free(found);
+	settings_read(out, path, notice, sizeof(notice));
+	out->config = path;
+	out->notice = *notice ? notice : NULL;
+	if (no_color && *no_color)
+		out->color = VIEWER_COLOR_AUTO;
+}
+
+static void
+list_take(const struct options *options, struct viewer_options *out)
+{
+	if (options->has_group_by)
+		out->group_by = options->group_by;
+	if (options->has_sort) {
+		out->sort_set = true;
+		out->sort = options->sort;
+		out->ascending = options->ascending;
+	}
+	if (options->column_count) {
+		memcpy(out->columns, options->columns, sizeof(out->columns));
+		out->column_count = options->column_count;
+	}
+	if (options->has_units)
+		out->units = options->units;
+	out->inclusive |= options->inclusive;
+	out->mine |= options->mine;
+	out->filter = options->filter;
+	out->plan = options->plan;
+	out->history_bytes = (size_t)options->history;
+}
 
 void
 view_options(const struct options *options, struct viewer_options *out)
 {
-	*out = (struct viewer_options){
-	    .delay_s = options->delay_s,
-	    .ascii = options->ascii,
-	    .no_mouse = options->no_mouse,
-	    .theme = options->theme,
-	    .script = options->script,
-	    .group_by = options->group_by,
-	    .inclusive = options->inclusive,
-	    .mine = options->mine,
-	    .sort_set = options->has_sort,
-	    .sort = options->sort,
-	    .ascending = options->ascending,
-	    .filter = options->filter,
-	    .plan = options->plan,
-	    .history_bytes = (size_t)options->history,
-	    .units = options->units,
-	};
-	memcpy(out->columns, options->columns, sizeof(out->columns));
-	out->column_count = options->column_count;
-	if (options->color && strcmp(options->color, "always") == 0)
-		out->color = VIEWER_COLOR_ALWAYS;
-	if (options->color && strcmp(options->color, "never") == 0)
-		out->color = VIEWER_COLOR_NEVER;
+	*out = (struct viewer_options){0};
+	if (!options->no_config)
+		settings_take(out);
+	list_take(options, out);
+	if (options->delay_s > 0)
+		out->delay_s = options->delay_s;
+	if (options->theme)
+		out->theme = options->theme;
+	out->ascii |= options->ascii;
+	out->no_mouse |= options->no_mouse;
+	out->script = options->script;
+	if (options->color)
+		out->color =
+		    strcmp(options->color, "always") == 0  ? VIEWER_COLOR_ALWAYS
+		    : strcmp(options->color, "never") == 0 ? VIEWER_COLOR_NEVER
+							   : VIEWER_COLOR_AUTO;
 }
 
 bool

@@ -134,6 +134,7 @@ FLAG(batch)
 FLAG(force)
 FLAG(ascii)
 FLAG(no_mouse)
+FLAG(no_config)
 FLAG(help)
 FLAG(version)
 TEXT(save)
@@ -208,27 +209,23 @@ set_history(struct options *options, const char *value, struct err *err)
 	return size_parse(value, &options->history, err);
 }
 
-static bool
-set_si(struct options *options, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	options->has_units = true;
-	options->units = TEXT_SI;
-	return true;
-}
-
-static bool
-set_bytes(struct options *options, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	options->has_units = true;
-	options->units = TEXT_BYTES;
-	return true;
-}
+#define UNITS(name_, units_)                                                \
+	static bool set_##name_(struct options *options, const char *value, \
+				struct err *err)                            \
+	{                                                                   \
+		(void)value, (void)err;                                     \
+		options->has_units = true;                                  \
+		options->units = units_;                                    \
+		return true;                                                \
+	}
+UNITS(iec, TEXT_IEC)
+UNITS(si, TEXT_SI)
+UNITS(bytes, TEXT_BYTES)
 
 static bool
 set_group_by(struct options *options, const char *value, struct err *err)
 {
+	options->has_group_by = true;
 	return group_parse(value, &options->group_by, err);
 }
 
@@ -258,23 +255,8 @@ set_top(struct options *options, const char *value, struct err *err)
 static bool
 set_columns(struct options *options, const char *value, struct err *err)
 {
-	char word[32];
-	size_t length;
-
-	for (options->column_count = 0; *value; value += length) {
-		value += *value == ',';
-		length = strcspn(value, ",");
-		if (length >= sizeof(word))
-			return err_set(err, "'%.40s' is no column", value);
-		memcpy(word, value, length);
-		word[length] = '\0';
-		if (options->column_count == COLUMN_MAX)
-			return err_set(err, "more columns than there are");
-		if (!column_parse(
-			word, &options->columns[options->column_count++], err))
-			return false;
-	}
-	return options->column_count ? true : err_set(err, "no column named");
+	return column_list_parse(value, options->columns,
+				 &options->column_count, err);
 }
 
 static bool

@@ -74,6 +74,8 @@ enum value {
 	  "charge every line of the stack, not only the block's own")          \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
 	  "leave out libraries: charge the user's own code")                   \
+	X(IEC, iec, 0, "iec", NULL, NONE,                                      \
+	  "sizes in powers of 1024: KiB, MiB (the default)")                   \
 	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")       \
 	X(BYTES, bytes, 0, "bytes", NULL, NONE, "sizes as bytes, exact")       \
 	X(FAMILY, family, 0, "family", NULL, NONE,                             \
@@ -107,6 +109,8 @@ enum value {
 	  "auto, always or never; auto obeys NO_COLOR")                        \
 	X(THEME, theme, 0, "theme", "NAME", THEME,                             \
 	  "dark, light, mono, or a theme file")                                \
+	X(NO_CONFIG, no_config, 0, "no-config", NULL, NONE,                    \
+	  "leave the user's settings alone")                                   \
 	X(SCRIPT, script, 0, "script", "FILE", FILE,                           \
 	  "drive the viewer by a script instead of a terminal")                \
 	X(HELP, help, 'h', "help", NULL, NONE, "print help and exit")          \
@@ -121,7 +125,7 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 #define OPTION_BIT(id_) (UINT64_C(1) << OPTION_##id_)
 
 /* How sizes are written. */
-#define OPTION_UNITS (OPTION_BIT(SI) | OPTION_BIT(BYTES))
+#define OPTION_UNITS (OPTION_BIT(IEC) | OPTION_BIT(SI) | OPTION_BIT(BYTES))
 
 /* Which rows, how: shared by report, diff and top. */
 #define OPTION_QUERY                                                        \
@@ -140,7 +144,7 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
 	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
 	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK | \
-	 OPTION_UNITS | OPTION_BIT(COLUMNS))
+	 OPTION_UNITS | OPTION_BIT(COLUMNS) | OPTION_BIT(NO_CONFIG))
 
 /* What was given. Texts belong to argv. */
 struct options {
@@ -159,6 +163,7 @@ struct options {
 	bool keep;
 	const char *output; /* NULL: as the terminal is */
 
+	bool has_group_by;
 	enum group group_by;
 	bool has_sort;
 	enum column sort;
@@ -188,6 +193,7 @@ struct options {
 
 	bool ascii;
 	bool no_mouse;
+	bool no_config;
 	const char *color;
 	const char *theme;
 	const char *script;

@@ -3,6 +3,8 @@
 
 #include "model/column.h"
 
+#include <string.h>
+
 #include "model/query.h"
 #include "model/word.h"
 
@@ -45,6 +47,30 @@ column_parse(const char *word, enum column *column, struct err *err)
 		return false;
 	*column = (enum column)found;
 	return true;
+}
+
+bool
+column_list_parse(const char *words, enum column out[COLUMN_MAX], size_t *count,
+		  struct err *err)
+{
+	const char *const between = ", ";
+	char word[32];
+	size_t length;
+
+	*count = 0;
+	for (words += strspn(words, between); *words;
+	     words += length, words += strspn(words, between)) {
+		length = strcspn(words, between);
+		if (length >= sizeof(word))
+			return err_set(err, "'%.40s' is no column", words);
+		memcpy(word, words, length);
+		word[length] = '\0';
+		if (*count == COLUMN_MAX)
+			return err_set(err, "more columns than there are");
+		if (!column_parse(word, &out[(*count)++], err))
+			return false;
+	}
+	return *count ? true : err_set(err, "no column named");
 }
 
 bool

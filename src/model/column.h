@@ -58,5 +58,8 @@ bool column_sorts(enum column);
 
 /* Takes a word of the table; "-" and "_" are the same. False with the list. */
 bool column_parse(const char *word, enum column *, struct err *);
+/* Words with commas between them: at least one. */
+bool column_list_parse(const char *words, enum column out[COLUMN_MAX],
+		       size_t *count, struct err *);
 
 #endif

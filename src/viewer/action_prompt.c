@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "viewer/action.h"
+#include "viewer/settings.h"
 #include "viewer/view.h"
 
 static unsigned
@@ -125,8 +126,7 @@ static unsigned
 prompt_done(struct viewer *viewer)
 {
 	struct prompt *prompt = &viewer->prompt;
-	double delay;
-	char *end;
+	struct err err;
 
 	prompt->open = false;
 	if (prompt->kind == PROMPT_SEARCH && viewer->search[0] &&
@@ -138,12 +138,8 @@ prompt_done(struct viewer *viewer)
 			  prompt->text);
 	if (prompt->kind != PROMPT_DELAY)
 		return STALE_ROWS | STALE_DRAW;
-	delay = strtod(prompt->text, &end);
-	if (*end || end == prompt->text || !(delay >= 0.1 && delay <= 60))
-		viewer_message(viewer, ROLE_WARNING,
-			       "a delay is 0.1 to 60 seconds");
-	else
-		viewer->delay_s = delay;
+	if (!delay_parse(prompt->text, &viewer->delay_s, &err))
+		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
 	return STALE_DRAW;
 }
 

@@ -293,6 +293,8 @@ loop_open(struct loop *loop, struct err *err)
 	}
 	canvas_init(&viewer->canvas, height, width, viewer->ascii);
 	viewer->now_ns = clock_ns();
+	if (options->notice)
+		viewer_message(viewer, ROLE_WARNING, "%s", options->notice);
 	if (notice[0])
 		viewer_message(viewer, ROLE_WARNING, "%s", notice);
 	return true;

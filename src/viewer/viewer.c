@@ -10,7 +10,6 @@
 #include "viewer/action.h"
 #include "viewer/view.h"
 
-#define DELAY_DEFAULT_S 0.5
 #define MESSAGE_NS	(5 * UINT64_C(1000000000))
 #define RATE_NS		(2 * UINT64_C(1000000000))
 
@@ -33,7 +32,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 	*viewer = (struct viewer){.options = options, .host = host};
 	viewer->ascii = options->ascii;
 	viewer->delay_s =
-	    options->delay_s > 0 ? options->delay_s : DELAY_DEFAULT_S;
+	    options->delay_s > 0 ? options->delay_s : VIEWER_DELAY_S;
 	viewer->engine = engine_new();
 	viewer->query = (struct query){
 	    .group_by = options->group_by,

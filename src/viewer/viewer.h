@@ -24,6 +24,8 @@ enum viewer_color {
 	VIEWER_COLOR_NEVER
 };
 
+#define VIEWER_DELAY_S 0.5 /* between two updates, by default */
+
 /* All zero is the default of everything. Strings are borrowed. */
 struct viewer_options {
 	double delay_s; /* between two updates; 0: 0.5 */
@@ -46,6 +48,8 @@ struct viewer_options {
 	enum text_units units;
 	enum column columns[COLUMN_MAX];
 	size_t column_count; /* 0: as heaptop has it */
+	const char *config;  /* where settings are saved; NULL nowhere */
+	const char *notice;  /* to be shown at the start, or NULL */
 };
 
 /* What became of the child when the viewer ended. */

@@ -5,6 +5,7 @@ heaptop=$top_builddir/heaptop
 tap_count=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/heaptop-test.XXXXXX") || exit 1
 export HEAPTOP_DIR=$work/segments XDG_STATE_HOME=$work/state
+export XDG_CONFIG_HOME=$work/config
 unset HEAPTOP_AGENT HEAPTOP_KEEP HEAPTOP_MODE HEAPTOP_RUN LD_PRELOAD
 mkdir -m 700 "$HEAPTOP_DIR"
 tap_children=
