@@ -8,15 +8,9 @@
 
 #include "base/mem.h"
 
-/* The sites of rows, one row after the other; owned by the caller. */
-struct row_sites {
-	struct site_set *sets;
-	uint32_t *sites;
-};
-
-static struct row_sites
-sites_of(struct engine *engine, const struct row *rows, size_t count,
-	 size_t sites)
+struct row_sites
+row_sites_find(struct engine *engine, const struct row *rows, size_t count,
+	       size_t sites)
 {
 	struct row_sites out = {mem_array(count, sizeof(*out.sets)), NULL};
 	uint32_t *row = mem_array(sites, sizeof(*row));
@@ -39,17 +33,23 @@ sites_of(struct engine *engine, const struct row *rows, size_t count,
 	return out;
 }
 
+void
+row_sites_free(struct row_sites *of)
+{
+	free(of->sets);
+	free(of->sites);
+}
+
 static uint64_t *
 series_of(struct engine *engine, const struct history *history,
 	  const struct row *rows, size_t count, size_t sites)
 {
-	struct row_sites of = sites_of(engine, rows, count, sites);
+	struct row_sites of = row_sites_find(engine, rows, count, sites);
 	uint64_t *series =
 	    mem_array(count * history_count(history), sizeof(*series));
 
 	history_series(history, of.sets, count, series);
-	free(of.sets);
-	free(of.sites);
+	row_sites_free(&of);
 	return series;
 }
 
