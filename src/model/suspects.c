@@ -210,6 +210,7 @@ watch_judge(const struct watch *watch, struct engine *engine,
 	history_series(watch->history, sites.sets, out->count, series);
 	for (size_t i = 0; i < out->count; i++) {
 		out->list[i].row = grown[i];
+		out->list[i].identity = of[i].identity;
 		suspect_judge(watch, &sites.sets[i], series + i * moments,
 			      row_is_doubtful(&of[i]), &out->list[i]);
 	}

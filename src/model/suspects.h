@@ -50,6 +50,7 @@ void evidence_judge(const uint64_t *times_ns, const uint64_t *values,
 
 struct suspect {
 	size_t row; /* index of the rows that were judged */
+	uint64_t identity;
 	struct evidence evidence;
 	struct trend trend;
 };

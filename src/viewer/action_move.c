@@ -39,7 +39,9 @@ unsigned
 do_open(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	(void)command, (void)key;
-	return open_row(viewer, viewer_row(viewer));
+	return open_row(viewer, viewer_view(viewer) == VIEW_SUSPECTS
+				    ? suspects_row(viewer)
+				    : viewer_row(viewer));
 }
 
 unsigned
@@ -99,6 +101,7 @@ unsigned
 do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	static const enum view_id targets[COMMAND_ID_COUNT] = {
+	    [COMMAND_SUSPECTS] = VIEW_SUSPECTS,
 	    [COMMAND_HISTORY] = VIEW_HISTORY,
 	    [COMMAND_MARKS] = VIEW_MARKS,
 	    [COMMAND_OUTPUT] = VIEW_OUTPUT,

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "model/trend.h"
-#include "viewer/state.h"
+#include "viewer/view.h"
 
 #define RATE_BACK_NS (2 * UINT64_C(1000000000))
 
@@ -220,6 +220,8 @@ past_step(struct viewer *viewer, bool last)
 		return;
 	if (viewer_view(viewer) == VIEW_HISTORY)
 		past_follow_row(viewer);
+	if (viewer_view(viewer) == VIEW_SUSPECTS)
+		suspects_follow(viewer);
 }
 
 /* History of rows */

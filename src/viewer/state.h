@@ -158,6 +158,7 @@ struct viewer {
 	struct trace trace;
 	struct told told;
 	struct trees trees;
+	struct suspects *suspects; /* NULL: not looked at yet */
 	struct process_entry *processes;
 	size_t process_count;
 	uint64_t processes_ns;

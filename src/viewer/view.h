@@ -23,6 +23,9 @@ void view_trace_draw(struct viewer *, struct box);
 bool view_trace_text(struct viewer *, size_t, char *, size_t);
 void view_types_draw(struct viewer *, struct box);
 bool view_types_text(struct viewer *, size_t, char *, size_t);
+void view_suspects_draw(struct viewer *, struct box);
+bool view_suspects_text(struct viewer *, size_t, char *, size_t);
+void view_suspects_open(struct viewer *);
 void view_history_draw(struct viewer *, struct box);
 void view_history_open(struct viewer *);
 void view_marks_draw(struct viewer *, struct box);
@@ -71,6 +74,10 @@ uint64_t history_column_ns(const struct viewer *);
 /* The history in a few cells: `values`, the last ones. */
 void spark_draw(struct canvas *, int y, int x, int width, enum role,
 		const struct trend *);
+
+/* view_suspects.c: judges the rows again; the row under its cursor, or NULL. */
+void suspects_follow(struct viewer *);
+const struct row *suspects_row(const struct viewer *);
 
 /* view_marks.c: the program's mark of a line, or NULL: one of past's. */
 const struct program_mark *marks_line(const struct viewer *, size_t line);

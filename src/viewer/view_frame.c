@@ -12,6 +12,8 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_SITES] = {NULL, view_sites_draw, view_sites_text, NULL},
     [VIEW_TRACE] = {"Traceback", view_trace_draw, view_trace_text, NULL},
     [VIEW_TYPES] = {"Types", view_types_draw, view_types_text, NULL},
+    [VIEW_SUSPECTS] = {"Suspects", view_suspects_draw, view_suspects_text,
+		       view_suspects_open},
     [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
     [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, NULL},
     [VIEW_CALLS] = {"Call tree", view_calls_draw, view_calls_text, NULL},

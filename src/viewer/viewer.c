@@ -98,6 +98,7 @@ viewer_fini(struct viewer *viewer)
 	told_fini(&viewer->told);
 	trees_fini(&viewer->trees);
 	engine_free(viewer->engine);
+	free(viewer->suspects);
 	process_list_free(viewer->processes, viewer->process_count);
 	canvas_fini(&viewer->canvas);
 }
@@ -321,6 +322,8 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		selection_restore(viewer);
 		if (viewer_view(viewer) == VIEW_TRACE)
 			trace_update(viewer);
+		if (viewer_view(viewer) == VIEW_SUSPECTS)
+			suspects_follow(viewer);
 		if (viewer_view(viewer) == VIEW_HISTORY)
 			past_follow_row(viewer);
 	}

@@ -32,6 +32,7 @@
 	X(test_rate)                      \
 	X(test_doubt)                     \
 	X(test_history)                   \
+	X(test_suspects)                  \
 	X(test_marks)                     \
 	X(test_plan)                      \
 	X(test_trend)                     \

@@ -163,3 +163,35 @@ test_processes(void **state)
 	unsetenv("HEAPTOP_DIR");
 	rmdir(empty);
 }
+
+/* The same way as in the list leads to the stacks. */
+void
+test_suspects(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	press(f, COMMAND_SUSPECTS, 0);
+	assert_shows(f, "nothing has grown");
+	assert_shows(f, "too early");
+	fixture_keys(f, "Enter");
+	assert_shows(f, "there is no row");
+	for (int step = 0; step < 20; step++)
+		fixture_step(f);
+	assert_hides(f, "too early");
+	assert_int_equal(fixture_find(f, "lines.py:345"),
+			 fixture_find(f, "LATELY") + 1);
+	assert_hides(f, "load_rows"); /* does not grow */
+	fixture_keys(f, "Down");
+	fixture_step(f);
+	press(f, COMMAND_OPEN, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_TRACE);
+	assert_shows(f, "transforms.py:1787");
+	press(f, COMMAND_CLOSE, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SUSPECTS);
+	fixture_keys(f, "/ a x i s Enter");
+	assert_int_equal(f->viewer.lists[VIEW_SUSPECTS].cursor, 2);
+	fixture_keys(f, "m");
+	assert_shows(f, "nothing has grown");
+	fixture_close(f);
+}

@@ -100,6 +100,7 @@ walk(const char *view, const char *keys, bool ascii)
 		fixture_step(&fixture);
 		fixture_keys(&fixture, "m");
 		if (!strcmp(view, "history") || !strcmp(view, "marks") ||
+		    !strcmp(view, "suspects") ||
 		    !strcmp(view, "as_of"))
 			past_make(&fixture);
 		for (int step = 0; step < 4; step++)
@@ -135,6 +136,7 @@ walk(const char *view, const char *keys, bool ascii)
 GOLDEN(sites, "Down")
 GOLDEN(sampled, "Down")
 GOLDEN(trace, "Enter")
+GOLDEN(suspects, "X Down")
 GOLDEN(history, "H Left Left Left PageUp")
 GOLDEN(marks, "M Down")
 GOLDEN(as_of, "Down H PageUp PageUp Enter")
@@ -163,7 +165,7 @@ main(void)
 	    cmocka_unit_test(test_types),
 	    cmocka_unit_test(test_history),
 	    cmocka_unit_test(test_marks),
-	    cmocka_unit_test(test_as_of),
+	    cmocka_unit_test(test_as_of),   cmocka_unit_test(test_suspects),
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_callees),
 	    cmocka_unit_test(test_flame),
