@@ -26,6 +26,8 @@ action do_mark, do_baseline, do_mark_show, do_mark_name, do_mark_forget,
 /* action_trees.c: flame and call tree */
 action do_flame, do_flame_move, do_flame_zoom, do_flame_out, do_calls,
     do_calls_way, do_fold, do_growth;
+/* action_setup.c: the screen as the user wants it */
+action do_setup_change, do_setup_move, do_setup_default, do_write;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 

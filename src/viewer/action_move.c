@@ -107,6 +107,7 @@ do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 	    [COMMAND_OUTPUT] = VIEW_OUTPUT,
 	    [COMMAND_LOSSES] = VIEW_LOSSES,
 	    [COMMAND_PROCESSES] = VIEW_PROCESSES,
+	    [COMMAND_SETUP] = VIEW_SETUP,
 	    [COMMAND_HELP] = VIEW_HELP,
 	};
 

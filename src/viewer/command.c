@@ -8,7 +8,7 @@
 
 #define IN(view_) (1u << VIEW_##view_)
 #define IN_ALL	  ((1u << VIEW_COUNT) - 1)
-#define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(LOSSES) | IN(HISTORY)))
+#define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(SETUP) | IN(LOSSES) | IN(HISTORY)))
 #define IN_LINES  (IN_ALL & ~IN(FLAME))
 #define IN_TREES  (IN(CALLS) | IN(FLAME))
 #define IN_DATA	  (IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES) | IN(SUSPECTS))

@@ -19,6 +19,7 @@ enum view_id {
 	VIEW_HELP,
 	VIEW_LOSSES,
 	VIEW_PROCESSES,
+	VIEW_SETUP,
 	VIEW_COUNT,
 };
 
@@ -45,6 +46,7 @@ enum {
 	STALE_ROWS = 1u << 1,	  /* the answer of the query */
 	STALE_TRACE = 1u << 2,	  /* the stacks of the traceback */
 	STALE_TERMINAL = 1u << 3, /* everything that the terminal shows */
+	STALE_LOOK = 1u << 4,	  /* the theme, and whose the mouse is */
 	STALE_TREE = 1u << 4,	  /* the tree of calls */
 };
 

@@ -72,6 +72,8 @@ settle(struct loop *loop, unsigned stale)
 {
 	struct viewer *viewer = &loop->viewer;
 
+	if (loop->screen && (stale & STALE_LOOK))
+		screen_look(loop->screen, &viewer->theme, !viewer->no_mouse);
 	if (viewer_update(viewer, stale))
 		show(loop, stale & STALE_TERMINAL);
 	if (!viewer->suspend)
@@ -278,8 +280,7 @@ loop_open(struct loop *loop, struct err *err)
 	char notice[TEXT_MAX] = "";
 
 	if (options->script) {
-		if (!theme_load(&viewer->theme,
-				options->theme ? options->theme : "dark", err))
+		if (!theme_load(&viewer->theme, viewer->theme_name, err))
 			return false;
 		loop->script = script_open(options->script, err);
 		if (!loop->script)
@@ -310,6 +311,7 @@ run(struct feed feed, const struct viewer_options *options,
 	int status = 1;
 
 	viewer_init(viewer, feed, options, host);
+	viewer->plain = !utf8;
 	viewer->ascii |= !utf8;
 	viewer->picking = picked != NULL;
 	if (!feed.context && !host)

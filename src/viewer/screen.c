@@ -30,6 +30,7 @@ struct screen {
 	FILE *input; /* /dev/tty when standard input is something else */
 	attr_t looks[ROLE_COUNT];
 	short pairs[ROLE_COUNT];
+	bool colors;	    /* wanted, and there */
 	struct cell *shown; /* what the terminal has */
 	int height;
 	int width;
@@ -104,12 +105,12 @@ color_fit(int color, attr_t *look)
 }
 
 static void
-looks_init(struct screen *screen, const struct theme *theme)
+looks_set(struct screen *screen, const struct theme *theme)
 {
 	static const attr_t flags[] = {A_BOLD, A_DIM, A_UNDERLINE, A_REVERSE};
-	bool colors =
-	    has_colors() && start_color() == OK && use_default_colors() == OK;
 
+	memset(screen->looks, 0, sizeof(screen->looks));
+	memset(screen->pairs, 0, sizeof(screen->pairs));
 	for (int i = 0; i < ROLE_COUNT; i++) {
 		const struct look *look = &theme->looks[i];
 		attr_t ignored = 0;
@@ -117,7 +118,8 @@ looks_init(struct screen *screen, const struct theme *theme)
 		for (unsigned f = 0; f < 4; f++)
 			if (look->flags & 1u << f)
 				screen->looks[i] |= flags[f];
-		if (!colors || (look->foreground < 0 && look->background < 0))
+		if (!screen->colors ||
+		    (look->foreground < 0 && look->background < 0))
 			continue;
 		if (init_pair((short)(i + 1),
 			      color_fit(look->foreground, &screen->looks[i]),
@@ -140,7 +142,7 @@ size_read(struct screen *screen)
 }
 
 static void
-modes_set(const struct viewer_options *options)
+modes_set(void)
 {
 	raw();
 	noecho();
@@ -149,10 +151,27 @@ modes_set(const struct viewer_options *options)
 	nodelay(stdscr, TRUE);
 	set_escdelay(25);
 	curs_set(0);
-	if (options->no_mouse)
-		return;
-	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	mouseinterval(0);
+}
+
+static void
+mouse_take(bool taken)
+{
+	mousemask(taken ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED
+			: 0,
+		  NULL);
+}
+
+void
+screen_look(struct screen *screen, const struct theme *theme, bool mouse)
+{
+	struct theme mono;
+	struct err err;
+
+	if (!screen->colors && theme_load(&mono, "mono", &err))
+		theme = &mono;
+	looks_set(screen, theme);
+	mouse_take(mouse);
 }
 
 /* What brings the normal screen back without curses. */
@@ -200,10 +219,10 @@ screen_open(const struct viewer_options *options, struct theme *theme,
 			terminal);
 		goto no_terminal;
 	}
-	if (!wants_color(options))
-		theme_load(theme, "mono", err);
-	modes_set(options);
-	looks_init(screen, theme);
+	screen->colors = wants_color(options) && start_color() == OK &&
+			 use_default_colors() == OK;
+	modes_set();
+	screen_look(screen, theme, !options->no_mouse);
 	size_read(screen);
 	restore_text(restore, sizeof(restore));
 	signals_guard(fileno(screen->input), restore);

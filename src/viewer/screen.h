@@ -25,6 +25,10 @@ struct screen *screen_open(const struct viewer_options *, struct theme *,
 			   char *notice, size_t notice_size, struct err *);
 void screen_close(struct screen *);
 
+/* From the next screen_show on; on a terminal without colours the theme is
+ * mono, whatever it is. */
+void screen_look(struct screen *, const struct theme *, bool mouse);
+
 int screen_input_fd(const struct screen *);
 /* Readable when a signal came; then screen_wish until it says NOTHING. For
  * END, *signal_number is set. */

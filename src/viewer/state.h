@@ -39,7 +39,13 @@ struct zone {
 	int y;
 	int begin; /* columns [begin, end) */
 	int end;
-	enum { ZONE_LINE, ZONE_COLUMN, ZONE_COMMAND, ZONE_MENU, ZONE_TIME } kind;
+	enum {
+		ZONE_LINE,
+		ZONE_COLUMN,
+		ZONE_COMMAND,
+		ZONE_MENU,
+		ZONE_TIME
+	} kind;
 	size_t value; /* line, enum column, enum command_id or entry */
 };
 
@@ -110,7 +116,10 @@ struct viewer {
 	struct theme theme;
 	struct canvas canvas;
 	bool ascii;
+	bool plain;	      /* the locale has only ASCII */
+	bool no_mouse;	      /* it is the terminal's */
 	struct choice choice; /* of columns */
+	char theme_name[TEXT_MAX];
 
 	/* data */
 	struct feed feed;

@@ -1,11 +1,14 @@
 /* theme.c - reading themes. The built-in ones come from share/themes. */
 #include "config.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "viewer/settings.h"
 #include "viewer/theme.h"
 #include "viewer/theme_data.h"
 
@@ -196,15 +199,60 @@ theme_file(struct theme *theme, const char *path, struct err *err)
 bool
 theme_load(struct theme *theme, const char *name, struct err *err)
 {
-	if (strchr(name, '/'))
-		return theme_file(theme, name, err);
+	char *folder = settings_path("themes");
+	char *path = mem_format("%s/%s.theme", folder ? folder : "", name);
+	bool found;
+	bool done;
+
+	free(folder);
 	for (size_t i = 0; i < LENGTH(built_in); i++)
-		if (!strcmp(name, built_in[i].name))
+		if (!strcmp(name, built_in[i].name)) {
+			free(path);
 			return theme_parse(theme, built_in[i].text, name, err);
-	return err_set(err,
-		       "no theme '%s'; there are dark, light and mono, or give "
-		       "the path of a file",
-		       name);
+		}
+	found = !strchr(name, '/') && !access(path, F_OK);
+	if (found || strchr(name, '/'))
+		done = theme_file(theme, found ? path : name, err);
+	else
+		done = err_set(err,
+			       "no theme '%s'; there are dark, light and mono, "
+			       "or give the path of a file, or write %s",
+			       name, path);
+	free(path);
+	return done;
+}
+
+static int
+name_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+void
+theme_names(struct theme_names *out)
+{
+	char *folder = settings_path("themes");
+	DIR *files = folder ? opendir(folder) : NULL;
+	const struct dirent *file;
+
+	free(folder);
+	out->count = 0;
+	for (size_t i = 0; i < LENGTH(built_in); i++)
+		strcpy(out->names[out->count++], built_in[i].name);
+	while (files && out->count < THEMES_MAX && (file = readdir(files))) {
+		const char *end = strrchr(file->d_name, '.');
+		size_t size = end ? (size_t)(end - file->d_name) : 0;
+
+		if (!size || size >= sizeof(*out->names) ||
+		    strcmp(end, ".theme"))
+			continue;
+		memcpy(out->names[out->count], file->d_name, size);
+		out->names[out->count++][size] = '\0';
+	}
+	if (files)
+		closedir(files);
+	qsort(out->names + LENGTH(built_in), out->count - LENGTH(built_in),
+	      sizeof(*out->names), name_compare);
 }
 
 static int

@@ -66,7 +66,16 @@ struct theme {
 	struct look looks[ROLE_COUNT];
 };
 
-/* "dark", "light", "mono", or the path of a file (it has a slash). */
+/* What theme_load takes: the built-in ones, then NAME of each NAME.theme in the
+ * folder `themes` of the user's settings. */
+#define THEMES_MAX 32
+struct theme_names {
+	char names[THEMES_MAX][64];
+	size_t count;
+};
+void theme_names(struct theme_names *);
+
+/* One of those names, or the path of a file (it has a slash). */
 bool theme_load(struct theme *, const char *name, struct err *);
 /* From the text of a theme file; name is for the message. */
 bool theme_parse(struct theme *, const char *text, const char *name,

@@ -89,6 +89,19 @@ void told_fini(struct told *);
 struct place;
 void row_place(const struct viewer *, const struct row *, struct place *);
 
+void view_setup_draw(struct viewer *, struct box);
+
+/* action_setup.c: one line for each thing that can be set; `by` is 1 or -1. */
+#define SETUP_COUNT	5
+#define SETUP_VALUE_MAX TEXT_MAX
+struct setup_line {
+	const char *name;
+	const char *help;
+	void (*value)(const struct viewer *, char out[SETUP_VALUE_MAX]);
+	unsigned (*step)(struct viewer *, int by);
+};
+extern const struct setup_line setup_lines[SETUP_COUNT];
+
 void zone_add(struct viewer *, int y, int begin, int end, int kind,
 	      size_t value);
 

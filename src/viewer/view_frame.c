@@ -24,6 +24,7 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_LOSSES] = {"What is not counted", view_losses_draw, NULL, NULL},
     [VIEW_PROCESSES] = {"Profiled processes", view_processes_draw,
 			view_processes_text, view_processes_open},
+    [VIEW_SETUP] = {"Setup", view_setup_draw, NULL, NULL},
 };
 
 void

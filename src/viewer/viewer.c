@@ -43,6 +43,9 @@ viewer_init(struct viewer *viewer, struct feed feed,
 	};
 	viewer->sort_chosen = options->sort_set;
 	text_units_set(options->units);
+	viewer->no_mouse = options->no_mouse;
+	snprintf(viewer->theme_name, sizeof(viewer->theme_name), "%s",
+		 options->theme ? options->theme : "dark");
 	choice_init(&viewer->choice, options->columns, options->column_count);
 	if (options->filter)
 		snprintf(viewer->filter, sizeof(viewer->filter), "%s",

@@ -25,6 +25,9 @@
 	X(test_charge)                    \
 	X(test_filter)                    \
 	X(test_search)                    \
+	X(test_setup_columns)             \
+	X(test_setup_screen)              \
+	X(test_write)                     \
 	X(test_delay)                     \
 	X(test_terminal)                  \
 	X(test_quit)                      \

@@ -1,9 +1,13 @@
 /* commands_program.c - the section Program of keys.def. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
+#include "viewer/settings.h"
+#include "viewer/view.h"
 
 void
 test_delay(void **state)
@@ -167,4 +171,116 @@ test_doubt(void **state)
 	assert_shows(f, "live map: hash table");
 	assert_shows(f, "estimates");
 	fixture_close(f);
+}
+
+/* Puts the cursor of the setup on a column. */
+static void
+go_to(struct fixture *f, enum column column)
+{
+	struct list *list = &f->viewer.lists[VIEW_SETUP];
+
+	for (list->cursor = SETUP_COUNT;
+	     f->viewer.choice.order[list->cursor - SETUP_COUNT] != column;)
+		list->cursor++;
+}
+
+void
+test_setup_columns(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_resize(f, 80, 40);
+	assert_hides(f, "PEAK");
+	press(f, COMMAND_SETUP, 1);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SETUP);
+	assert_shows(f, "[ ] PEAK");
+	go_to(f, COLUMN_PEAK);
+	press(f, COMMAND_SETUP_CHANGE, 0);
+	assert_shows(f, "[x] PEAK");
+	for (int i = 0; i < COLUMN_MAX; i++)
+		press(f, COMMAND_SETUP_EARLIER, 1);
+	assert_int_equal(f->viewer.lists[VIEW_SETUP].cursor, SETUP_COUNT);
+	press(f, COMMAND_SETUP_LATER, 0);
+	go_to(f, COLUMN_SIZE);
+	press(f, COMMAND_SETUP_CHANGE, 2);
+	press(f, COMMAND_SETUP, 0); /* and back */
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	fixture_keys(f, "3");
+	assert_shows(f, "  PEAK    +/-");
+	assert_hides(f, " LIVE ");
+	fixture_keys(f, "C");
+	press(f, COMMAND_SETUP_DEFAULT, 0);
+	fixture_keys(f, "Esc");
+	assert_hides(f, "PEAK");
+	fixture_close(f);
+}
+
+void
+test_setup_screen(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct list *list = &f->viewer.lists[VIEW_SETUP];
+
+	(void)state;
+	fixture_keys(f, "C");
+	assert_int_equal(list->cursor, 0);
+	press(f, COMMAND_SETUP_CHANGE, 1);
+	assert_string_equal(f->viewer.theme_name, "light");
+	press(f, COMMAND_SETUP_BACK, 0);
+	assert_string_equal(f->viewer.theme_name, "dark");
+	press(f, COMMAND_SETUP_EARLIER, 0);
+	assert_shows(f, "only columns have places");
+	fixture_keys(f, "Down Enter");
+	assert_shows(f, "si");
+	assert_shows(f, " MB");
+	fixture_keys(f, "Left Down Enter Enter");
+	assert_true(f->viewer.delay_s == 2);
+	fixture_keys(f, "Down Enter");
+	assert_true(f->viewer.canvas.ascii);
+	f->viewer.plain = true;
+	fixture_keys(f, "Enter");
+	assert_shows(f, "the locale has no characters");
+	fixture_keys(f, "Down Enter");
+	assert_true(f->viewer.no_mouse);
+	fixture_click(f, 6, 30); /* the second line: select it, then change */
+	assert_int_equal(list->cursor, 1);
+	fixture_click(f, 6, 30);
+	assert_int_equal(text_units(), TEXT_SI);
+	text_units_set(TEXT_IEC);
+	fixture_close(f);
+}
+
+void
+test_write(void **state)
+{
+	char folder[] = "/tmp/heaptop-test-XXXXXX";
+	struct viewer_options options = {0};
+	struct viewer_options again = {0};
+	struct fixture all, *f = opened(&all);
+	char notice[256];
+	char path[64];
+
+	(void)state;
+	press(f, COMMAND_WRITE, 0);
+	assert_shows(f, "no file of settings");
+	fixture_close(f);
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/config", folder);
+	options.config = path;
+	fixture_open(f, &options, false);
+	fixture_keys(f, "6 I L i C Down Down Enter");
+	press(f, COMMAND_SETUP_WRITE, 0);
+	assert_shows(f, "written: /tmp/");
+	fixture_close(f);
+	settings_read(&again, path, notice, sizeof(notice));
+	assert_string_equal(notice, "");
+	assert_int_equal(again.sort, 5);
+	assert_true(again.ascending && again.inclusive && !again.mine);
+	assert_int_equal(again.group_by, GROUP_FUNCTION);
+	assert_int_equal(again.column_count, 0);
+	assert_true(again.delay_s == 1);
+	unlink(path);
+	rmdir(folder);
 }

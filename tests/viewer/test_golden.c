@@ -148,6 +148,7 @@ GOLDEN(flame_growth, "F v Down / _ _ i n i t Enter")
 GOLDEN(flame_zoom, "F Down Down Down Down Down Down Enter Down")
 GOLDEN(native, "4 / A g g Enter Enter")
 GOLDEN(help, "?")
+GOLDEN(setup, "C Down")
 GOLDEN(menu, "F6")
 GOLDEN(mine, "i u")
 
@@ -159,6 +160,7 @@ main(void)
 	    cmocka_unit_test(test_trace),
 	    cmocka_unit_test(test_native),
 	    cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_setup),
 	    cmocka_unit_test(test_menu),
 	    cmocka_unit_test(test_mine),
 	    cmocka_unit_test(test_sampled),

@@ -2,7 +2,10 @@
 #include "config.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "viewer/format.h"
@@ -228,7 +231,41 @@ test_themes(void **state)
 	assert_non_null(strstr(err.text, "mine:2: 'pink'"));
 	assert_false(theme_parse(&theme, "shrub = red\n", "mine", &err));
 	assert_false(theme_load(&theme, "none", &err));
+	assert_non_null(strstr(err.text, "/none.theme"));
 	assert_false(theme_load(&theme, "/no/such/file", &err));
+}
+
+/* Those of the user, beside the built-in ones. */
+static void
+test_own_themes(void **state)
+{
+	char folder[] = "/tmp/heaptop-test-XXXXXX";
+	char themes[64], mine[128], other[64];
+	struct theme_names names;
+	struct theme theme;
+	struct err err;
+	FILE *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(other, sizeof(other), "%s/heaptop", folder);
+	snprintf(themes, sizeof(themes), "%s/heaptop/themes", folder);
+	snprintf(mine, sizeof(mine), "%s/mine.theme", themes);
+	assert_int_equal(mkdir(other, 0700) + mkdir(themes, 0700), 0);
+	file = fopen(mine, "w");
+	fputs("grow = 99\n", file);
+	fclose(file);
+	setenv("XDG_CONFIG_HOME", folder, 1);
+	theme_names(&names);
+	assert_int_equal(names.count, 4);
+	assert_string_equal(names.names[3], "mine");
+	assert_true(theme_load(&theme, "mine", &err));
+	assert_int_equal(theme.looks[ROLE_GROW].foreground, 99);
+	unlink(mine);
+	rmdir(themes);
+	rmdir(other);
+	rmdir(folder);
+	unsetenv("XDG_CONFIG_HOME");
 }
 
 static void
@@ -266,6 +303,7 @@ main(void)
 	    cmocka_unit_test(test_canvas_clips),
 	    cmocka_unit_test(test_canvas_match),
 	    cmocka_unit_test(test_themes),
+	    cmocka_unit_test(test_own_themes),
 	    cmocka_unit_test(test_log),
 	};
 
