@@ -169,6 +169,12 @@ const struct rows *engine_run(struct engine *, const struct snapshot *,
 size_t engine_sites(struct engine *, const struct row *, uint32_t *out,
 		    size_t max);
 
+/* The sites of several rows of the last engine_run at once, by their ids, in no
+ * order; each once for each of the rows, by its index, that counts it. */
+typedef void engine_visit(void *context, size_t row, uint32_t site);
+void engine_members(struct engine *, const struct row *rows, size_t count,
+		    engine_visit *, void *context);
+
 /* Parses the words of options. Return false with a list of what is known. */
 bool group_parse(const char *word, enum group *, struct err *);
 
