@@ -4,32 +4,63 @@
 #include "model/trend.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
+
+struct pair {
+	size_t row;
+	uint32_t site;
+};
+
+struct pairs {
+	struct pair *all;
+	size_t count;
+	size_t room;
+	size_t sites; /* ids up to here */
+};
+
+static void
+pair_add(void *context, size_t row, uint32_t site)
+{
+	struct pairs *pairs = context;
+
+	if (site > pairs->sites)
+		return;
+	pairs->all = mem_room(pairs->all, &pairs->room, pairs->count,
+			      sizeof(*pairs->all));
+	pairs->all[pairs->count++] = (struct pair){row, site};
+}
+
+/* Puts the pairs into the sets of their rows. */
+static void
+sets_fill(struct row_sites *out, size_t count, const struct pairs *pairs)
+{
+	size_t *next = mem_array(count, sizeof(*next));
+	size_t used = 0;
+
+	for (size_t i = 0; i < pairs->count; i++)
+		out->sets[pairs->all[i].row].count++;
+	for (size_t i = 0; i < count; i++) {
+		out->sets[i].sites = out->sites + used;
+		next[i] = used;
+		used += out->sets[i].count;
+	}
+	for (size_t i = 0; i < pairs->count; i++)
+		out->sites[next[pairs->all[i].row]++] = pairs->all[i].site;
+	free(next);
+}
 
 struct row_sites
 row_sites_find(struct engine *engine, const struct row *rows, size_t count,
 	       size_t sites)
 {
-	struct row_sites out = {mem_array(count, sizeof(*out.sets)), NULL};
-	uint32_t *row = mem_array(sites, sizeof(*row));
-	size_t used = 0;
+	struct row_sites out = {.sets = mem_array(count, sizeof(*out.sets))};
+	struct pairs pairs = {.sites = sites};
 
-	for (size_t i = 0; i < count; i++) {
-		size_t more = engine_sites(engine, &rows[i], row, sites);
-
-		out.sites = mem_grow(out.sites, used + more + 1, sizeof(*row));
-		memcpy(out.sites + used, row, more * sizeof(*row));
-		out.sets[i].count = more;
-		used += more;
-	}
-	used = 0;
-	for (size_t i = 0; i < count; i++) {
-		out.sets[i].sites = out.sites + used;
-		used += out.sets[i].count;
-	}
-	free(row);
+	engine_members(engine, rows, count, pair_add, &pairs);
+	out.sites = mem_array(pairs.count, sizeof(*out.sites));
+	sets_fill(&out, count, &pairs);
+	free(pairs.all);
 	return out;
 }
 

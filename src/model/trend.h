@@ -7,7 +7,7 @@
 #include "model/history.h"
 #include "model/query.h"
 
-/* The sites of rows: a set of each. */
+/* The sites of rows: a set of each, in no order. */
 struct row_sites {
 	struct site_set *sets;
 	uint32_t *sites; /* those of all sets, one row after the other */

@@ -135,6 +135,42 @@ expect_sites(struct engine *engine, const struct snapshot *snapshot,
 	assert_int_equal(engine_sites(engine, row, NULL, 0), count);
 }
 
+struct members {
+	const struct snapshot *snapshot;
+	uint64_t *sizes; /* by row */
+	size_t *counts;
+};
+
+static void
+member_add(void *context, size_t row, uint32_t site)
+{
+	struct members *members = context;
+
+	members->sizes[row] +=
+	    site_live_bytes(&members->snapshot->sites[site - 1]);
+	members->counts[row]++;
+}
+
+/* The same of all rows at once. */
+static void
+expect_members(struct engine *engine, const struct snapshot *snapshot,
+	       const struct rows *rows)
+{
+	struct members members = {
+	    .snapshot = snapshot,
+	    .sizes = calloc(rows->count + 1, sizeof(uint64_t)),
+	    .counts = calloc(rows->count + 1, sizeof(size_t)),
+	};
+
+	engine_members(engine, rows->rows, rows->count, member_add, &members);
+	for (size_t i = 0; i < rows->count; i++) {
+		assert_int_equal(members.counts[i], rows->rows[i].site_count);
+		assert_int_equal(members.sizes[i], rows->rows[i].size);
+	}
+	free(members.sizes);
+	free(members.counts);
+}
+
 static void
 expect_top(const struct snapshot *snapshot, struct query query,
 	   const struct rows *rows)
@@ -279,6 +315,7 @@ check(struct engine *engine, const struct snapshot *snapshot,
 	if (rows->count)
 		expect_sites(engine, snapshot,
 			     &rows->rows[(size_t)rand() % rows->count]);
+	expect_members(engine, snapshot, rows);
 }
 
 static void
