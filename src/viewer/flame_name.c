@@ -92,8 +92,5 @@ flame_name(const struct canvas *canvas, const char *function,
 				    : function;
 	if (canvas_width(canvas, part) <= width)
 		return part;
-	part = last_part(part, kind);
-	if (canvas_width(canvas, part) > width)
-		return "";
-	return part;
+	return last_part(part, kind);
 }

@@ -43,10 +43,9 @@ path_tail(const struct canvas *canvas, const char *path, int width, bool *cut)
 	return name ? name + 1 : path;
 }
 
-/* Draws text with its middle left out when it does not fit. */
-static int
-draw_middle(struct canvas *canvas, int y, int x, int width, enum role role,
-	    const char *text)
+int
+place_draw_name(struct canvas *canvas, int y, int x, int width, enum role role,
+		const char *text)
 {
 	const char *dots = glyph_text(GLYPH_ELLIPSIS, canvas->ascii);
 	int mark = canvas_width(canvas, dots);
@@ -87,8 +86,8 @@ place_draw_file(struct canvas *canvas, int y, int x, int width, enum role role,
 	path = path_tail(canvas, path, width - tail, &cut);
 	if (cut)
 		used += canvas_glyph(canvas, y, x, ROLE_DIM, GLYPH_ELLIPSIS);
-	used +=
-	    draw_middle(canvas, y, x + used, width - tail - used, role, path);
+	used += place_draw_name(canvas, y, x + used, width - tail - used, role,
+				path);
 	if (tail)
 		used += canvas_text(canvas, y, x + used, tail, role, line);
 	return used;
@@ -129,7 +128,7 @@ draw_function_first(struct canvas *canvas, int y, int x, int width,
 {
 	const char *path = place_path(place);
 	const char *name = strrchr(path, '/');
-	int used = draw_middle(canvas, y, x, width, role, place->function);
+	int used = place_draw_name(canvas, y, x, width, role, place->function);
 
 	name = name ? name + 1 : path;
 	if (*name && width - used >= canvas_width(canvas, name) + 3) {

@@ -28,6 +28,9 @@ struct place {
 /* Draws it over at most width cells; returns the cells used. */
 int place_draw(struct canvas *, int y, int x, int width, enum role,
 	       const struct place *);
+/* A text whose middle is left out when it does not fit. */
+int place_draw_name(struct canvas *, int y, int x, int width, enum role,
+		    const char *text);
 /* Only file and line, or the module. */
 int place_draw_file(struct canvas *, int y, int x, int width, enum role,
 		    const struct place *);

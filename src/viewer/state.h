@@ -21,7 +21,7 @@
 #define VIEW_DEPTH_MAX	 8
 #define TRACE_STACKS_MAX 1000
 #define MENU_MAX	 20
-#define ZONES_MAX	 160
+#define ZONES_MAX	 4096
 #define TEXT_MAX	 256
 
 /* Where a view that has lines stands. A view without a cursor only scrolls:

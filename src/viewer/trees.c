@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "viewer/view.h"
 
+#define SITE_NS 2000 /* of time between two builds, for each site */
+
 void
 trees_fini(struct trees *trees)
 {
@@ -55,8 +57,19 @@ sites_kept(const struct viewer *viewer, size_t *count)
 	return sites;
 }
 
+/* So much at most is spent on it, however many sites there are. */
+static bool
+is_due(const struct viewer *viewer)
+{
+	const struct trees *trees = &viewer->trees;
+
+	return trees->view != (int)viewer_view(viewer) ||
+	       viewer->now_ns - trees->built_ns >=
+		   viewer->snapshot->site_count * SITE_NS;
+}
+
 void
-trees_update(struct viewer *viewer)
+trees_update(struct viewer *viewer, bool wanted)
 {
 	struct trees *trees = &viewer->trees;
 	bool flame = viewer_view(viewer) == VIEW_FLAME;
@@ -70,6 +83,10 @@ trees_update(struct viewer *viewer)
 	};
 	uint32_t *sites = NULL;
 
+	if (!wanted && !is_due(viewer))
+		return;
+	trees->view = (int)viewer_view(viewer);
+	trees->built_ns = viewer->now_ns;
 	if (row)
 		trees->calls.from = tree_from_row(row, viewer->query.group_by);
 	ask.from = trees->calls.from;

@@ -63,14 +63,17 @@ struct calls {
 
 struct trees {
 	struct tree tree;
+	int view; /* enum view_id that it was built for */
+	uint64_t built_ns;
 	bool growth; /* branches weigh by growth; else by live bytes */
 	struct flame flame;
 	struct calls calls;
 };
 
 void trees_fini(struct trees *);
-/* Builds the tree of the view that is shown, and what is shown of it. */
-void trees_update(struct viewer *);
+/* Builds the tree of the view that is shown, and what is shown of it: at once
+ * when the user wants it, else now and then. */
+void trees_update(struct viewer *, bool wanted);
 
 /* flame.c: makes the boxes again; keeps the selection. */
 void flame_layout(struct viewer *);
@@ -90,7 +93,7 @@ void calls_fold(struct viewer *, bool open);
 void calls_unfold_all(struct viewer *);
 
 /* flame_name.c: the longest form of a function's name that has room: whole,
- * without arguments, its last part, or "". */
+ * without arguments, its last part; that last part when none has. */
 struct canvas;
 const char *flame_name(const struct canvas *, const char *function,
 		       enum frame_kind, int width, char *out, size_t size);

@@ -1,8 +1,8 @@
 /*
  * view_flame.c - all calls as boxes, the outermost at the top.
  *
- * A box that is too narrow for its name, or for the last part of it, shows
- * none. Of growth, a box that shrank begins with a minus sign.
+ * A box that is too narrow for a name that says something shows none. Of
+ * growth, a box that shrank begins with a minus sign.
  */
 #include "config.h"
 
@@ -14,7 +14,9 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define NAME_SIZE 1024
+#define NAME_SIZE  1024
+#define NAME_LEAST 12 /* cells for a name with its middle left out */
+#define ZONES_REST 64 /* kept for the function bar */
 
 static bool
 has_shrunk(const struct viewer *viewer, const struct tree_node *node)
@@ -85,14 +87,14 @@ box_text(struct viewer *viewer, int y, const struct flame_box *box,
 		    viewer->trees.flame.of_row ? "this row" : "all";
 	name = flame_name(canvas, place.function, (enum frame_kind)node->kind,
 			  room, text, sizeof(text));
-	if (!*name)
+	if (canvas_width(canvas, name) > room && room < NAME_LEAST)
 		return;
-	used = canvas_text(canvas, y, x, room, role, name);
+	used = place_draw_name(canvas, y, x, room, role, name);
 	weight_text(viewer, node, weight, sizeof(weight));
 	if (used + canvas_width(canvas, weight) + 3 > room)
 		return;
 	canvas_right(canvas, y, x, room - 1, role, weight);
-	room -= canvas_width(canvas, weight) + 3 + used;
+	room -= canvas_width(canvas, weight) + 5 + used;
 	if (!*place.file && !*place.module)
 		return;
 	place.function = "";
@@ -117,13 +119,14 @@ box_draw(struct viewer *viewer, int y, size_t index)
 	canvas_fill(canvas, y, box->begin, box->end - box->begin, role, " ");
 	if (has_shrunk(viewer, node))
 		canvas_text(canvas, y, box->begin, 1, role, "-");
-	else
+	else if (box->end - box->begin > 1)
 		canvas_glyph(canvas, y, box->begin, role, GLYPH_EDGE);
 	box_text(viewer, y, box, node, role);
 	if (index == viewer->lists[VIEW_FLAME].cursor)
 		canvas_paint(canvas, y, box->begin, box->end - box->begin,
 			     ROLE_SELECTED);
-	zone_add(viewer, y, box->begin, box->end, ZONE_LINE, index);
+	if (viewer->zone_count + ZONES_REST < ZONES_MAX)
+		zone_add(viewer, y, box->begin, box->end, ZONE_LINE, index);
 }
 
 /* Of all that weighs, the share below (and at) what was searched for. */

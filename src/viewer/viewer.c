@@ -333,7 +333,7 @@ viewer_update(struct viewer *viewer, unsigned stale)
 	if ((stale & (STALE_ROWS | STALE_TREE)) && viewer->rows &&
 	    (viewer_view(viewer) == VIEW_CALLS ||
 	     viewer_view(viewer) == VIEW_FLAME))
-		trees_update(viewer);
+		trees_update(viewer, stale & STALE_TREE);
 	if ((stale & STALE_TRACE) && viewer->trace.count)
 		trace_build(viewer);
 	if (viewer->message[0] && viewer->now_ns > viewer->message_end_ns) {

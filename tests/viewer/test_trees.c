@@ -172,7 +172,7 @@ test_names(void **state)
 		const char *shown;
 	} cases[] = {
 	    {"draw", FRAME_PYTHON, 4, "draw"},
-	    {"draw", FRAME_PYTHON, 3, ""},
+	    {"a.draw", FRAME_PYTHON, 3, "draw"},
 	    {"Figure.savefig", FRAME_PYTHON, 10, "savefig"},
 	    {"f.<locals>.<lambda>", FRAME_PYTHON, 9, "<lambda>"},
 	    {"std::vector<int, std::allocator<int> >::push_back(int const&)",
