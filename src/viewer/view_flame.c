@@ -14,9 +14,11 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define NAME_SIZE  1024
-#define NAME_LEAST 12 /* cells for a name with its middle left out */
-#define ZONES_REST 64 /* kept for the function bar */
+#define NAME_SIZE     1024
+#define NAME_LEAST    12 /* cells for a name with its middle left out */
+#define NUMBERS_LEAST 60 /* cells from which there is room for all */
+#define SHARE_LEAST   30
+#define ZONES_REST    64 /* kept for the function bar */
 
 static bool
 has_shrunk(const struct viewer *viewer, const struct tree_node *node)
@@ -187,13 +189,18 @@ head_draw(struct viewer *viewer, int y)
 
 static void
 numbers_text(const struct viewer *viewer, const struct tree_node *node,
-	     char *out, size_t size)
+	     bool brief, char *out, size_t size)
 {
 	uint64_t all = viewer->trees.tree.nodes[0].mass;
 	char bytes[FORMAT_MAX], blocks[FORMAT_MAX], share[FORMAT_MAX];
 
 	format_percent(share, all ? (double)node->mass / (double)all : 0);
-	if (viewer->trees.growth)
+	if (brief) {
+		weight_text(viewer, node, out, size);
+		if (viewer->canvas.width >= SHARE_LEAST)
+			snprintf(out + strlen(out), size - strlen(out),
+				 "  %s%%", share);
+	} else if (viewer->trees.growth)
 		snprintf(out, size, "%s %s  %s%%  %s blocks",
 			 format_size_diff(bytes, node->size_diff, false),
 			 node->size_diff < 0   ? "shrank"
@@ -221,7 +228,8 @@ detail_draw(struct viewer *viewer, struct box box)
 		return;
 	node = &viewer->trees.tree.nodes[selected->node];
 	node_place(viewer, node, &place);
-	numbers_text(viewer, node, text, sizeof(text));
+	numbers_text(viewer, node, box.height < 2 && box.width < NUMBERS_LEAST,
+		     text, sizeof(text));
 	x += canvas_text(canvas, box.y, x, box.width - x, ROLE_VALUE, text) + 2;
 	if (!node->depth)
 		return;
