@@ -29,6 +29,7 @@ void view_suspects_open(struct viewer *);
 void view_history_draw(struct viewer *, struct box);
 void view_history_open(struct viewer *);
 void view_marks_draw(struct viewer *, struct box);
+void view_marks_open(struct viewer *);
 bool view_marks_text(struct viewer *, size_t, char *, size_t);
 void view_calls_draw(struct viewer *, struct box);
 bool view_calls_text(struct viewer *, size_t, char *, size_t);

@@ -15,7 +15,7 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_SUSPECTS] = {"Suspects", view_suspects_draw, view_suspects_text,
 		       view_suspects_open},
     [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
-    [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, NULL},
+    [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, view_marks_open},
     [VIEW_CALLS] = {"Call tree", view_calls_draw, view_calls_text, NULL},
     [VIEW_FLAME] = {"Flame", view_flame_draw, view_flame_text, NULL},
     [VIEW_OUTPUT] = {"Output", view_output_draw, view_output_text,

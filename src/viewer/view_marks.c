@@ -169,6 +169,12 @@ view_marks_draw(struct viewer *viewer, struct box box)
 	}
 }
 
+void
+view_marks_open(struct viewer *viewer)
+{
+	viewer->lists[VIEW_MARKS].cursor = viewer->past.baseline;
+}
+
 bool
 view_marks_text(struct viewer *viewer, size_t line, char *out, size_t size)
 {

@@ -95,6 +95,7 @@ test_marks(void **state)
 	press(f, COMMAND_MARKS, 0);
 	assert_shows(f, "mark 2  growth counts from here");
 	assert_shows(f, "warm\\x1b[2J  the program's");
+	fixture_keys(f, "Home");
 	press(f, COMMAND_BASELINE, 0);
 	assert_shows(f, "growth counts from 'start'");
 	assert_int_equal(f->viewer.past.baseline, 0);
