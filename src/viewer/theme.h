@@ -17,32 +17,33 @@
 #include "base/err.h"
 
 /* X(ID, word in theme files, what it is for) */
-#define ROLE_LIST(X)                                                  \
-	X(TEXT, "text", "anything else")                              \
-	X(DIM, "dim", "what can wait: zeros, folders, remarks")       \
-	X(LABEL, "label", "names of values in the header")            \
-	X(TITLE, "title", "the command, titles of views")             \
-	X(VALUE, "value", "values in the header")                     \
-	X(ACCENT, "accent", "what is switched on; keys")              \
-	X(GROW, "grow", "growth")                                     \
-	X(SHRINK, "shrink", "what became less")                       \
-	X(HEAD, "head", "column titles")                              \
-	X(SORTED, "sorted", "the title that sorts")                   \
-	X(SELECTED, "selected", "the selected row")                   \
-	X(MATCH, "match", "what the search found")                    \
-	X(FUNCTION, "function", "names of functions")                 \
-	X(LINENO, "lineno", "line numbers")                           \
-	X(NATIVE, "native", "frames of native code")                  \
-	X(SOURCE, "source", "text of source lines")                   \
-	X(FLAME, "flame", "boxes of the flame")                       \
-	X(FLAME_OWN, "flame-own", "the same, your own code")          \
-	X(FLAME_NATIVE, "flame-native", "the same, native code")      \
-	X(FLAME_SHRINK, "flame-shrink", "the same, less than it was") \
-	X(BAR_KEY, "bar-key", "keys at the bottom")                   \
-	X(BAR, "bar", "words at the bottom")                          \
-	X(WARNING, "warning", "PAUSED, losses, an exit")              \
-	X(PROMPT, "prompt", "what is being typed")                    \
-	X(MENU, "menu", "menus")                                      \
+#define ROLE_LIST(X)                                                    \
+	X(TEXT, "text", "anything else")                                \
+	X(DIM, "dim", "what can wait: zeros, folders, remarks")         \
+	X(LABEL, "label", "names of values in the header")              \
+	X(TITLE, "title", "the command, titles of views")               \
+	X(VALUE, "value", "values in the header")                       \
+	X(ACCENT, "accent", "what is switched on; keys")                \
+	X(GROW, "grow", "growth")                                       \
+	X(SHRINK, "shrink", "what became less")                         \
+	X(HEAD, "head", "column titles")                                \
+	X(SORTED, "sorted", "the title that sorts")                     \
+	X(SELECTED, "selected", "the selected row")                     \
+	X(MATCH, "match", "what the search found")                      \
+	X(FUNCTION, "function", "names of functions")                   \
+	X(LINENO, "lineno", "line numbers")                             \
+	X(NATIVE, "native", "frames of native code")                    \
+	X(SOURCE, "source", "text of source lines")                     \
+	X(FLAME, "flame", "boxes of the flame")                         \
+	X(FLAME_OWN, "flame-own", "the same, your own code")            \
+	X(FLAME_NATIVE, "flame-native", "the same, native code")        \
+	X(FLAME_NATIVE_OWN, "flame-native-own", "native, and your own") \
+	X(FLAME_SHRINK, "flame-shrink", "the same, less than it was")   \
+	X(BAR_KEY, "bar-key", "keys at the bottom")                     \
+	X(BAR, "bar", "words at the bottom")                            \
+	X(WARNING, "warning", "PAUSED, losses, an exit")                \
+	X(PROMPT, "prompt", "what is being typed")                      \
+	X(MENU, "menu", "menus")                                        \
 	X(MENU_SELECTED, "menu-selected", "the chosen entry")
 
 #define ROLE_ENUM_(id_, word_, text_) ROLE_##id_,

@@ -5,7 +5,9 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define WIDE 100 /* cells from which sizes have their units in full */
+#define WIDE	   100 /* cells from which sizes have their units in full */
+#define KIND_LEAST 60  /* cells from which there is room to tell frames apart \
+			*/
 
 /* Columns: title, where its numbers end, narrow and wide, and how wide the
  * view must be at least to show it. */
@@ -117,6 +119,13 @@ line_draw(struct viewer *viewer, int y, const struct calls_line *line)
 	struct place place;
 
 	numbers_draw(viewer, y, node);
+	if (canvas->width >= KIND_LEAST) {
+		bool native = node->kind == FRAME_NATIVE;
+
+		canvas_text(canvas, y, x, 3, native ? ROLE_NATIVE : ROLE_DIM,
+			    native ? "nat" : "py");
+		x += 4;
+	}
 	x += line->indent < most ? line->indent : most;
 	if (line->folds)
 		canvas_glyph(canvas, y, x, ROLE_ACCENT,

@@ -42,16 +42,15 @@ node_matches(const struct viewer *viewer, const struct tree_node *node)
 static enum role
 box_role(const struct viewer *viewer, const struct tree_node *node)
 {
-	enum role role = node_role(node);
+	bool own = node->depth && node_role(node) == ROLE_TITLE;
 
 	if (node_matches(viewer, node))
 		return ROLE_MATCH;
 	if (has_shrunk(viewer, node))
 		return ROLE_FLAME_SHRINK;
-	return !node->depth	     ? ROLE_FLAME
-	       : role == ROLE_TITLE  ? ROLE_FLAME_OWN
-	       : role == ROLE_NATIVE ? ROLE_FLAME_NATIVE
-				     : ROLE_FLAME;
+	if (node->depth && node->kind == FRAME_NATIVE)
+		return own ? ROLE_FLAME_NATIVE_OWN : ROLE_FLAME_NATIVE;
+	return own ? ROLE_FLAME_OWN : ROLE_FLAME;
 }
 
 /* What the box weighs, with its sign and, if it shrank, the word. */
