@@ -259,6 +259,27 @@ json_u64(struct json *json, uint64_t *value)
 }
 
 bool
+json_i64(struct json *json, int64_t *value)
+{
+	bool negative;
+	uint64_t size;
+
+	if (json->problem)
+		return false;
+	negative = peek_token(json) == '-';
+	json->at += negative;
+	if (negative && (peek(json) < '0' || peek(json) > '9'))
+		return json_fail(json, "it has something else where a number "
+				       "belongs");
+	if (!json_u64(json, &size))
+		return false;
+	if (size > (uint64_t)INT64_MAX + negative)
+		return json_fail(json, "it has a number that is too large");
+	*value = (int64_t)(negative ? 0 - size : size);
+	return true;
+}
+
+bool
 json_double(struct json *json, double *value)
 {
 	char text[64], *end;

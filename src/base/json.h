@@ -58,6 +58,7 @@ bool json_more(struct json *);
 bool json_key(struct json *);
 bool json_string(struct json *); /* into text; no NUL inside */
 bool json_u64(struct json *, uint64_t *);
+bool json_i64(struct json *, int64_t *);
 bool json_double(struct json *, double *); /* never infinite */
 bool json_bool(struct json *, bool *);
 /* Any value, whatever it holds. */

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "model/query.h"
+#include "model/saved.h"
 
 /* Where the text of a source line comes from; NULL: none is shown. */
 struct export_source {
@@ -72,5 +73,10 @@ bool export_format_parse(const char *name, const struct export_format **,
  * which is then renamed. Compressed when the name ends in ".gz".
  */
 bool export_snapshot(const char *path, const struct snapshot *, struct err *);
+/* The same with what belongs to it, which may be NULL. Without replace a file
+ * that is there already stays as it is, and that is a failure (errno EEXIST).
+ */
+bool export_saved(const char *path, const struct snapshot *,
+		  const struct saved *, bool replace, struct err *);
 
 #endif

@@ -4,11 +4,14 @@
 
 #include <stdio.h>
 
-#include "model/snapshot.h"
+#include "model/saved.h"
 #include "base/err.h"
 
 bool snapshot_write(FILE *, const struct snapshot *, struct err *);
 bool folded_write(FILE *, const struct snapshot *, struct err *);
 bool pprof_write(FILE *, const struct snapshot *, struct err *);
+
+/* snapshot_past.c: further members of a snapshot's object. */
+void snapshot_put_past(FILE *, const struct saved *);
 
 #endif

@@ -190,8 +190,9 @@ put_marks(FILE *file, const struct snapshot *snapshot)
 	fputs("],\n", file);
 }
 
-bool
-snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
+static bool
+write_all(FILE *file, const struct snapshot *snapshot,
+	  const struct saved *saved, struct err *err)
 {
 	fputs("{\"format\":\"heaptop-snapshot\",\"version\":1,\n", file);
 	put_process(file, &snapshot->process);
@@ -222,8 +223,16 @@ snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
 	putc(']', file);
 	if (snapshot->spreads)
 		put_spreads(file, snapshot);
+	if (saved)
+		snapshot_put_past(file, saved);
 	fputs("}\n", file);
 	return label_finish(file, err);
+}
+
+bool
+snapshot_write(FILE *file, const struct snapshot *snapshot, struct err *err)
+{
+	return write_all(file, snapshot, NULL, err);
 }
 
 /* Files */
@@ -269,20 +278,46 @@ fail_write(struct err *err, const char *path)
 	char clean[256];
 
 	text_clean(clean, sizeof(clean), path, strlen(path));
+	if (saved == EEXIST)
+		return err_set(err,
+			       "cannot write '%s': it is there already; choose "
+			       "another name, or ask to replace it",
+			       clean);
 	return err_set(err, "cannot write '%s': %s; choose another place",
 		       clean, strerror(saved ? saved : EIO));
 }
 
+/* Gives the file its name, and never takes it from another unasked. */
+static bool
+put_in_place(const char *temporary, const char *path, bool replace)
+{
+	if (replace)
+		return rename(temporary, path) == 0;
+	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) ==
+	    0)
+		return true;
+	/* Not every file system knows that. */
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	return link(temporary, path) == 0 && unlink(temporary) == 0;
+}
+
 bool
-export_snapshot(const char *path, const struct snapshot *snapshot,
-		struct err *err)
+export_saved(const char *path, const struct snapshot *snapshot,
+	     const struct saved *saved, bool replace, struct err *err)
 {
 	char *temporary = mem_format("%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
 	struct err inner;
 	FILE *file;
 	bool good;
+	int fd;
 
+	if (!replace && access(path, F_OK) == 0) {
+		errno = EEXIST;
+		fail_write(err, path);
+		goto free_name;
+	}
+	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
 		fail_write(err, path);
 		goto free_name;
@@ -293,12 +328,9 @@ export_snapshot(const char *path, const struct snapshot *snapshot,
 		close(fd);
 		goto remove_file;
 	}
-	good = snapshot_write(file, snapshot, &inner);
-	if (fclose(file) || !good) {
-		fail_write(err, path);
-		goto remove_file;
-	}
-	if (rename(temporary, path)) {
+	errno = 0;
+	good = write_all(file, snapshot, saved, &inner);
+	if (fclose(file) || !good || !put_in_place(temporary, path, replace)) {
 		fail_write(err, path);
 		goto remove_file;
 	}
@@ -309,4 +341,11 @@ remove_file:
 free_name:
 	free(temporary);
 	return false;
+}
+
+bool
+export_snapshot(const char *path, const struct snapshot *snapshot,
+		struct err *err)
+{
+	return export_saved(path, snapshot, NULL, true, err);
 }

@@ -17,6 +17,7 @@ struct source_kind {
 	bool (*ask_types)(struct source *, struct types_ask *, struct err *);
 	int (*take_types)(struct source *, struct types_ask *, struct types *,
 			  struct err *);
+	struct saved *(*saved)(struct source *);
 	void (*close)(struct source *); /* frees what is the kind's own */
 	bool (*is_live)(const struct source *);
 };

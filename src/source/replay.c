@@ -12,12 +12,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "source/replay.h"
 
-#define BYTES_MAX (UINT64_C(16) << 30)
+/* Unpacked, at most: a small file that grows without end is no snapshot, of
+ * which one byte stands for ten or so. */
+#define BYTES_MAX(packed_) ((UINT64_C(16) << 20) + 100 * (uint64_t)(packed_))
 
 static ssize_t
 read_zip(void *context, char *out, size_t size)
@@ -32,7 +35,10 @@ read_zip(void *context, char *out, size_t size)
 		return code == Z_OK ? 0 : -1;
 	}
 	replay->bytes += got > 0 ? (uint64_t)got : 0;
-	return replay->bytes > BYTES_MAX ? -1 : got;
+	if (replay->bytes <= replay->bytes_max)
+		return got;
+	json_fail(&replay->json, "it is beyond measure when it is unpacked");
+	return -1;
 }
 
 static bool
@@ -187,7 +193,7 @@ keep_text(struct replay *replay)
 
 	if (replay->text_count ==
 	    sizeof(replay->texts) / sizeof(replay->texts[0])) {
-		json_fail(json, "it says something twice");
+		json_fail(json, REPLAY_TWICE);
 		return NULL;
 	}
 	text = mem_string(json->text);
@@ -270,10 +276,8 @@ read_process_text(struct replay *replay, const char *key)
 		const char *key;
 		const char **text;
 	} texts[] = {
-	    {"state", &process->state},
-	    {"mode", &process->mode},
-	    {"unwinder", &process->unwinder},
-	    {"native", &process->native},
+	    {"state", &process->state},	      {"mode", &process->mode},
+	    {"unwinder", &process->unwinder}, {"native", &process->native},
 	    {"live_map", &process->live_map},
 	};
 
@@ -358,13 +362,31 @@ static const struct {
 	const char *key;
 	void (*read)(struct replay *);
 } parts[] = {
-    {"version", read_version}, {"process", read_process},
-    {"losses", read_losses},   {"domains", replay_domains},
-    {"strings", read_strings}, {"modules", read_modules},
-    {"frames", read_frames},   {"stacks", read_stacks},
-    {"sites", replay_sites},   {"spreads", replay_spreads},
+    {"version", read_version},
+    {"process", read_process},
+    {"losses", read_losses},
+    {"domains", replay_domains},
+    {"strings", read_strings},
+    {"modules", read_modules},
+    {"frames", read_frames},
+    {"stacks", read_stacks},
+    {"sites", replay_sites},
+    {"spreads", replay_spreads},
     {"marks", read_marks},
+    {"history", replay_history},
+    {"user_marks", replay_user_marks},
 };
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* Each member stands once. */
+static bool
+is_first(struct replay *replay, size_t member)
+{
+	if (replay->seen & UINT64_C(1) << member)
+		return json_fail(&replay->json, REPLAY_TWICE);
+	replay->seen |= UINT64_C(1) << member;
+	return true;
+}
 
 static void
 read_part(struct replay *replay)
@@ -381,17 +403,20 @@ read_part(struct replay *replay)
 	    {"agent_cpu_ns", &snapshot->agent_cpu_ns},
 	    {"agent_bytes", &snapshot->agent_bytes},
 	    {"work_units", &snapshot->work_units},
+	    {"user_mark", &replay->user_mark},
 	};
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < PARTS; i++) {
 		if (!strcmp(parts[i].key, json->text)) {
-			parts[i].read(replay);
+			if (is_first(replay, i))
+				parts[i].read(replay);
 			return;
 		}
 	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		if (!strcmp(numbers[i].key, json->text)) {
-			json_u64(json, numbers[i].value);
+			if (is_first(replay, PARTS + i))
+				json_u64(json, numbers[i].value);
 			return;
 		}
 	}
@@ -411,6 +436,8 @@ read_all(struct replay *replay)
 		read_part(replay);
 	if (!json->problem && !replay->version)
 		json_fail(json, "it does not say its version");
+	if (replay->user_mark && replay->user_mark <= replay->saved.mark_count)
+		replay->saved.baseline = (size_t)replay->user_mark - 1;
 	return json_end(json);
 }
 
@@ -422,11 +449,21 @@ replay_close(struct source *source)
 	for (size_t i = 0; i < replay->text_count; i++)
 		free(replay->texts[i]);
 	free(replay->strings);
+	saved_fini(&replay->saved);
 	json_fini(&replay->json);
 	free(replay);
 }
 
-static const struct source_kind replay_kind = {.close = replay_close};
+static struct saved *
+replay_saved(struct source *source)
+{
+	struct replay *replay = source->state;
+
+	return &replay->saved;
+}
+
+static const struct source_kind replay_kind = {.close = replay_close,
+					       .saved = replay_saved};
 
 struct source *
 replay_open(int fd, const char *path, struct err *err)
@@ -434,6 +471,7 @@ replay_open(int fd, const char *path, struct err *err)
 	struct source *source = source_make(&replay_kind, path);
 	struct replay *replay = mem_alloc(sizeof(*replay));
 	struct process *process = &source->snapshot.process;
+	struct stat found;
 
 	source->state = replay;
 	replay->source = source;
@@ -450,6 +488,7 @@ replay_open(int fd, const char *path, struct err *err)
 		goto close_source;
 	}
 	gzbuffer(replay->zip, 65536);
+	replay->bytes_max = BYTES_MAX(fstat(fd, &found) ? 0 : found.st_size);
 	if (!read_all(replay)) {
 		gzclose_r(replay->zip);
 		source_fail(err, path,

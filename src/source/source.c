@@ -64,6 +64,12 @@ source_snapshot(struct source *source)
 	return &source->snapshot;
 }
 
+struct saved *
+source_saved(struct source *source)
+{
+	return source->kind->saved ? source->kind->saved(source) : NULL;
+}
+
 int
 source_refresh(struct source *source, struct err *err)
 {

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "model/rate.h"
+#include "model/saved.h"
 #include "model/snapshot.h"
 #include "model/types.h"
 
@@ -30,6 +31,10 @@ void source_close(struct source *);
 struct names *source_names(struct source *);
 /* The newest snapshot; owned by the source, changed by refresh. */
 const struct snapshot *source_snapshot(struct source *);
+
+/* What a saved snapshot holds beside; the source's, but parts may be taken out
+ * of it. NULL: it is no saved snapshot. */
+struct saved *source_saved(struct source *);
 
 /*
  * Takes in what was published since the last call. Returns 1 when the
