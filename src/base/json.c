@@ -170,6 +170,8 @@ take_hex(struct json *json, uint32_t *code)
 			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
 						   : -1;
 
+		if (c < 0)
+			return json_fail(json, "it ends too early");
 		if (digit < 0)
 			return json_fail(json, "it has a bad escape");
 		*code = *code << 4 | (uint32_t)digit;

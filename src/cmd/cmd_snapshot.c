@@ -19,7 +19,8 @@ cmd_snapshot(const struct options *options)
 	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
 	saved =
-	    export_snapshot(options->to, source_snapshot(opened.source), &err);
+	    export_saved(options->to, source_snapshot(opened.source),
+			 source_saved(opened.source), options->replace, &err);
 	open_close(&opened);
 	return saved ? STATUS_DONE : failed(&err);
 }

@@ -9,6 +9,7 @@
 #include "cmd/subcommand.h"
 #include "cmd/open.h"
 #include "cmd/view.h"
+#include "export/export.h"
 #include "viewer/settings.h"
 
 /* What the user wrote down; NO_COLOR counts more than that. */
@@ -57,7 +58,7 @@ list_take(const struct options *options, struct viewer_options *out)
 void
 view_options(const struct options *options, struct viewer_options *out)
 {
-	*out = (struct viewer_options){0};
+	*out = (struct viewer_options){.save = export_saved};
 	if (!options->no_config)
 		settings_take(out);
 	list_take(options, out);

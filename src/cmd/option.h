@@ -92,6 +92,8 @@ enum value {
 	X(DELAY, delay, 'd', "delay", "SECS", NUMBER,                          \
 	  "seconds between two times")                                         \
 	X(TO, to, 'o', "to", "FILE", FILE, "write to FILE")                    \
+	X(REPLACE, replace, 0, "replace", NULL, NONE,                          \
+	  "write over FILE when it is there already")                          \
 	X(MARK_AFTER, mark_after, 0, "mark-after", "SECS|BYTES", TEXT,         \
 	  "growth counts from then: after 30 seconds, or once 512M are live")  \
 	X(MARK_AT, mark_at, 0, "mark-at", "TEXT", TEXT,                        \
@@ -190,6 +192,7 @@ struct options {
 	const char *to;
 	const char *format;
 	bool force;
+	bool replace;
 
 	bool ascii;
 	bool no_mouse;

@@ -112,9 +112,13 @@ const struct subcommand subcommands[] = {
 	.name = "snapshot",
 	.operands = "PID|NAME|FILE",
 	.summary = "save all totals in a file",
-	.text = "The file is JSON. report, diff, export and the viewer "
-		"read it.",
-	.options = OPTION_BIT(FAMILY) | OPTION_BIT(TO) | COMMON,
+	.text = "The file is JSON, compressed when its name ends in .gz. "
+		"report, diff, export and the viewer read it. A file "
+		"that is there already stays as it is unless --replace "
+		"is given. Key S of the viewer saves history and marks "
+		"too.",
+	.options = OPTION_BIT(FAMILY) | OPTION_BIT(TO) |
+		   OPTION_BIT(REPLACE) | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

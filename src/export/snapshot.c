@@ -281,7 +281,7 @@ fail_write(struct err *err, const char *path)
 	if (saved == EEXIST)
 		return err_set(err,
 			       "cannot write '%s': it is there already; choose "
-			       "another name, or ask to replace it",
+			       "another name, or give --replace",
 			       clean);
 	return err_set(err, "cannot write '%s': %s; choose another place",
 		       clean, strerror(saved ? saved : EIO));

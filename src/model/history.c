@@ -331,6 +331,10 @@ history_restore(struct history *history, const struct moment *moment,
 	    moment->mono_ns <=
 		history_moment(history, history->count - 1)->mono_ns)
 		return false;
+	if (history->count == HISTORY_MOMENTS_MAX ||
+	    (history->count &&
+	     is_too_old(moment->mono_ns - history->kept[0].moment.mono_ns)))
+		return false;
 	for (size_t i = 0; i < count; i++)
 		if (!changes[i].site ||
 		    (i && changes[i].site <= changes[i - 1].site))
@@ -353,6 +357,7 @@ history_restore(struct history *history, const struct moment *moment,
 			forget(history, history->lost);
 		}
 	}
-	settle(history);
+	/* Marks may need any of them: they are made rarer by what is added. */
+	bound(history);
 	return true;
 }

@@ -431,6 +431,12 @@ names_location(const struct names *names, size_t place)
 	return &names->locations[place];
 }
 
+size_t
+names_pending(const struct names *names)
+{
+	return names->pending_count;
+}
+
 bool
 names_retry(struct names *names)
 {

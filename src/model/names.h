@@ -145,6 +145,8 @@ const struct location *names_location(const struct names *, size_t place);
 /* Asks again for every frame whose answer was "later". Returns true when some
  * location changed: rows that were grouped by it are stale. */
 bool names_retry(struct names *);
+/* Frames whose answer is awaited. */
+size_t names_pending(const struct names *);
 /* Counts changes of locations after their first answer. */
 uint64_t names_generation(const struct names *);
 

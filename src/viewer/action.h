@@ -18,6 +18,8 @@ action do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,
 action do_filter, do_search, do_search_step, do_delay;
 /* action_rate.c: how much is recorded */
 action do_rate;
+/* action_save.c: a snapshot in a file */
+action do_save;
 /* action_types.c: what blocks are */
 action do_types;
 /* action_time.c: history and marks */
@@ -31,6 +33,9 @@ action do_setup_change, do_setup_move, do_setup_default, do_write;
 /* action_program.c: the viewer itself */
 action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 
+/* Asks for the name of a file; and what to do once it was typed. */
+unsigned prompt_save(struct viewer *, const char *path);
+unsigned save_typed(struct viewer *);
 /* Asks for the name of the selected mark. */
 unsigned prompt_name(struct viewer *, const char *name);
 /* Moves the cursor of the history. */

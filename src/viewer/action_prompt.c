@@ -44,6 +44,12 @@ prompt_name(struct viewer *viewer, const char *name)
 }
 
 unsigned
+prompt_save(struct viewer *viewer, const char *path)
+{
+	return prompt_open(viewer, PROMPT_SAVE, path);
+}
+
+unsigned
 do_delay(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	char text[32];
@@ -115,6 +121,10 @@ prompt_changed(struct viewer *viewer)
 		search_from(viewer, list->scrolls ? list->top : list->cursor,
 			    false);
 		return STALE_DRAW;
+	case PROMPT_REPLACE:
+		prompt->kind = PROMPT_SAVE;
+		break;
+	case PROMPT_SAVE:
 	case PROMPT_DELAY:
 	case PROMPT_NAME:
 		break;
@@ -128,6 +138,8 @@ prompt_done(struct viewer *viewer)
 	struct prompt *prompt = &viewer->prompt;
 	struct err err;
 
+	if (prompt->kind == PROMPT_SAVE || prompt->kind == PROMPT_REPLACE)
+		return save_typed(viewer);
 	prompt->open = false;
 	if (prompt->kind == PROMPT_SEARCH && viewer->search[0] &&
 	    !search_from(viewer, viewer_list(viewer)->cursor, false))

@@ -66,9 +66,24 @@ take_types(void *context, struct types_ask *ask, struct types *rows,
 	return source_take_types(context, ask, rows, err);
 }
 
+static struct saved *
+saved(void *context)
+{
+	return source_saved(context);
+}
+
 struct feed
 feed_source(struct source *source)
 {
-	return (struct feed){source, snapshot, refresh,	 watch,	    is_live,
-			     true,   again,    ask_rate, ask_types, take_types};
+	return (struct feed){.context = source,
+			     .snapshot = snapshot,
+			     .refresh = refresh,
+			     .watch = watch,
+			     .is_live = is_live,
+			     .resolves = true,
+			     .again = again,
+			     .ask_rate = ask_rate,
+			     .ask_types = ask_types,
+			     .take_types = take_types,
+			     .saved = saved};
 }

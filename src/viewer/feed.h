@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "model/rate.h"
+#include "model/saved.h"
 #include "model/snapshot.h"
 #include "model/types.h"
 #include "viewer/viewer.h"
@@ -27,6 +28,9 @@ struct feed {
 	bool (*ask_types)(void *context, struct types_ask *, struct err *);
 	int (*take_types)(void *context, struct types_ask *, struct types *,
 			  struct err *);
+	/* As source_saved; the viewer takes out what is there. NULL: nothing
+	 * was saved. */
+	struct saved *(*saved)(void *context);
 };
 
 /* A feed of source, which may be NULL. */

@@ -10,14 +10,6 @@
 
 #define RATE_BACK_NS (2 * UINT64_C(1000000000))
 
-void
-past_init(struct viewer *viewer)
-{
-	viewer->past = (struct past){
-	    .history = history_new(viewer->options->history_bytes),
-	};
-}
-
 static void
 unhold(struct viewer *viewer)
 {
@@ -176,6 +168,59 @@ past_go(struct viewer *viewer, size_t index)
 	viewer->snapshot = &past->held;
 	rates_set(viewer);
 	return true;
+}
+
+/* Saved history and marks are the viewer's from now on. */
+static void
+past_restore(struct viewer *viewer, struct saved *saved)
+{
+	struct past *past = &viewer->past;
+
+	past->history = saved->history;
+	saved->history = NULL;
+	while (past->mark_count < saved->mark_count &&
+	       past->mark_count < MARKS_MAX) {
+		struct mark *mark = &saved->marks[past->mark_count];
+
+		past->marks[past->mark_count++] = *mark;
+		*mark = (struct mark){0};
+	}
+	rates_set(viewer);
+	if (!past->mark_count)
+		return;
+	past->marks_made = (unsigned)past->mark_count - 1;
+	mark_use(viewer,
+		 saved->baseline < past->mark_count ? saved->baseline : 0);
+	if (viewer->marked && !viewer->sort_chosen)
+		viewer->query.sort = COLUMN_SIZE_DIFF;
+}
+
+void
+past_init(struct viewer *viewer)
+{
+	const struct feed *feed = &viewer->feed;
+	struct saved *saved =
+	    feed->context && feed->saved ? feed->saved(feed->context) : NULL;
+
+	viewer->past = (struct past){0};
+	if (saved && saved->history)
+		past_restore(viewer, saved);
+	else
+		viewer->past.history =
+		    history_new(viewer->options->history_bytes);
+}
+
+struct saved
+past_saved(const struct viewer *viewer)
+{
+	const struct past *past = &viewer->past;
+
+	return (struct saved){
+	    .history = past->history,
+	    .marks = (struct mark *)past->marks,
+	    .mark_count = past->mark_count,
+	    .baseline = past->baseline,
+	};
 }
 
 void

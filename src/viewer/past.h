@@ -11,6 +11,7 @@
 
 #include "model/history.h"
 #include "model/query.h"
+#include "model/saved.h"
 
 #define MARKS_MAX	32
 #define TREND_ROWS_MAX	256
@@ -45,6 +46,7 @@ struct past {
 	struct trends trends;
 };
 
+/* Begins with what the feed has saved. */
 void past_init(struct viewer *);
 void past_fini(struct viewer *);
 
@@ -67,6 +69,8 @@ void past_name(struct viewer *, size_t index, const char *name);
 
 /* The moment under the cursor of the history. */
 size_t past_cursor(const struct viewer *);
+/* What a snapshot file should hold: all of it stays the viewer's. */
+struct saved past_saved(const struct viewer *);
 /* Makes the series of the selected row new. */
 void past_follow_row(struct viewer *);
 /* How a row on the screen has gone; asks for all rows from `first` on. */

@@ -1,6 +1,7 @@
 /* resolve.c - symbol answers what names asks. */
 #include "config.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -8,6 +9,8 @@
 #include "base/mem.h"
 #include "symbol/symbol.h"
 #include "viewer/resolve.h"
+
+enum { WAIT_MS = 10000, STEP_MS = 20 };
 
 struct resolve {
 	struct symbols *symbols;
@@ -98,6 +101,26 @@ void
 resolve_drain(struct resolve *resolve)
 {
 	symbols_drain(resolve->symbols);
+}
+
+bool
+resolve_all(struct resolve *resolve, struct names *names)
+{
+	struct pollfd answers = {.fd = resolve_fd(resolve), .events = POLLIN};
+	bool changed = false;
+	size_t count;
+
+	for (size_t i = 1; i <= names_frames(names); i++)
+		names_locations(names, (uint32_t)i, &count);
+	/* Answers come in bundles: no other wait is as long. */
+	for (int waited_ms = 0; names_pending(names) && waited_ms < WAIT_MS;
+	     waited_ms += STEP_MS) {
+		if (poll(&answers, 1, STEP_MS) <= 0)
+			continue;
+		resolve_drain(resolve);
+		changed |= names_retry(names);
+	}
+	return changed;
 }
 
 const char *

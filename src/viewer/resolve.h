@@ -35,6 +35,11 @@ void resolve_names(struct resolve *, struct names *);
 int resolve_fd(const struct resolve *);
 void resolve_drain(struct resolve *);
 
+/* Asks for all frames of names and waits until every answer is there, ten
+ * seconds at most: for a file that has to hold them. Returns whether some
+ * location changed, as names_retry does. */
+bool resolve_all(struct resolve *, struct names *);
+
 /* Put before paths of source files: "" or /proc/PID/root. */
 const char *resolve_root(const struct resolve *);
 

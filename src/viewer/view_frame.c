@@ -182,6 +182,8 @@ prompt_draw(struct viewer *viewer, int y)
 	    [PROMPT_SEARCH] = "Search: ",
 	    [PROMPT_FILTER] = "Filter: ",
 	    [PROMPT_NAME] = "Name of the mark: ",
+	    [PROMPT_SAVE] = "Save as: ",
+	    [PROMPT_REPLACE] = "It exists; Enter replaces it: ",
 	    [PROMPT_DELAY] = "Seconds between updates: ",
 	};
 	struct canvas *canvas = &viewer->canvas;

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "model/plan.h"
+#include "model/saved.h"
 #include "model/query.h"
 #include "source/source.h"
 #include "viewer/output_log.h"
@@ -46,6 +47,10 @@ struct viewer_options {
 	struct mark_plan plan; /* when growth begins to count */
 	size_t history_bytes;  /* that history may use; 0 its default */
 	enum text_units units;
+	/* Saves a snapshot under a name, as export_saved does; NULL: nothing
+	 * can be saved. */
+	bool (*save)(const char *path, const struct snapshot *,
+		     const struct saved *, bool replace, struct err *);
 	enum column columns[COLUMN_MAX];
 	size_t column_count; /* 0: as heaptop has it */
 	const char *config;  /* where settings are saved; NULL nowhere */

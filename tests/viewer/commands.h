@@ -39,6 +39,7 @@
 	X(test_marks)                     \
 	X(test_plan)                      \
 	X(test_trend)                     \
+	X(test_save)                     \
 	X(test_flame)                     \
 	X(test_flame_out)                 \
 	X(test_flame_search)              \
