@@ -498,8 +498,10 @@ merge_shares(const struct merge *merge, const uint32_t *sites, size_t count,
 
 	*sum = (struct share){0};
 	for (size_t i = 0; i < count; i++) {
-		uint32_t at = merge->first[sites[i] - 1];
+		uint32_t id = sites[i], at = 0;
 
+		if (id && id <= merge->whole->site_count)
+			at = merge->first[id - 1];
 		for (; at; at = merge->parts[at].next) {
 			const struct part *part = &merge->parts[at];
 			struct share *share = &shares[part->member];

@@ -9,7 +9,7 @@
 typedef unsigned action(struct viewer *, enum command_id, uint32_t key);
 
 /* action_move.c: where one looks */
-action do_move, do_open, do_choose, do_biggest, do_stack, do_paths, do_context,
+action do_move, do_open, do_choose, do_family, do_picker_sort, do_biggest, do_stack, do_paths, do_context,
     do_view, do_close;
 /* action_query.c: what is asked */
 action do_sort_step, do_sort_menu, do_sort_digit, do_invert, do_group,

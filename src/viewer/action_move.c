@@ -131,34 +131,3 @@ do_close(struct viewer *viewer, enum command_id command, uint32_t key)
 		return do_quit(viewer, command, key);
 	return 0;
 }
-
-unsigned
-do_choose(struct viewer *viewer, enum command_id command, uint32_t key)
-{
-	size_t cursor = viewer->lists[VIEW_PROCESSES].cursor;
-	const struct process_entry *entry;
-	struct source *source;
-	struct err err;
-
-	(void)command, (void)key;
-	if (cursor >= viewer->process_count)
-		return 0;
-	entry = &viewer->processes[cursor];
-	if (viewer->picking) {
-		viewer->picked_path = mem_string(entry->path);
-		viewer->quit = true;
-		return 0;
-	}
-	source = source_open_segment(entry->path, &err);
-	if (!source) {
-		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
-		return STALE_DRAW;
-	}
-	viewer_set_feed(viewer, feed_source(source));
-	if (viewer->picked)
-		source_close(viewer->picked);
-	viewer->picked = source;
-	viewer->views[0] = VIEW_SITES;
-	viewer->depth = 1;
-	return viewer_refresh(viewer) | STALE_ROWS | STALE_TERMINAL;
-}

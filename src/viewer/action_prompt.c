@@ -24,7 +24,10 @@ unsigned
 do_filter(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	(void)command, (void)key;
-	return prompt_open(viewer, PROMPT_FILTER, viewer->filter);
+	return prompt_open(viewer, PROMPT_FILTER,
+			   viewer_view(viewer) == VIEW_PROCESSES
+			       ? viewer->picker.filter
+			       : viewer->filter);
 }
 
 unsigned
@@ -114,6 +117,13 @@ prompt_changed(struct viewer *viewer)
 
 	switch (prompt->kind) {
 	case PROMPT_FILTER:
+		if (viewer_view(viewer) == VIEW_PROCESSES) {
+			snprintf(viewer->picker.filter,
+				 sizeof(viewer->picker.filter), "%.127s",
+				 prompt->text);
+			picker_arrange(&viewer->picker);
+			return STALE_DRAW;
+		}
 		memcpy(viewer->filter, prompt->text, sizeof(viewer->filter));
 		return STALE_ROWS | STALE_DRAW;
 	case PROMPT_SEARCH:

@@ -14,6 +14,7 @@
 #include "viewer/command.h"
 #include "viewer/feed.h"
 #include "viewer/past.h"
+#include "viewer/picker.h"
 #include "viewer/resolve.h"
 #include "viewer/trees.h"
 #include "viewer/viewer.h"
@@ -44,9 +45,11 @@ struct zone {
 		ZONE_COLUMN,
 		ZONE_COMMAND,
 		ZONE_MENU,
-		ZONE_TIME
+		ZONE_TIME,
+		ZONE_PICKER
 	} kind;
-	size_t value; /* line, enum column, enum command_id or entry */
+	/* line, enum column, enum command_id, entry, or enum picker_sort */
+	size_t value;
 };
 
 struct prompt {
@@ -169,9 +172,9 @@ struct viewer {
 	struct told told;
 	struct trees trees;
 	struct suspects *suspects; /* NULL: not looked at yet */
-	struct process_entry *processes;
-	size_t process_count;
-	uint64_t processes_ns;
+	struct picker picker;
+	uint64_t family_ns; /* when a family was last looked for */
+	bool family_told;   /* that there is one */
 	struct zone zones[ZONES_MAX];
 	size_t zone_count;
 
@@ -224,6 +227,11 @@ unsigned types_follow(struct viewer *);
 /* list.c */
 void list_fit(struct list *, size_t count, size_t page);
 void list_move(struct list *, enum command_id);
+
+/* action_family.c */
+unsigned picker_sort_by(struct viewer *, enum picker_sort);
+/* Says once that the process shown is one of several. */
+void family_hint(struct viewer *);
 
 /* The row under the cursor, or NULL. */
 const struct row *viewer_row(const struct viewer *);

@@ -44,6 +44,9 @@ void view_processes_draw(struct viewer *, struct box);
 bool view_processes_text(struct viewer *, size_t, char *, size_t);
 void view_processes_open(struct viewer *);
 
+/* view_header.c: the command without the folders of its program. */
+const char *command_short(const char *command);
+
 /* view_frame.c: what is around every view. Return the rows used. */
 int header_draw(struct viewer *, int height);
 void status_draw(struct viewer *, int y);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/text.h"
+#include "model/merge.h"
 #include "model/rate.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
@@ -100,8 +101,7 @@ title_piece(struct canvas *canvas, int begin, int end, enum role role,
 	return end - width;
 }
 
-/* The command without the folders of its program. */
-static const char *
+const char *
 command_short(const char *command)
 {
 	size_t word = strcspn(command, " ");
@@ -109,6 +109,22 @@ command_short(const char *command)
 	while (word > 0 && command[word - 1] != '/')
 		word--;
 	return command[word] && command[word] != ' ' ? command + word : command;
+}
+
+/* "pid 4242", or "3 processes", "3 of 5 processes" once some have ended. */
+static void
+process_words(const struct snapshot *snapshot, char *out, size_t size)
+{
+	const struct merge *merge = snapshot->merge;
+	size_t all = merge ? merge_count(merge) : 0;
+
+	if (!merge)
+		snprintf(out, size, "pid %u", snapshot->process.pid);
+	else if (merge_members(merge) < all)
+		snprintf(out, size, "%zu of %zu processes",
+			 merge_members(merge), all);
+	else
+		snprintf(out, size, "%zu processes", all);
 }
 
 static void
@@ -125,7 +141,7 @@ title_draw(struct viewer *viewer)
 	int right = title_piece(canvas, begin, end, role, text, true);
 
 	if (process && process->pid) {
-		snprintf(text, sizeof(text), "pid %u", process->pid);
+		process_words(viewer->snapshot, text, sizeof(text));
 		right = title_piece(canvas, begin, right, ROLE_VALUE, text,
 				    right == end);
 	}

@@ -1,12 +1,77 @@
-/* view_processes.c - the processes to choose from. */
+/* view_processes.c - the processes to choose from: numbers first, families as
+ * trees. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "model/merge.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
 
 #define REFRESH_NS UINT64_C(1000000000)
+#define INDENT	   2
+
+enum column_id { PID, RSS, LIVE, GROWTH, RATE, KIND, STATE, COLUMNS };
+
+/* Cells with the space before them, and the narrowest screen that has room. */
+static const struct {
+	const char *title;
+	int width;
+	int from;
+	enum picker_sort sort;
+} columns[COLUMNS] = {
+    [PID] = {"PID", 8, 0, PICKER_AGE},
+    [RSS] = {"RSS", 7, 56, PICKER_RSS},
+    [LIVE] = {"LIVE", 7, 0, PICKER_LIVE},
+    [GROWTH] = {"+/-", 8, 30, PICKER_GROWTH},
+    [RATE] = {"RATE", 9, 64, PICKER_RATE},
+    [KIND] = {"KIND", 9, 72, PICKER_SORTS},
+    [STATE] = {"STATE", 10, 48, PICKER_SORTS},
+};
+
+/* Those that the viewer has seen end: they have left no segment. */
+static void
+add_gone(struct process_entry **list, size_t *count, const struct merge *merge)
+{
+	size_t found = *count;
+
+	for (size_t i = 0; i < merge_count(merge); i++) {
+		const struct process *process = merge_process(merge, i);
+		size_t at = 0;
+
+		while (at < found &&
+		       ((*list)[at].process.pid != process->pid ||
+			(*list)[at].process.start_ns != process->start_ns))
+			at++;
+		if (at < found)
+			continue;
+		*list = mem_grow(*list, *count + 1, sizeof(**list));
+		(*list)[*count] = (struct process_entry){
+		    .path = mem_string(""),
+		    .process = *process,
+		    .live_bytes = merge_total(merge, i).size,
+		    .live_count = merge_total(merge, i).count,
+		};
+		(*list)[*count].process.command = mem_string(process->command);
+		(*list)[(*count)++].process.exe = mem_string(process->exe);
+	}
+}
+
+/* The line of a process, 0 when it is not there any more. */
+static size_t
+find_line(const struct picker *picker, uint32_t pid, uint64_t start_ns)
+{
+	for (size_t i = 0; i < picker->count; i++) {
+		const struct process *process =
+		    &picker_entry(picker, i)->process;
+
+		if (process->pid == pid && process->start_ns == start_ns)
+			return i;
+	}
+	return 0;
+}
 
 /* Reads the directory again, at most once a second. The cursor stays on its
  * process. */
@@ -14,110 +79,188 @@ void
 view_processes_open(struct viewer *viewer)
 {
 	struct list *list = &viewer->lists[VIEW_PROCESSES];
+	struct picker *picker = &viewer->picker;
+	const struct process_entry *at = picker_entry(picker, list->cursor);
 	struct process_entry *entries;
+	uint64_t start_ns = at ? at->process.start_ns : 0;
+	uint32_t pid = at ? at->process.pid : 0;
 	struct err err;
 	size_t count;
-	size_t cursor = 0;
 
-	if (viewer->processes_ns &&
-	    viewer->now_ns - viewer->processes_ns < REFRESH_NS)
+	if (picker->read_ns && viewer->now_ns - picker->read_ns < REFRESH_NS)
 		return;
-	viewer->processes_ns = viewer->now_ns ? viewer->now_ns : 1;
 	if (!process_list(&entries, &count, &err)) {
 		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
 		return;
 	}
-	if (list->cursor < viewer->process_count)
-		for (size_t i = 0; i < count; i++)
-			if (!strcmp(entries[i].path,
-				    viewer->processes[list->cursor].path))
-				cursor = i;
-	process_list_free(viewer->processes, viewer->process_count);
-	viewer->processes = entries;
-	viewer->process_count = count;
-	list->cursor = cursor;
+	if (viewer->newest && viewer->newest->merge)
+		add_gone(&entries, &count, viewer->newest->merge);
+	picker_take(picker, entries, count,
+		    viewer->now_ns ? viewer->now_ns : 1);
+	if (at)
+		list->cursor = find_line(picker, pid, start_ns);
 }
 
 static void
-head_draw(struct canvas *canvas, int y)
+head_draw(struct viewer *viewer, int y, int width)
 {
-	canvas_right(canvas, y, 1, 7, ROLE_HEAD, "PID");
-	canvas_right(canvas, y, 9, 9, ROLE_HEAD, "LIVE");
-	canvas_right(canvas, y, 19, 7, ROLE_HEAD, "COUNT");
-	canvas_text(canvas, y, 28, 8, ROLE_HEAD, "STATE");
-	canvas_text(canvas, y, 37, 6, ROLE_HEAD, "PYTHON");
-	canvas_text(canvas, y, 45, canvas->width, ROLE_HEAD, "COMMAND");
+	const struct picker *picker = &viewer->picker;
+	struct canvas *canvas = &viewer->canvas;
+	int x = 0;
+
+	canvas_fill(canvas, y, 0, width, ROLE_HEAD, " ");
+	for (int i = 0; i < COLUMNS; i++) {
+		bool sorts = columns[i].sort == picker->sort;
+		enum role role = sorts ? ROLE_SORTED : ROLE_HEAD;
+
+		if (width < columns[i].from)
+			continue;
+		if (i == KIND || i == STATE)
+			canvas_text(canvas, y, x + 2, columns[i].width - 2,
+				    role, columns[i].title);
+		else
+			canvas_right(canvas, y, x, columns[i].width, role,
+				     columns[i].title);
+		if (columns[i].sort < PICKER_SORTS)
+			zone_add(viewer, y, x, x + columns[i].width,
+				 ZONE_PICKER, columns[i].sort);
+		x += columns[i].width;
+	}
+	x += 2 +
+	     canvas_text(canvas, y, x + 2, width - x - 2, ROLE_HEAD, "COMMAND");
+	if (*picker->filter)
+		canvas_format(canvas, y, x + 2, width - x - 2, ROLE_ACCENT,
+			      "with \"%s\"", picker->filter);
+}
+
+static enum role
+signed_role(double value)
+{
+	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
 }
 
 static void
-entry_draw(struct canvas *canvas, int y, const struct process_entry *entry)
+kind_text(const struct process *process, char out[FORMAT_MAX])
+{
+	if (process->python)
+		snprintf(out, FORMAT_MAX, "py %u.%u", process->python >> 24,
+			 process->python >> 16 & 255);
+	else
+		snprintf(out, FORMAT_MAX, "native");
+}
+
+/* The text of a cell; returns its role. */
+static enum role
+cell_text(const struct process_entry *entry, const struct picker_line *line,
+	  int column, char out[FORMAT_MAX])
 {
 	const struct process *process = &entry->process;
 	enum role role = entry->alive ? ROLE_TEXT : ROLE_DIM;
+
+	switch (column) {
+	case PID:
+		snprintf(out, FORMAT_MAX, "%u", process->pid);
+		break;
+	case RSS:
+		if (entry->alive)
+			format_size(out, process->rss_bytes, true);
+		else
+			snprintf(out, FORMAT_MAX, "-");
+		break;
+	case LIVE:
+		format_size(out, entry->live_bytes, true);
+		break;
+	case GROWTH:
+		format_size_diff(out, line->growth, true);
+		return signed_role((double)line->growth);
+	case RATE:
+		format_rate(out, line->rate, true);
+		return signed_role(line->rate);
+	case KIND:
+		kind_text(process, out);
+		return ROLE_DIM;
+	case STATE:
+		snprintf(out, FORMAT_MAX, "%.20s",
+			 process->state ? process->state : "");
+		return entry->alive ? ROLE_ACCENT : ROLE_DIM;
+	}
+	return role;
+}
+
+static void
+entry_draw(struct canvas *canvas, int y, int width,
+	   const struct process_entry *entry, const struct picker_line *line)
+{
+	enum role role = entry->alive ? ROLE_TEXT : ROLE_DIM;
 	char text[FORMAT_MAX];
-	int room = canvas->width - 46;
+	int x = 0;
 
 	if (entry->problem[0]) {
 		const char *name = strrchr(entry->path, '/');
 
 		name = name ? name + 1 : entry->path;
-		canvas_format(canvas, y, 1, canvas->width - 2, ROLE_DIM,
-			      "%s: %s", name, entry->problem);
+		canvas_format(canvas, y, 1, width - 2, ROLE_DIM, "%s: %s", name,
+			      entry->problem);
 		return;
 	}
-	canvas_format(canvas, y, 1, 7, role, "%7u", process->pid);
-	canvas_right(canvas, y, 9, 9, role,
-		     format_size(text, entry->live_bytes, false));
-	canvas_right(canvas, y, 19, 7, role,
-		     format_count(text, entry->live_count));
-	canvas_text(canvas, y, 28, 8, entry->alive ? ROLE_ACCENT : ROLE_DIM,
-		    process->state ? process->state : "");
-	if (process->python)
-		canvas_format(canvas, y, 37, 7, role, "%u.%u",
-			      process->python >> 24,
-			      process->python >> 16 & 255);
-	canvas_text(canvas, y, 45, room, role,
-		    process->command ? process->command : "");
+	for (int i = 0; i < COLUMNS; i++) {
+		enum role cell;
+
+		if (width < columns[i].from)
+			continue;
+		cell = cell_text(entry, line, i, text);
+		if (i == KIND || i == STATE)
+			canvas_text(canvas, y, x + 2, columns[i].width - 2,
+				    cell, text);
+		else
+			canvas_right(canvas, y, x, columns[i].width, cell,
+				     text);
+		x += columns[i].width;
+	}
+	x += 2 + INDENT * (int)(line->depth < 8 ? line->depth : 8);
+	canvas_text(canvas, y, x, width - x, role,
+		    entry->process.command
+			? command_short(entry->process.command)
+			: "");
 }
 
-/* Less room than the table needs: the number and the command. */
 static void
-entry_draw_short(struct canvas *canvas, int y,
-		 const struct process_entry *entry)
+empty_draw(struct viewer *viewer, struct box box)
 {
-	canvas_format(canvas, y, 0, canvas->width,
-		      entry->alive ? ROLE_TEXT : ROLE_DIM, "%u %s",
-		      entry->process.pid,
-		      entry->process.command ? entry->process.command : "");
+	struct canvas *canvas = &viewer->canvas;
+
+	if (*viewer->picker.filter) {
+		canvas_format(canvas, box.y, 2, box.width - 2, ROLE_DIM,
+			      "no process has \"%s\" in its command or PID",
+			      viewer->picker.filter);
+		return;
+	}
+	canvas_text(canvas, box.y, 2, box.width - 2, ROLE_TEXT,
+		    "No process is being profiled.");
+	canvas_text(canvas, box.y + 1, 2, box.width - 2, ROLE_DIM,
+		    "Start one: heaptop run -- COMMAND");
 }
 
 void
 view_processes_draw(struct viewer *viewer, struct box box)
 {
+	const struct picker *picker = &viewer->picker;
 	struct canvas *canvas = &viewer->canvas;
 	struct list *list = &viewer->lists[VIEW_PROCESSES];
 	size_t page = box.height > 1 ? (size_t)box.height - 1 : 0;
-	bool table = box.width >= 56;
 
-	list_fit(list, viewer->process_count, page);
+	list_fit(list, picker->count, page);
 	if (!list->count) {
-		canvas_text(canvas, box.y, 2, box.width - 2, ROLE_TEXT,
-			    "No process is being profiled.");
-		canvas_text(canvas, box.y + 1, 2, box.width - 2, ROLE_DIM,
-			    "Start one: heaptop run -- COMMAND");
+		empty_draw(viewer, box);
 		return;
 	}
-	if (table)
-		head_draw(canvas, box.y);
-	else
-		canvas_text(canvas, box.y, 0, box.width, ROLE_HEAD,
-			    "PID COMMAND");
+	head_draw(viewer, box.y, box.width);
 	for (size_t i = 0; i < page && list->top + i < list->count; i++) {
 		size_t line = list->top + i;
 		int y = box.y + 1 + (int)i;
 
-		(table ? entry_draw
-		       : entry_draw_short)(canvas, y, &viewer->processes[line]);
+		entry_draw(canvas, y, box.width, picker_entry(picker, line),
+			   &picker->lines[line]);
 		if (line == list->cursor)
 			canvas_paint(canvas, y, 0, box.width, ROLE_SELECTED);
 		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
@@ -127,11 +270,10 @@ view_processes_draw(struct viewer *viewer, struct box box)
 bool
 view_processes_text(struct viewer *viewer, size_t line, char *out, size_t size)
 {
-	const struct process_entry *entry;
+	const struct process_entry *entry = picker_entry(&viewer->picker, line);
 
-	if (line >= viewer->process_count)
+	if (!entry)
 		return false;
-	entry = &viewer->processes[line];
 	snprintf(out, size, "%u %s", entry->process.pid,
 		 entry->process.command ? entry->process.command : "");
 	return true;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/merge.h"
 #include "viewer/format.h"
 #include "viewer/place.h"
 #include "viewer/view.h"
@@ -169,6 +170,62 @@ ranks_draw(struct viewer *viewer, struct box box)
 	return (int)lines;
 }
 
+#define SHARES_MAX 8
+
+static void
+share_draw(struct viewer *viewer, int y, const struct share *share,
+	   uint64_t sum)
+{
+	const struct process *process =
+	    merge_process(viewer->snapshot->merge, share->member);
+	struct canvas *canvas = &viewer->canvas;
+	char text[FORMAT_MAX];
+
+	canvas_format(canvas, y, 1, 5, ROLE_LABEL, "pid");
+	canvas_format(canvas, y, 5, 8, ROLE_TEXT, "%u", process->pid);
+	format_percent(text, sum ? (double)share->size / (double)sum : 0);
+	canvas_right(canvas, y, 13, 5, ROLE_TEXT, text);
+	canvas_text(canvas, y, 18, 1, ROLE_TEXT, "%");
+	canvas_right(canvas, y, 19, 11, ROLE_TEXT,
+		     format_size(text, share->size, false));
+	if (canvas->width > 42)
+		canvas_right(canvas, y, 30, 9, ROLE_TEXT,
+			     format_count(text, share->count));
+	canvas_text(canvas, y, 42, canvas->width - 43, ROLE_DIM,
+		    command_short(process->command));
+}
+
+/* What each process has of all these stacks, most first. Returns the lines
+ * used. */
+static int
+shares_draw(struct viewer *viewer, struct box box)
+{
+	const struct trace *trace = &viewer->trace;
+	const struct merge *merge = viewer->snapshot->merge;
+	struct share shares[SHARES_MAX], sum;
+	uint64_t rest;
+	size_t lines = box.height >= 30 ? SHARES_MAX : box.height >= 12 ? 3 : 1;
+	size_t count, shown;
+	char text[FORMAT_MAX];
+
+	if (!merge)
+		return 0;
+	count = merge_shares(merge, trace->sites, trace->count, shares, lines,
+			     &sum);
+	shown = count < lines ? count : lines;
+	rest = sum.size;
+	for (size_t i = 0; i < shown; i++) {
+		share_draw(viewer, box.y + (int)i, &shares[i], sum.size);
+		rest -= shares[i].size;
+	}
+	if (shown == count)
+		return (int)shown;
+	canvas_format(&viewer->canvas, box.y + (int)shown, 1, box.width,
+		      ROLE_DIM, "and %zu more with %s", count - shown,
+		      format_size(text, rest, false));
+	return (int)shown + 1;
+}
+
 static int
 function_width(const struct viewer *viewer, int width)
 {
@@ -222,12 +279,19 @@ view_trace_draw(struct viewer *viewer, struct box box)
 	struct canvas *canvas = &viewer->canvas;
 	struct list *list = &viewer->lists[VIEW_TRACE];
 	int functions = function_width(viewer, box.width);
-	int used = 0;
+	int used = 0, lines;
 
 	if (trace->count && box.height >= 4) {
+		struct box below = box;
+
 		used = ranks_draw(viewer, box);
 		if (box.height >= 12)
 			used++;
+		below.y += used;
+		lines = shares_draw(viewer, below);
+		if (lines && box.height >= 12)
+			lines++;
+		used += lines;
 	}
 	box.y += used;
 	box.height -= used;

@@ -10,8 +10,8 @@
 #include "viewer/action.h"
 #include "viewer/view.h"
 
-#define MESSAGE_NS	(5 * UINT64_C(1000000000))
-#define RATE_NS		(2 * UINT64_C(1000000000))
+#define MESSAGE_NS (5 * UINT64_C(1000000000))
+#define RATE_NS	   (2 * UINT64_C(1000000000))
 
 void
 viewer_message(struct viewer *viewer, enum role role, const char *format, ...)
@@ -102,7 +102,7 @@ viewer_fini(struct viewer *viewer)
 	trees_fini(&viewer->trees);
 	engine_free(viewer->engine);
 	free(viewer->suspects);
-	process_list_free(viewer->processes, viewer->process_count);
+	picker_fini(&viewer->picker);
 	canvas_fini(&viewer->canvas);
 }
 
@@ -270,6 +270,7 @@ viewer_refresh(struct viewer *viewer)
 	follow_exec(viewer);
 	if (viewer_view(viewer) == VIEW_PROCESSES)
 		views[VIEW_PROCESSES].open(viewer);
+	family_hint(viewer);
 	if (!viewer->feed.context || viewer->ended)
 		return STALE_DRAW;
 	result = viewer->feed.refresh(viewer->feed.context, &err);
@@ -412,6 +413,8 @@ click(struct viewer *viewer, const struct event *event)
 		return STALE_ROWS | STALE_DRAW;
 	case ZONE_TIME:
 		return history_click(viewer, event->x);
+	case ZONE_PICKER:
+		return picker_sort_by(viewer, (enum picker_sort)zone->value);
 	case ZONE_LINE:
 		again = list->cursor == zone->value;
 		list->cursor = zone->value;
