@@ -160,5 +160,5 @@ family_hint(struct viewer *viewer)
 		return;
 	viewer->family_told = true;
 	viewer_message(viewer, ROLE_ACCENT,
-		       "one of %zu processes: F shows them as one", members);
+		       "one of %zu processes: K shows them as one", members);
 }

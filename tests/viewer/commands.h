@@ -47,6 +47,9 @@
 	X(test_calls)                     \
 	X(test_calls_add_up)              \
 	X(test_tree_filter)               \
+	X(test_picker)                    \
+	X(test_picker_filter)             \
+	X(test_family)                    \
 	X(test_context)
 
 #define COMMAND_TEST_DECLARE_(test_) void test_(void **state);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "fixture.h"
+#include "family.h"
 
 static const struct {
 	int width;
@@ -90,6 +90,8 @@ walk(const char *view, const char *keys, bool ascii)
 {
 	struct viewer_options options = {.ascii = ascii};
 	struct fixture fixture;
+	struct family several;
+	bool family;
 	char name[64];
 
 	for (size_t i = 0; i < SIZES; i++) {
@@ -106,6 +108,11 @@ walk(const char *view, const char *keys, bool ascii)
 		for (int step = 0; step < 4; step++)
 			fixture_step(&fixture);
 		fixture.viewer.message[0] = '\0';
+		if (!strcmp(view, "processes"))
+			family_list(&fixture);
+		family = strncmp(view, "family", 6) == 0;
+		if (family)
+			family_show(&several, &fixture);
 		fixture_keys(&fixture, keys);
 		snprintf(name, sizeof(name), "%s-%dx%d%s.txt", view,
 			 sizes[i].width, sizes[i].height,
@@ -122,6 +129,8 @@ walk(const char *view, const char *keys, bool ascii)
 			compare(&fixture, name, "mono");
 		}
 		fixture_close(&fixture);
+		if (family)
+			family_end(&several);
 	}
 }
 
@@ -137,6 +146,9 @@ GOLDEN(sites, "Down")
 GOLDEN(sampled, "Down")
 GOLDEN(trace, "Enter")
 GOLDEN(suspects, "X Down")
+GOLDEN(processes, "Down Down")
+GOLDEN(family, "Down")
+GOLDEN(family_trace, "Enter")
 GOLDEN(history, "H Left Left Left PageUp")
 GOLDEN(marks, "M Down")
 GOLDEN(as_of, "Down H PageUp PageUp Enter")
@@ -156,6 +168,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_processes),
+	    cmocka_unit_test(test_family),
+	    cmocka_unit_test(test_family_trace),
 	    cmocka_unit_test(test_sites),
 	    cmocka_unit_test(test_trace),
 	    cmocka_unit_test(test_native),
