@@ -429,6 +429,13 @@ short_draw(struct viewer *viewer, int y)
 	int x = canvas->width >= 30;
 
 	growth(viewer, &bytes, &count);
+	if (viewer->past.held_by == HELD_BACK) {
+		char clock[TEXT_TIME_MAX], as_of[32];
+
+		snprintf(as_of, sizeof(as_of), "AS OF %.8s",
+			 text_time(clock, snapshot->time_ns) + 11);
+		word(canvas, y, &x, ROLE_WARNING, as_of);
+	}
 	word(canvas, y, &x, ROLE_TITLE,
 	     format_size(text, snapshot->live_bytes, true));
 	word(canvas, y, &x, growth_role((double)bytes),
@@ -462,13 +469,6 @@ short_draw(struct viewer *viewer, int y)
 		word(canvas, y, &x, ROLE_WARNING, "losses");
 	if (viewer->paused)
 		word(canvas, y, &x, ROLE_WARNING, "PAUSED");
-	if (viewer->past.held_by == HELD_BACK) {
-		char clock[TEXT_TIME_MAX], as_of[32];
-
-		snprintf(as_of, sizeof(as_of), "AS OF %.8s",
-			 text_time(clock, snapshot->time_ns) + 11);
-		word(canvas, y, &x, ROLE_WARNING, as_of);
-	}
 }
 
 int

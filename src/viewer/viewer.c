@@ -155,13 +155,17 @@ static void
 plan_follow(struct viewer *viewer)
 {
 	const char *name = plan_step(&viewer->plan, viewer->newest);
+	struct mark mark;
 	char text[64];
 
 	if (!name)
 		return;
 	text_clean(text, sizeof(text), name, strlen(name));
-	past_return(viewer);
-	past_mark(viewer, NULL, text);
+	/* What is paused or past stays on the screen. */
+	history_pin(viewer->past.history, viewer->newest);
+	mark_take(&mark, viewer->newest, "");
+	past_mark(viewer, &mark, text);
+	viewer->asked_settled = false; /* the rows are others in any case */
 	if (!viewer->sort_chosen)
 		viewer->query.sort = COLUMN_SIZE_DIFF;
 	viewer_message(viewer, ROLE_ACCENT, "marked %s: growth counts from now",
@@ -293,7 +297,7 @@ viewer_refresh(struct viewer *viewer)
 		past_mark(viewer, NULL, NULL);
 	plan_follow(viewer);
 	if (viewer->past.held_by != HELD_NOT)
-		return STALE_DRAW;
+		return STALE_DRAW | (viewer->rows ? 0 : STALE_ROWS);
 	rates_step(viewer);
 	return STALE_DRAW | (rows_are_fresh(viewer) ? 0 : STALE_ROWS);
 }

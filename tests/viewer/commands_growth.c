@@ -159,6 +159,23 @@ test_plan(void **state)
 	assert_shows(f, "ready, 0:00 ago");
 	fixture_close(f);
 
+	/* It comes while the screen is paused, or shows the past. */
+	fixture_open(f, &options, false);
+	fixture_keys(f, "Space");
+	steps(f, 6);
+	assert_shows(f, "PAUSED");
+	assert_int_equal(f->viewer.past.baseline, 1);
+	fixture_keys(f, "Space");
+	assert_shows(f, "after 2 s, 0:01 ago");
+	fixture_keys(f, "H Home Enter");
+	mark.text = names_string(f->made.names, "ready", 5);
+	snapshot_add_mark(&f->made.snapshot, &mark);
+	steps(f, 1);
+	assert_shows(f, "AS OF");
+	assert_shows(f, "ready, 0:03 later");
+	assert_shows(f, "lines.py:345");
+	fixture_close(f);
+
 	options.plan = (struct mark_plan){.after_bytes = 45 << 20};
 	fixture_open(f, &options, false);
 	while (f->viewer.snapshot->live_bytes < 45 << 20) {
