@@ -1,15 +1,21 @@
 /* cmd_doctor.c - `heaptop doctor`: one line for each thing that is needed. */
 #include "config.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/subcommand.h"
 #include "cmd/preload.h"
 #include "source/source.h"
+#include "symbol/symbol.h"
+#include "viewer/settings.h"
+
+#define SPACE_LOW (UINT64_C(32) << 20)
 
 static bool
 print_check(const char *name, bool good, const char *text)
@@ -63,14 +69,112 @@ check_locale(void)
 	return true;
 }
 
+/* A full disk of segments costs totals. */
+static bool
+check_space(void)
+{
+	struct statvfs disk;
+	char text[128];
+	char size[TEXT_SIZE_MAX];
+	uint64_t free_bytes;
+
+	if (statvfs(segment_directory(), &disk) && statvfs("/dev/shm", &disk))
+		return print_check("space", false, strerror(errno));
+	free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+	snprintf(text, sizeof(text), "%s free for segments%s",
+		 text_size(size, free_bytes),
+		 free_bytes < SPACE_LOW
+		     ? "; a program of many sites needs more: docker's "
+		       "--shm-size, or HEAPTOP_DIR"
+		     : "");
+	return print_check("space", free_bytes >= SPACE_LOW, text);
+}
+
+/* Of no use to `run`, so never bad. */
+static bool
+check_ptrace(void)
+{
+	static const char *const scopes[] = {
+	    "any process of yours may be attached to",
+	    "only with sudo, or start it with heaptop run (ptrace_scope is 1)",
+	    "only as root (ptrace_scope is 2)",
+	    "nobody may attach (ptrace_scope is 3); use heaptop run",
+	};
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	unsigned scope = 0;
+
+	if (file && (fscanf(file, "%u", &scope) != 1 || scope > 3))
+		scope = 3;
+	if (file)
+		fclose(file);
+	return print_check("ptrace", true,
+			   geteuid() == 0 && scope < 3 ? scopes[0]
+						       : scopes[scope]);
+}
+
+static bool
+check_symbols(void)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		 "elfutils %s reads function names and lines",
+		 symbols_version());
+	return print_check("libdw", true, text);
+}
+
+/* Without them system libraries have functions, but no lines. */
+static bool
+check_debug_files(void)
+{
+	bool there = access("/usr/lib/debug/.build-id", X_OK) == 0;
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	const char *asked = getenv("HEAPTOP_DEBUGINFOD");
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s; %s",
+		 there ? "some in /usr/lib/debug"
+		       : "none in /usr/lib/debug, install -dbg packages for "
+			 "lines of libraries",
+		 asked && urls && *urls
+		     ? "fetched where they are missing"
+		     : "not fetched without HEAPTOP_DEBUGINFOD");
+	return print_check("debug", true, text);
+}
+
+static bool
+check_config(void)
+{
+	char *path = settings_path("config");
+	struct viewer_options ignored = {0};
+	char notice[256] = "";
+	bool good;
+
+	if (path && access(path, F_OK) == 0)
+		settings_read(&ignored, path, notice, sizeof(notice));
+	else if (path)
+		snprintf(notice, sizeof(notice), "none, all is as it comes");
+	good = path && access(path, F_OK) == 0 && *notice;
+	print_check("config", !good,
+		    *notice ? notice
+		    : path  ? path
+			    : "no HOME");
+	free(path);
+	return !good;
+}
+
 int
 cmd_doctor(const struct options *options)
 {
-	bool good = check_agent();
+	static bool (*const checks[])(void) = {
+	    check_agent,    check_segments,    check_space,
+	    check_terminal, check_locale,      check_ptrace,
+	    check_symbols,  check_debug_files, check_config,
+	};
+	bool good = true;
 
 	(void)options;
-	good &= check_segments();
-	good &= check_terminal();
-	good &= check_locale();
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		good &= checks[i]();
 	return good ? STATUS_DONE : STATUS_FAILED;
 }

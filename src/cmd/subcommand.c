@@ -169,11 +169,23 @@ const struct subcommand subcommands[] = {
 	.run = cmd_env,
     },
     {
+	.name = "demo",
+	.operands = "",
+	.summary = "watch a program that leaks",
+	.text = "Starts a small service that forgets its sessions and opens "
+		"the viewer on it: press m, wait, and the line that grows is "
+		"the leak. Without a terminal it prints a report instead.",
+	.options = COMMON,
+	.operands_max = 2,
+	.run = cmd_demo,
+    },
+    {
 	.name = "doctor",
 	.operands = "",
 	.summary = "check what heaptop needs on this machine",
-	.text = "One line for each thing: agent, directory of "
-		"segments, terminal, locale.",
+	.text = "One line for each thing: agent, directory of segments and its "
+		"space, terminal, locale, ptrace, libdw, files with debug "
+		"information, settings.",
 	.options = COMMON,
 	.run = cmd_doctor,
     },

@@ -51,6 +51,7 @@ int cmd_rate(const struct options *);
 int cmd_clean(const struct options *);
 int cmd_env(const struct options *);
 int cmd_doctor(const struct options *);
+int cmd_demo(const struct options *);
 int cmd_help(const struct options *);
 
 /* Print help, all of it or of one command, on stdout. */

@@ -15,6 +15,7 @@
 
 #include "symbol/message.h"
 #include "symbol/path.h"
+#include "symbol/symbol.h"
 
 /* Above this, all files but the one in use are closed. */
 #define MEMORY_MAX ((uint64_t)512 << 20)
@@ -243,4 +244,10 @@ modules_find(struct modules *modules, const char *path, const uint8_t *build_id,
 	     (is_mangled(symbol) && !is_mangled(outermost->function))))
 		outermost->function = symbol;
 	return count;
+}
+
+const char *
+symbols_version(void)
+{
+	return dwfl_version(NULL);
 }

@@ -31,6 +31,8 @@ enum symbol_result { SYMBOL_DONE, SYMBOL_LATER };
  */
 struct symbols *symbols_new(const char *root, bool background);
 void symbols_free(struct symbols *);
+/* Of the library that reads them, such as "0.188". */
+const char *symbols_version(void);
 
 /*
  * The lines of a file address (of the module's own numbering: runtime address

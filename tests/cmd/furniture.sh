@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What is around the commands: the demonstration, the doctor, units, settings.
+. "$(dirname "$0")/lib.sh"
+
+"$heaptop" demo >demo.out 2>demo.err </dev/null
+is 'the demonstration ends well' 0 $?
+like 'it has a leak, and its line' '*demo_session_open*struct session*' \
+	"$(cat demo.out)"
+is 'and says nothing else' '' "$(cat demo.err)"
+
+"$heaptop" doctor >doctor.out </dev/null
+is 'nothing is wrong here' 0 $?
+is 'a line for each thing' \
+	'agent segments space terminal locale ptrace libdw debug config' \
+	"$(awk '{ print $1 }' doctor.out | xargs)"
+mkdir -p "$XDG_CONFIG_HOME/heaptop"
+echo 'shrub = 1' >"$XDG_CONFIG_HOME/heaptop/config"
+"$heaptop" doctor >doctor.out </dev/null
+is 'a setting that is none is found' 1 $?
+like 'and named' "*config *bad *'shrub' is no setting*" "$(cat doctor.out)"
+
+"$heaptop" run --headless --save saved.json -- "$heaptop" demo program 50
+like 'sizes in powers of 1024' '*size=*KiB*' \
+	"$("$heaptop" report --top 1 saved.json)"
+like 'in powers of 1000' '*size=* kB*' \
+	"$("$heaptop" report --si --top 1 saved.json)"
+like 'as bytes' '*size=*[0-9][0-9][0-9][0-9][0-9] B,*' \
+	"$("$heaptop" report --bytes --top 1 saved.json)"
+
+# The viewer on a saved snapshot, as the settings have it.
+cat >"$XDG_CONFIG_HOME/heaptop/config" <<'END'
+columns = count, peak
+units = si
+END
+printf 'wait-for demo_\ndump -\n' >script
+screen() {
+	"$heaptop" --script script "$@" saved.json
+}
+like 'columns and units of the settings' '* COUNT  PEAK *' "$(screen)"
+like 'an option counts more' '* LIVE* AVG *' "$(screen --columns size,average)"
+like 'nor need they be read' '* LIVE*+/-*' "$(screen --no-config)"
+like 'sizes by the settings' '* MB *' "$(screen)"
+like 'or by an option' '* MiB *' "$(screen --iec)"
+
+plan
