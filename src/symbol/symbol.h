@@ -64,4 +64,14 @@ const char *source_text_line(const char *root, const char *path, uint32_t line);
 /* The same with white space kept, for lines of context. */
 const char *source_text_raw(const char *root, const char *path, uint32_t line);
 
+/*
+ * Looks at a source file: how many lines it has, and when it was last changed
+ * (CLOCK_REALTIME). False when there is none that is read here.
+ */
+bool source_text_file(const char *root, const char *path, size_t *lines,
+		      uint64_t *changed_ns);
+/* As source_text_raw, but without looking whether the file has changed since
+ * one of the others did: for many lines. */
+const char *source_text_kept(const char *root, const char *path, uint32_t line);
+
 #endif

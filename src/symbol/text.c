@@ -148,10 +148,13 @@ file_find(const char *root, const char *path)
 static struct source_file *
 file_get(const char *root, const char *path)
 {
-	struct source_file *file = file_find(root, path);
+	struct source_file *file;
 	struct stat info;
 	int fd;
 
+	if (!path || !path[0])
+		return NULL;
+	file = file_find(root, path);
 	if (!file)
 		return file_read(root, path);
 	fd = path_open(root, path, false, &info);
@@ -170,16 +173,12 @@ is_blank(char c)
 }
 
 static const char *
-line_get(const char *root, const char *path, uint32_t line, bool trim)
+line_of(struct source_file *file, uint32_t line, bool trim)
 {
-	struct source_file *file;
 	const char *start, *end;
 	size_t size;
 
-	if (!path || !path[0] || line == 0)
-		return NULL;
-	file = file_get(root, path);
-	if (!file || line > file->count)
+	if (!file || line == 0 || line > file->count)
 		return NULL;
 	file->last_use = ++text.uses;
 	start = file->text + file->starts[line - 1];
@@ -201,11 +200,33 @@ line_get(const char *root, const char *path, uint32_t line, bool trim)
 const char *
 source_text_line(const char *root, const char *path, uint32_t line)
 {
-	return line_get(root, path, line, true);
+	return line_of(file_get(root, path), line, true);
 }
 
 const char *
 source_text_raw(const char *root, const char *path, uint32_t line)
 {
-	return line_get(root, path, line, false);
+	return line_of(file_get(root, path), line, false);
+}
+
+const char *
+source_text_kept(const char *root, const char *path, uint32_t line)
+{
+	struct source_file *file = file_find(root, path);
+
+	return line_of(file ? file : file_get(root, path), line, false);
+}
+
+bool
+source_text_file(const char *root, const char *path, size_t *lines,
+		 uint64_t *changed_ns)
+{
+	struct source_file *file = file_get(root, path);
+
+	if (!file)
+		return false;
+	*lines = file->count;
+	*changed_ns = (uint64_t)file->info.st_mtim.tv_sec * 1000000000u +
+		      (uint64_t)file->info.st_mtim.tv_nsec;
+	return true;
 }

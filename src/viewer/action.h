@@ -22,6 +22,8 @@ action do_rate;
 action do_save;
 /* action_types.c: what blocks are */
 action do_types;
+/* action_source.c: a source file */
+action do_source, do_hot;
 /* action_time.c: history and marks */
 action do_mark, do_baseline, do_mark_show, do_mark_name, do_mark_forget,
     do_as_of, do_time, do_span;

@@ -11,10 +11,12 @@
 #define IN_TEXT	  (IN_ALL & ~(IN(HELP) | IN(SETUP) | IN(LOSSES) | IN(HISTORY)))
 #define IN_LINES  (IN_ALL & ~IN(FLAME))
 #define IN_TREES  (IN(CALLS) | IN(FLAME))
-#define IN_DATA	  (IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES) | IN(SUSPECTS))
-#define IN_ROW	  (IN(SITES) | IN(TRACE) | IN(TYPES))
-#define IN_MARK	  (IN_DATA | IN_TREES | IN(HISTORY) | IN(MARKS))
-#define IN_SUB	  (IN_ALL & ~IN(SITES))
+#define IN_DATA                                                          \
+	(IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES) | IN(SUSPECTS) | \
+	 IN(SOURCE))
+#define IN_ROW	(IN(SITES) | IN(TRACE) | IN(TYPES))
+#define IN_MARK (IN_DATA | IN_TREES | IN(HISTORY) | IN(MARKS))
+#define IN_SUB	(IN_ALL & ~IN(SITES))
 
 const char *const section_titles[SECTION_COUNT] = {
     [SECTION_MOVE] = "Move",	   [SECTION_LOOK] = "Look",

@@ -13,6 +13,7 @@
 #include "viewer/choice.h"
 #include "viewer/command.h"
 #include "viewer/feed.h"
+#include "viewer/listing.h"
 #include "viewer/past.h"
 #include "viewer/picker.h"
 #include "viewer/resolve.h"
@@ -171,6 +172,7 @@ struct viewer {
 	struct trace trace;
 	struct told told;
 	struct trees trees;
+	struct listing listing;
 	struct suspects *suspects; /* NULL: not looked at yet */
 	struct picker picker;
 	uint64_t family_ns; /* when a family was last looked for */

@@ -26,6 +26,8 @@ bool view_types_text(struct viewer *, size_t, char *, size_t);
 void view_suspects_draw(struct viewer *, struct box);
 bool view_suspects_text(struct viewer *, size_t, char *, size_t);
 void view_suspects_open(struct viewer *);
+void view_source_draw(struct viewer *, struct box);
+bool view_source_text(struct viewer *, size_t, char *, size_t);
 void view_history_draw(struct viewer *, struct box);
 void view_history_open(struct viewer *);
 void view_marks_draw(struct viewer *, struct box);

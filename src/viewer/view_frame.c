@@ -14,6 +14,7 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_TYPES] = {"Types", view_types_draw, view_types_text, NULL},
     [VIEW_SUSPECTS] = {"Suspects", view_suspects_draw, view_suspects_text,
 		       view_suspects_open},
+    [VIEW_SOURCE] = {"Source", view_source_draw, view_source_text, NULL},
     [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
     [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, view_marks_open},
     [VIEW_CALLS] = {"Call tree", view_calls_draw, view_calls_text, NULL},
@@ -167,6 +168,16 @@ status_draw(struct viewer *viewer, int y)
 				      .function = title->function,
 				      .module = title->module,
 				      .line = title->line};
+
+		x = status_piece(canvas, y, x, ROLE_DIM, "");
+		x += place_draw(canvas, y, x, canvas->width - x - 18, ROLE_TEXT,
+				&place);
+	}
+	if (viewer_view(viewer) == VIEW_SOURCE) {
+		const char *path = viewer->listing.path;
+		struct place place = {.file = path ? path : "",
+				      .function = "",
+				      .module = ""};
 
 		x = status_piece(canvas, y, x, ROLE_DIM, "");
 		x += place_draw(canvas, y, x, canvas->width - x - 18, ROLE_TEXT,

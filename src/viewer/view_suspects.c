@@ -99,7 +99,7 @@ head_draw(struct viewer *viewer, int y)
 				     columns[i].title);
 		x += cells;
 	}
-	canvas_text(canvas, y, x + 2, canvas->width - x - 2, ROLE_HEAD, "SITE");
+	canvas_text(canvas, y, x + 3, canvas->width - x - 3, ROLE_HEAD, "SITE");
 }
 
 static enum role
@@ -179,12 +179,12 @@ line_draw(struct viewer *viewer, int y, size_t line)
 		x += cells;
 	}
 	row_place(viewer, row, &place);
-	place_draw(canvas, y, x + 2, canvas->width - x - 3, ROLE_TEXT, &place);
+	place_draw(canvas, y, x + 3, canvas->width - x - 4, ROLE_TEXT, &place);
 	if (suspect->evidence.rank > 0)
-		canvas_glyph(canvas, y, x, ROLE_ACCENT, GLYPH_POINTER);
+		canvas_glyph(canvas, y, x + 1, ROLE_ACCENT, GLYPH_POINTER);
 	if (suspect->evidence.rank <= 0)
 		canvas_paint(canvas, y, 0, canvas->width, ROLE_DIM);
-	canvas_paint_match(canvas, y, x + 2, canvas->width - x - 3, ROLE_MATCH,
+	canvas_paint_match(canvas, y, x + 3, canvas->width - x - 4, ROLE_MATCH,
 			   viewer->search);
 }
 

@@ -101,6 +101,7 @@ viewer_fini(struct viewer *viewer)
 	told_fini(&viewer->told);
 	trees_fini(&viewer->trees);
 	engine_free(viewer->engine);
+	listing_fini(&viewer->listing);
 	free(viewer->suspects);
 	picker_fini(&viewer->picker);
 	canvas_fini(&viewer->canvas);
@@ -113,6 +114,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	marks_fini(viewer);
 	trace_fini(&viewer->trace);
 	told_fini(&viewer->told);
+	listing_fini(&viewer->listing);
 	trees_fini(&viewer->trees);
 	viewer->feed = feed;
 	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
@@ -330,6 +332,8 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		selection_restore(viewer);
 		if (viewer_view(viewer) == VIEW_TRACE)
 			trace_update(viewer);
+		if (viewer_view(viewer) == VIEW_SOURCE)
+			listing_follow(viewer);
 		if (viewer_view(viewer) == VIEW_SUSPECTS)
 			suspects_follow(viewer);
 		if (viewer_view(viewer) == VIEW_HISTORY)

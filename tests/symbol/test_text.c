@@ -40,6 +40,8 @@ static void
 test_lines(void **state)
 {
 	const char text[] = "first\n\t indented \t\r\n\nlast without end";
+	uint64_t changed;
+	size_t lines;
 
 	(void)state;
 	write_file("a.c", text, sizeof(text) - 1);
@@ -52,6 +54,15 @@ test_lines(void **state)
 	assert_string_equal(source_text_line(NULL, path_of("a.c"), 4),
 			    "last without end");
 	assert_null(source_text_line(NULL, path_of("a.c"), 5));
+	assert_true(source_text_file(NULL, path_of("a.c"), &lines, &changed));
+	assert_int_equal(lines, 4);
+	assert_true(changed > 0);
+	assert_string_equal(source_text_kept(NULL, path_of("a.c"), 2),
+			    "\t indented \t");
+	assert_null(source_text_kept(NULL, path_of("a.c"), 5));
+	assert_false(source_text_file(NULL, "", &lines, &changed));
+	assert_false(
+	    source_text_file(NULL, path_of("none.c"), &lines, &changed));
 	assert_null(source_text_line(NULL, path_of("a.c"), 0));
 	assert_null(source_text_line(NULL, path_of("a.c"), UINT32_MAX));
 	assert_null(source_text_line(NULL, path_of("none.c"), 1));

@@ -36,6 +36,8 @@
 	X(test_doubt)                     \
 	X(test_history)                   \
 	X(test_suspects)                  \
+	X(test_source)                    \
+	X(test_source_missing)            \
 	X(test_marks)                     \
 	X(test_plan)                      \
 	X(test_trend)                     \

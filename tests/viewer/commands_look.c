@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -193,5 +194,105 @@ test_suspects(void **state)
 	assert_int_equal(f->viewer.lists[VIEW_SUSPECTS].cursor, 2);
 	fixture_keys(f, "m");
 	assert_shows(f, "nothing has grown");
+	fixture_close(f);
+}
+
+/* A block of a size, allocated at a line of a file. */
+static void
+site_add(struct fixture *f, const char *path, uint32_t line, uint64_t bytes)
+{
+	struct snapshot *snapshot = &f->made.snapshot;
+	struct names *names = f->made.names;
+	uint32_t file = names_string(names, path, strlen(path));
+	uint32_t frame =
+	    names_add_python(names, file, names_string(names, "f", 1), line);
+	size_t count = snapshot->site_count;
+
+	snapshot_room(snapshot, count + 1);
+	snapshot->sites[count] = (struct site){
+	    .stack = names_add_stack(names, 0, frame),
+	    .domain = DOMAIN_PYMEM_OBJECT,
+	    .alloc_bytes = bytes,
+	    .alloc_count = 1,
+	    .peak_bytes = bytes,
+	};
+	snapshot_sum(snapshot);
+}
+
+void
+test_source(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct list *list = &f->viewer.lists[VIEW_SOURCE];
+	char path[] = "/tmp/heaptop-source-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+
+	(void)state;
+	assert_non_null(file);
+	fputs("def f():\n\tbig = bytes(7)\n\t# \33[2Jsmall\n", file);
+	for (int i = 4; i < 90; i++)
+		fprintf(file, "line %d\n", i);
+	fputs("last()\n", file);
+	fclose(file);
+	site_add(f, path, 2, UINT64_C(1) << 40);
+	site_add(f, path, 90, 4096);
+	f->made.snapshot.process.start_ns = UINT64_MAX;
+	fixture_step(f);
+	press(f, COMMAND_SOURCE, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SOURCE);
+	assert_int_equal(list->cursor, 1);
+	assert_shows(f, "1.00T  +1.00T     1 █   2         big = bytes(7)");
+	assert_shows(f, "# \\x1b[2Jsmall");
+	assert_hides(f, "after the program began");
+	press(f, COMMAND_HOT_NEXT, 0);
+	assert_int_equal(list->cursor, 89);
+	assert_shows(f, "4.00K  +4.00K     1 ▁  90 last()");
+	press(f, COMMAND_HOT_NEXT, 0);
+	assert_shows(f, "no other line");
+	press(f, COMMAND_HOT_PREVIOUS, 0);
+	assert_int_equal(list->cursor, 1);
+	press(f, COMMAND_HOT_PREVIOUS, 0);
+	assert_int_equal(list->cursor, 1);
+	fixture_keys(f, "/ l i n e Space 4 4 Enter");
+	assert_int_equal(list->cursor, 43);
+	press(f, COMMAND_INCLUSIVE, 0);
+	assert_shows(f, "with callees");
+	f->made.snapshot.process.start_ns = 1;
+	fixture_step(f);
+	assert_shows(f, "after the program began");
+	assert_int_equal(unlink(path), 0);
+	fixture_step(f);
+	assert_shows(f, "cannot be read here");
+	assert_int_equal(list->count, 2);
+	fixture_close(f);
+}
+
+/* Without the file there are the numbers of its lines; from a frame, too. */
+void
+test_source_missing(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	press(f, COMMAND_SOURCE, 0);
+	assert_shows(f, "matplotlib/lines.py");
+	assert_shows(f, "cannot be read here");
+	assert_shows(f, "345");
+	fixture_keys(f, "q Enter");
+	fixture_resize(f, 80, 9);
+	fixture_keys(f, "Down Down");
+	assert_int_equal(f->viewer.lists[VIEW_TRACE].top, 2);
+	press(f, COMMAND_SOURCE, 0);
+	fixture_resize(f, 80, 24);
+	assert_shows(f, "matplotlib/");
+	assert_hides(f, "matplotlib/lines.py");
+	assert_shows(f, "no line of it holds memory itself");
+	press(f, COMMAND_INCLUSIVE, 0);
+	assert_shows(f, "1443");
+	fixture_keys(f, "q q");
+	f->viewer.query.group_by = GROUP_DOMAIN; /* there is no file */
+	fixture_keys(f, "I I a");
+	assert_shows(f, "no source file is known");
 	fixture_close(f);
 }

@@ -103,6 +103,7 @@ walk(const char *view, const char *keys, bool ascii)
 		fixture_keys(&fixture, "m");
 		if (!strcmp(view, "history") || !strcmp(view, "marks") ||
 		    !strcmp(view, "suspects") ||
+		    !strcmp(view, "source") ||
 		    !strcmp(view, "as_of"))
 			past_make(&fixture);
 		for (int step = 0; step < 4; step++)
@@ -149,6 +150,7 @@ GOLDEN(suspects, "X Down")
 GOLDEN(processes, "Down Down")
 GOLDEN(family, "Down")
 GOLDEN(family_trace, "Enter")
+GOLDEN(source, "a ]")
 GOLDEN(history, "H Left Left Left PageUp")
 GOLDEN(marks, "M Down")
 GOLDEN(as_of, "Down H PageUp PageUp Enter")
@@ -183,6 +185,7 @@ main(void)
 	    cmocka_unit_test(test_history),
 	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_as_of),   cmocka_unit_test(test_suspects),
+	    cmocka_unit_test(test_source),
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_callees),
 	    cmocka_unit_test(test_flame),
