@@ -243,6 +243,26 @@ title_draw(struct viewer *viewer, int y, int which, size_t cursor)
 	}
 }
 
+/* Shades the time of which only totals are kept. */
+static void
+lost_draw(struct viewer *viewer, int y)
+{
+	const struct history *history = viewer->past.history;
+	size_t reach = history_reach(history);
+	const char *glyph = glyph_text(GLYPH_TRACK, viewer->canvas.ascii);
+	int end = plot_width(&viewer->canvas);
+	int begin = column_of(viewer, history_moment(history, 0)->mono_ns);
+
+	if (!reach)
+		return;
+	if (reach < history_count(history))
+		end =
+		    column_of(viewer, history_moment(history, reach)->mono_ns);
+	begin = begin < 0 ? 0 : begin;
+	canvas_fill(&viewer->canvas, y, MARGIN + begin,
+		    end > begin ? end - begin : 0, ROLE_DIM, glyph);
+}
+
 /* A line with the marks on it. */
 static void
 axis_draw(struct viewer *viewer, int y)
@@ -255,6 +275,7 @@ axis_draw(struct viewer *viewer, int y)
 
 	canvas_fill(canvas, y, MARGIN, plot_width(canvas), ROLE_DIM,
 		    glyph_text(GLYPH_LINE, canvas->ascii));
+	lost_draw(viewer, y);
 	for (size_t i = 0; i < snapshot->mark_count; i++) {
 		uint64_t back = now_time - snapshot->marks[i].time_ns;
 		int x = back < now ? column_of(viewer, now - back) : -1;

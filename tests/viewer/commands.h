@@ -34,6 +34,7 @@
 	X(test_quit_asks)                 \
 	X(test_rate)                      \
 	X(test_doubt)                     \
+	X(test_history_full)              \
 	X(test_history)                   \
 	X(test_suspects)                  \
 	X(test_source)                    \

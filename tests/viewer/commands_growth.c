@@ -72,6 +72,28 @@ test_history(void **state)
 	fixture_close(f);
 }
 
+/* Without the memory for more, the oldest moments keep only their totals. */
+void
+test_history_full(void **state)
+{
+	struct viewer_options options = {.history_bytes = 8192};
+	struct fixture all, *f = &all;
+
+	(void)state;
+	fixture_open(f, &options, false);
+	steps(f, 200);
+	fixture_keys(f, "H");
+	assert_shows(f, "░░░░");
+	fixture_keys(f, "Home");
+	assert_shows(f, "only totals are kept");
+	assert_shows(f, "Live heap 41.");
+	fixture_keys(f, "Enter");
+	assert_int_equal(viewer_view(&f->viewer), VIEW_HISTORY);
+	fixture_keys(f, "m");
+	assert_int_equal(f->viewer.past.mark_count, 1);
+	fixture_close(f);
+}
+
 void
 test_marks(void **state)
 {
