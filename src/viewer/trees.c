@@ -83,7 +83,8 @@ trees_update(struct viewer *viewer, bool wanted)
 	};
 	uint32_t *sites = NULL;
 
-	if (!wanted && !is_due(viewer))
+	trees->behind = !wanted && !is_due(viewer);
+	if (trees->behind)
 		return;
 	trees->view = (int)viewer_view(viewer);
 	trees->built_ns = viewer->now_ns;

@@ -65,6 +65,7 @@ struct trees {
 	struct tree tree;
 	int view; /* enum view_id that it was built for */
 	uint64_t built_ns;
+	bool behind; /* rows are newer */
 	bool growth; /* branches weigh by growth; else by live bytes */
 	struct flame flame;
 	struct calls calls;

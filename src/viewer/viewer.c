@@ -339,7 +339,8 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		if (viewer_view(viewer) == VIEW_HISTORY)
 			past_follow_row(viewer);
 	}
-	if ((stale & (STALE_ROWS | STALE_TREE)) && viewer->rows &&
+	if ((stale & (STALE_ROWS | STALE_TREE) || viewer->trees.behind) &&
+	    viewer->rows &&
 	    (viewer_view(viewer) == VIEW_CALLS ||
 	     viewer_view(viewer) == VIEW_FLAME))
 		trees_update(viewer, stale & STALE_TREE);

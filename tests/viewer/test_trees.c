@@ -243,14 +243,58 @@ test_context(void **state)
 	unlink(path);
 }
 
+/* Any keys, sizes and clicks in any order, while the program goes on. */
+static void
+test_any_order(void **state)
+{
+	static const char *const keys[] = {
+	    "F",	 "t",
+	    "c",	 "v",
+	    "u",	 "i",
+	    "Enter",	 "Up",
+	    "Down",	 "Left",
+	    "Right",	 "+",
+	    "-",	 "*",
+	    "Home",	 "End",
+	    "Space",	 "PageDown",
+	    "m",	 "Backspace",
+	    "L",	 "/ i n i Enter",
+	    "n",	 "N",
+	    "f s Enter", "Esc",
+	};
+	struct fixture all, *f = &all;
+	size_t in_flame = 0, in_calls = 0;
+
+	(void)state;
+	fixture_open(f, NULL, false);
+	srand(7);
+	for (int i = 0; i < 3000; i++) {
+		struct site *site = &f->made.snapshot.sites[rand() % 9];
+
+		fixture_keys(
+		    f, keys[(size_t)rand() % (sizeof(keys) / sizeof(*keys))]);
+		if (rand() % 10 == 0)
+			fixture_resize(f, rand() % 120 + 1, rand() % 40 + 1);
+		if (rand() % 10 == 0)
+			fixture_click(f, rand() % 40, rand() % 120);
+		if (rand() % 30 == 0)
+			site->free_bytes += site_live_bytes(site);
+		if (rand() % 5 == 0)
+			fixture_step(f);
+		in_flame += viewer_view(&f->viewer) == VIEW_FLAME;
+		in_calls += viewer_view(&f->viewer) == VIEW_CALLS;
+	}
+	assert_true(in_flame > 100 && in_calls > 100);
+	fixture_close(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_folded),
-	    cmocka_unit_test(test_boxes),
-	    cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_context),
+	    cmocka_unit_test(test_folded),    cmocka_unit_test(test_boxes),
+	    cmocka_unit_test(test_names),     cmocka_unit_test(test_context),
+	    cmocka_unit_test(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
