@@ -124,6 +124,40 @@ test_values(void **state)
 	free(json);
 }
 
+static bool
+reads_i64(const char *words, int64_t *value)
+{
+	struct text text = {words, strlen(words), 1};
+	struct json *json = malloc(sizeof(*json));
+	bool good;
+
+	json_init(json, read_text, &text);
+	good = json_i64(json, value) && json_end(json);
+	json_fini(json);
+	free(json);
+	return good;
+}
+
+static void
+test_signed(void **state)
+{
+	int64_t value;
+
+	(void)state;
+	assert_true(reads_i64(" -7", &value) && value == -7);
+	assert_true(reads_i64("0", &value) && value == 0);
+	assert_true(reads_i64("9223372036854775807", &value) &&
+		    value == INT64_MAX);
+	assert_true(reads_i64("-9223372036854775808", &value) &&
+		    value == INT64_MIN);
+	assert_false(reads_i64("9223372036854775808", &value));
+	assert_false(reads_i64("-9223372036854775809", &value));
+	assert_false(reads_i64("- 7", &value));
+	assert_false(reads_i64("--7", &value));
+	assert_false(reads_i64("-", &value));
+	assert_false(reads_i64("-1.5", &value));
+}
+
 static void
 test_random(void **state)
 {
@@ -146,9 +180,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_good),
-	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_values), cmocka_unit_test(test_signed),
 	    cmocka_unit_test(test_random),
 	};
 

@@ -54,7 +54,17 @@ like 'chosen columns' '*COUNT CALL SITE
 *' "$out"
 try "$heaptop" snapshot "$pid" -o before.json
 is 'a snapshot' '0 ' "$status $err"
+cp before.json kept.json
+try "$heaptop" snapshot "$pid" -o kept.json
+like 'never over another' "1 *'kept.json': it is there already; *--replace*" \
+    "$status $err"
+is 'which stays as it was' '' "$(cmp before.json kept.json 2>&1)"
 hold 500 100
+try "$heaptop" snapshot "$pid" -o kept.json --replace
+is 'unless asked to' '0  600' "$status $err $(stat -c %a kept.json)"
+try "$heaptop" diff before.json kept.json --filter holder.c
+like 'and it is the new one' '*count=1500 (+500), *' "$out"
+is 'nothing is left beside' 'before.json kept.json' "$(echo ./*.json* | sed 's|\./||g')"
 try "$heaptop" diff before.json "$pid" --filter holder.c
 like 'growth since the snapshot' \
     '*holder.c:19: size=146 KiB (+48.8 KiB), count=1500 (+500), *' "$out"
