@@ -13,6 +13,7 @@
 #include "gen/template.h"
 #include "heaptop/wire.h"
 #include "viewer/command.h"
+#include "viewer/settings.h"
 
 #define LOST_(name_, text_) text_,
 static const char *const losses[] = {WIRE_LOST_LIST(LOST_)};
@@ -153,6 +154,20 @@ print_keys(void)
 }
 
 static void
+print_settings(void)
+{
+	for (size_t i = 0; i < setting_count; i++) {
+		printf(".TP\n.B ");
+		print_text(settings[i].key);
+		puts("");
+		print_text(settings[i].help);
+		fputs(": ", stdout);
+		print_text(settings[i].values);
+		puts(".");
+	}
+}
+
+static void
 print_columns(void)
 {
 	size_t i;
@@ -202,10 +217,15 @@ print_losses(void)
 }
 
 static const struct part parts[] = {
-    {"@COMMANDS@", print_commands}, {"@OPTIONS@", print_options},
-    {"@KEYS@", print_keys},	    {"@COLUMNS@", print_columns},
-    {"@FORMATS@", print_formats},   {"@GROUPS@", print_groups},
-    {"@LOSSES@", print_losses},	    {NULL, NULL},
+    {"@COMMANDS@", print_commands},
+    {"@OPTIONS@", print_options},
+    {"@KEYS@", print_keys},
+    {"@COLUMNS@", print_columns},
+    {"@FORMATS@", print_formats},
+    {"@GROUPS@", print_groups},
+    {"@LOSSES@", print_losses},
+    {"@SETTINGS@", print_settings},
+    {NULL, NULL},
 };
 
 int
