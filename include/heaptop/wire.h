@@ -215,7 +215,9 @@ struct wire_status {
 	uint32_t types_done;   /* the last control.types_wanted served */
 	uint32_t types_pad;
 	uint64_t work_units;   /* minor 2: of work done, as the program says */
-	uint8_t pad[WIRE_PAGE - 168 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
+	uint64_t pool_bytes;   /* minor 2: mapped by allocators from within
+				  a call: what they cut blocks from */
+	uint8_t pad[WIRE_PAGE - 176 - 8 * WIRE_LOST_MAX - 32 * WIRE_DOMAIN_MAX -
 		    16 * WIRE_EXTENTS_MAX];
 };
 

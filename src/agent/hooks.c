@@ -24,6 +24,7 @@
 #include "agent/agent.h"
 #include "agent/alone.h"
 #include "agent/modules.h"
+#include "agent/pools.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
@@ -378,6 +379,9 @@ is_block(int prot, int flags)
 		if (thread_ && block_ != MAP_FAILED && flags & MAP_FIXED &&   \
 		    !is_block(prot, flags))                                   \
 			record_unmapped(thread_, block_, pages(size));        \
+		if (!thread_ && block_ != MAP_FAILED &&                       \
+		    is_block(prot, flags))                                    \
+			pools_changed((int64_t)pages(size));                  \
 		END_BORN(WIRE_DOMAIN_MMAP,                                    \
 			 block_ != MAP_FAILED && is_block(prot, flags)        \
 			     ? block_                                         \
@@ -419,6 +423,8 @@ munmap(void *start, size_t size)
 	unwind_unmapped();
 	if (thread_)
 		record_end(thread_);
+	else if (!result)
+		pools_changed(-(int64_t)pages(size));
 	return result;
 }
 

@@ -26,6 +26,7 @@
 #include "agent/budget.h"
 #include "agent/live.h"
 #include "agent/names.h"
+#include "agent/pools.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
 #include "agent/ring.h"
@@ -249,6 +250,7 @@ fill_status(uint32_t state)
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	budget_tick(status);
 	status->live_map = live.kind;
+	status->pool_bytes = pools_bytes();
 	status->threads = threads_count();
 	status->python = py_version();
 	for (int i = 0; i < WIRE_LOST_COUNT; i++)

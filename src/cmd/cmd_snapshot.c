@@ -18,6 +18,8 @@ cmd_snapshot(const struct options *options)
 	}
 	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
+	/* Without it there is a snapshot still. */
+	source_memory(opened.source, &err);
 	saved =
 	    export_saved(options->to, source_snapshot(opened.source),
 			 source_saved(opened.source), options->replace, &err);

@@ -82,6 +82,8 @@ enum value {
 	  "merge the process with those that it forked, or was forked with")   \
 	X(TYPES, types, 0, "types", NULL, NONE,                                \
 	  "tell under each row what its blocks are, by Python type")           \
+	X(LEDGER, ledger, 0, "ledger", NULL, NONE,                             \
+	  "tell first where the resident memory is, and which part leads")     \
 	X(JSON, json, 'j', "json", NULL, NONE, "print JSON")                   \
 	X(FAIL_ABOVE, fail_above, 0, "fail-above", "SIZE", SIZE,               \
 	  "exit with status 3 when more than SIZE is live")                    \
@@ -178,6 +180,7 @@ struct options {
 	bool mine;
 	bool family;
 	bool types;
+	bool ledger;
 	bool json;
 	bool has_units;
 	enum text_units units;

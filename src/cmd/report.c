@@ -132,7 +132,10 @@ print_text(const struct options *options, struct opened *opened,
 	   const struct rows *rows, struct err *err)
 {
 	struct export_source source = {.context = opened, .line = source_line};
+	struct ledger ledger;
 
+	if (options->ledger && ledger_make(&ledger, snapshot))
+		export_ledger(stdout, &ledger);
 	if (options->column_count)
 		columns_print(stdout, options, snapshot, query, rows);
 	else if (!export_text(stdout, snapshot, query, rows, &source, err))

@@ -88,7 +88,8 @@ const struct subcommand subcommands[] = {
 		"elsewhere, as a list does its items; \"(free list)\" is "
 		"dead objects that Python keeps for the next ones.",
 	.options =
-	    OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(FAIL_ABOVE) | COMMON,
+	    OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(LEDGER) |
+	    OPTION_BIT(FAIL_ABOVE) | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

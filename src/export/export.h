@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "model/ledger.h"
 #include "model/query.h"
 #include "model/saved.h"
 
@@ -50,6 +51,9 @@ struct export_numbers {
 struct export_numbers export_numbers_of(const struct query *,
 					const struct snapshot *);
 void export_numbers(FILE *, const struct row *, struct export_numbers);
+
+/* Where resident memory is: the verdict, then a line for each entry. */
+void export_ledger(FILE *, const struct ledger *);
 
 /* What the blocks of a row are, as a line: "    int 16,707,940 blocks, 509.9
  * MiB; ..."; nothing for none. */

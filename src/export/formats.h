@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "model/ledger.h"
 #include "model/saved.h"
 #include "base/err.h"
 
@@ -13,5 +14,8 @@ bool pprof_write(FILE *, const struct snapshot *, struct err *);
 
 /* snapshot_past.c: further members of a snapshot's object. */
 void snapshot_put_past(FILE *, const struct saved *);
+
+/* As a member: a comma first. */
+void ledger_json(FILE *, const struct ledger *);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "export/export.h"
+#include "export/formats.h"
 #include "export/label.h"
 #include "model/shares.h"
 #include "model/history.h"
@@ -285,6 +286,7 @@ bool
 export_json(FILE *file, const struct snapshot *snapshot,
 	    const struct query *query, const struct rows *rows, struct err *err)
 {
+	struct ledger ledger;
 	struct extras extras = {
 	    .errors = query_estimates(query, snapshot),
 	    .rates = query->rate && snapshot->mono_ns > query->rate->mono_ns,
@@ -306,6 +308,8 @@ export_json(FILE *file, const struct snapshot *snapshot,
 	if (snapshot->merge)
 		put_members(file, snapshot->merge);
 	put_said(file, snapshot, extras.work);
+	if (ledger_make(&ledger, snapshot))
+		ledger_json(file, &ledger);
 	put_since(file, query->mark);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
 	for (size_t i = 0; i < rows->count; i++) {

@@ -190,6 +190,23 @@ put_marks(FILE *file, const struct snapshot *snapshot)
 	fputs("],\n", file);
 }
 
+/* What the ledger is made from. */
+static void
+put_memory(FILE *file, const struct snapshot *snapshot)
+{
+	const struct memory *memory = &snapshot->memory;
+
+	fprintf(file,
+		"\"pool_bytes\":%" PRIu64 ",\n\"memory\":{\"time_ns\":%" PRIu64
+		",\"part\":%s",
+		snapshot->pool_bytes, memory->time_ns,
+		memory->part ? "true" : "false");
+	for (int i = 0; i < MEMORY_COUNT; i++)
+		fprintf(file, ",\"%s\":%" PRIu64, memory_names[i],
+			memory->resident[i]);
+	fputs("},\n", file);
+}
+
 static bool
 write_all(FILE *file, const struct snapshot *snapshot,
 	  const struct saved *saved, struct err *err)
@@ -205,6 +222,8 @@ write_all(FILE *file, const struct snapshot *snapshot,
 	if (snapshot->work_units)
 		fprintf(file, "\"work_units\":%" PRIu64 ",\n",
 			snapshot->work_units);
+	if (snapshot->memory.time_ns)
+		put_memory(file, snapshot);
 	put_losses(file, snapshot);
 	put_names(file, snapshot->names);
 	if (snapshot->mark_count)

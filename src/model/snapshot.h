@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/memory.h"
 #include "model/names.h"
 
 enum domain {
@@ -104,6 +105,8 @@ struct snapshot {
 	uint64_t alloc_count;
 	uint64_t agent_cpu_ns;
 	uint64_t agent_bytes;
+	uint64_t pool_bytes; /* mapped by allocators from within a call */
+	struct memory memory; /* filled when asked: source_memory */
 	struct loss losses[LOSS_MAX];
 	size_t loss_count;   /* only those that are not 0 */
 	uint64_t work_units; /* of work done; 0: the program says nothing */

@@ -18,6 +18,7 @@ struct source_kind {
 	int (*take_types)(struct source *, struct types_ask *, struct types *,
 			  struct err *);
 	struct saved *(*saved)(struct source *);
+	bool (*memory)(struct source *, struct err *);
 	void (*close)(struct source *); /* frees what is the kind's own */
 	bool (*is_live)(const struct source *);
 };
@@ -47,6 +48,8 @@ struct source *replay_open(int fd, const char *path, struct err *);
 bool proc_exists(uint32_t pid);
 uint64_t proc_start_time(uint32_t pid); /* clock ticks since boot */
 uint64_t proc_rss(uint32_t pid);	/* bytes */
+/* memory.c: what is resident now; time_ns stays 0 where it is unknown. */
+bool memory_read(struct memory *, uint32_t pid);
 bool proc_uid(uint32_t pid, uid_t *uid);
 bool proc_boot_id(uint8_t out[16]);
 uint64_t proc_pid_namespace(void); /* inode of our own */

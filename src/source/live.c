@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -86,6 +87,7 @@ take_status(struct source *source)
 	snapshot->agent_cpu_ns = status->agent_cpu_ns;
 	snapshot->agent_bytes = status->agent_bytes;
 	snapshot->work_units = status->work_units;
+	snapshot->pool_bytes = status->pool_bytes;
 	take_losses(status, snapshot);
 }
 
@@ -236,6 +238,24 @@ live_take_types(struct source *source, struct types_ask *ask,
 	return -1;
 }
 
+static bool
+live_memory(struct source *source, struct err *err)
+{
+	struct live *live = source->state;
+
+	if (live->alive && segment_is_alive(&live->segment) &&
+	    memory_read(&source->snapshot.memory, live->segment.header.pid))
+		return true;
+	if (source->snapshot.memory.time_ns)
+		return true; /* what it was when it was looked at last */
+	return live->alive
+		   ? err_set(err, "its /proc/%" PRIu32 "/smaps cannot be read; "
+				  "run as its owner",
+			     live->segment.header.pid)
+		   : err_set(err, "it has ended, and its memory with it; see "
+				  "'heaptop list'");
+}
+
 static void
 live_close(struct source *source)
 {
@@ -254,6 +274,7 @@ static const struct source_kind live_kind = {
     .ask_rate = live_ask_rate,
     .ask_types = live_ask_types,
     .take_types = live_take_types,
+    .memory = live_memory,
     .close = live_close,
     .is_live = live_is_live,
 };

@@ -343,6 +343,32 @@ read_marks(struct replay *replay)
 }
 
 static void
+read_memory(struct replay *replay)
+{
+	struct json *json = &replay->json;
+	struct memory *memory = &replay->source->snapshot.memory;
+
+	json_enter(json, '{');
+	while (json_key(json)) {
+		uint64_t *value = NULL;
+
+		if (!strcmp(json->text, "part")) {
+			json_bool(json, &memory->part);
+			continue;
+		}
+		if (!strcmp(json->text, "time_ns"))
+			value = &memory->time_ns;
+		for (int i = 0; i < MEMORY_COUNT && !value; i++)
+			if (!strcmp(json->text, memory_names[i]))
+				value = &memory->resident[i];
+		if (value)
+			json_u64(json, value);
+		else
+			json_skip(json);
+	}
+}
+
+static void
 read_format(struct replay *replay)
 {
 	if (json_string(&replay->json))
@@ -375,6 +401,7 @@ static const struct {
     {"marks", read_marks},
     {"history", replay_history},
     {"user_marks", replay_user_marks},
+    {"memory", read_memory},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -404,6 +431,7 @@ read_part(struct replay *replay)
 	    {"agent_bytes", &snapshot->agent_bytes},
 	    {"work_units", &snapshot->work_units},
 	    {"user_mark", &replay->user_mark},
+	    {"pool_bytes", &snapshot->pool_bytes},
 	};
 
 	for (size_t i = 0; i < PARTS; i++) {

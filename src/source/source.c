@@ -139,6 +139,15 @@ source_types(struct source *source, struct types_ask *ask, struct types *rows,
 }
 
 bool
+source_memory(struct source *source, struct err *err)
+{
+	if (source->kind->memory)
+		return source->kind->memory(source, err);
+	return source->snapshot.memory.time_ns ||
+	       err_set(err, "it was saved without its ledger; save it again");
+}
+
+bool
 source_is_live(const struct source *source)
 {
 	return source->kind->is_live && source->kind->is_live(source);

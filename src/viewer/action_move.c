@@ -104,6 +104,7 @@ do_view(struct viewer *viewer, enum command_id command, uint32_t key)
 	    [COMMAND_SUSPECTS] = VIEW_SUSPECTS,
 	    [COMMAND_HISTORY] = VIEW_HISTORY,
 	    [COMMAND_MARKS] = VIEW_MARKS,
+	    [COMMAND_LEDGER] = VIEW_LEDGER,
 	    [COMMAND_OUTPUT] = VIEW_OUTPUT,
 	    [COMMAND_LOSSES] = VIEW_LOSSES,
 	    [COMMAND_PROCESSES] = VIEW_PROCESSES,

@@ -72,6 +72,12 @@ saved(void *context)
 	return source_saved(context);
 }
 
+static bool
+memory(void *context, struct err *err)
+{
+	return source_memory(context, err);
+}
+
 struct feed
 feed_source(struct source *source)
 {
@@ -85,5 +91,6 @@ feed_source(struct source *source)
 			     .ask_rate = ask_rate,
 			     .ask_types = ask_types,
 			     .take_types = take_types,
-			     .saved = saved};
+			     .saved = saved,
+			     .memory = memory};
 }

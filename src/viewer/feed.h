@@ -31,6 +31,8 @@ struct feed {
 	/* As source_saved; the viewer takes out what is there. NULL: nothing
 	 * was saved. */
 	struct saved *(*saved)(void *context);
+	/* As source_memory. NULL: the snapshot has what is known. */
+	bool (*memory)(void *context, struct err *);
 };
 
 /* A feed of source, which may be NULL. */

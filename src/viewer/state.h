@@ -13,6 +13,7 @@
 #include "viewer/choice.h"
 #include "viewer/command.h"
 #include "viewer/feed.h"
+#include "viewer/ledger_follow.h"
 #include "viewer/listing.h"
 #include "viewer/past.h"
 #include "viewer/picker.h"
@@ -171,6 +172,7 @@ struct viewer {
 	uint64_t message_end_ns;
 	struct trace trace;
 	struct told told;
+	struct ledger_follow ledger;
 	struct trees trees;
 	struct listing listing;
 	struct suspects *suspects; /* NULL: not looked at yet */

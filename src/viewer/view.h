@@ -37,6 +37,8 @@ void view_calls_draw(struct viewer *, struct box);
 bool view_calls_text(struct viewer *, size_t, char *, size_t);
 void view_flame_draw(struct viewer *, struct box);
 bool view_flame_text(struct viewer *, size_t, char *, size_t);
+void view_ledger_draw(struct viewer *, struct box);
+bool view_ledger_text(struct viewer *, size_t, char *, size_t);
 void view_output_draw(struct viewer *, struct box);
 bool view_output_text(struct viewer *, size_t, char *, size_t);
 void view_output_open(struct viewer *);

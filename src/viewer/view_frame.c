@@ -17,6 +17,8 @@ const struct view views[VIEW_COUNT] = {
     [VIEW_SOURCE] = {"Source", view_source_draw, view_source_text, NULL},
     [VIEW_HISTORY] = {"History", view_history_draw, NULL, view_history_open},
     [VIEW_MARKS] = {"Marks", view_marks_draw, view_marks_text, view_marks_open},
+    [VIEW_LEDGER] = {"Where resident memory is", view_ledger_draw,
+		     view_ledger_text, ledger_follow},
     [VIEW_CALLS] = {"Call tree", view_calls_draw, view_calls_text, NULL},
     [VIEW_FLAME] = {"Flame", view_flame_draw, view_flame_text, NULL},
     [VIEW_OUTPUT] = {"Output", view_output_draw, view_output_text,

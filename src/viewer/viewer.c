@@ -52,6 +52,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 			 options->filter);
 	viewer->lists[VIEW_TRACE].scrolls = true;
 	viewer->lists[VIEW_TYPES].scrolls = true;
+	viewer->lists[VIEW_LEDGER].scrolls = true;
 	viewer->lists[VIEW_OUTPUT].scrolls = true;
 	viewer->lists[VIEW_HELP].scrolls = true;
 	viewer->lists[VIEW_LOSSES].scrolls = true;
@@ -116,6 +117,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	told_fini(&viewer->told);
 	listing_fini(&viewer->listing);
 	trees_fini(&viewer->trees);
+	ledger_forget(viewer);
 	viewer->feed = feed;
 	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
 	viewer->snapshot = viewer->newest;
@@ -298,6 +300,7 @@ viewer_refresh(struct viewer *viewer)
 	if (!viewer->past.mark_count)
 		past_mark(viewer, NULL, NULL);
 	plan_follow(viewer);
+	ledger_follow(viewer);
 	if (viewer->past.held_by != HELD_NOT)
 		return STALE_DRAW | (viewer->rows ? 0 : STALE_ROWS);
 	rates_step(viewer);

@@ -1,0 +1,165 @@
+/* view_ledger.c - where resident memory is, and which part of it grows. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "viewer/format.h"
+#include "viewer/view.h"
+
+/* Where numbers end, narrow and wide. */
+enum { SIZE, SHARE, GROWTH, COLUMNS };
+#define WIDE 100
+static const struct {
+	const char *title;
+	int end[2];
+} columns[COLUMNS] = {
+    [SIZE] = {"NOW", {7, 12}},
+    [SHARE] = {"%", {12, 18}},
+    [GROWTH] = {"SINCE", {20, 31}},
+};
+
+static void
+number_draw(struct viewer *viewer, int y, int which, enum role role,
+	    const char *text)
+{
+	struct canvas *canvas = &viewer->canvas;
+	bool wide = canvas->width >= WIDE;
+	int begin = which ? columns[which - 1].end[wide] : 0;
+
+	canvas_right(canvas, y, begin, columns[which].end[wide] - begin, role,
+		     text);
+}
+
+static int
+names_begin(const struct canvas *canvas)
+{
+	return columns[COLUMNS - 1].end[canvas->width >= WIDE] + 2;
+}
+
+static void
+numbers_draw(struct viewer *viewer, int y, int64_t now, int64_t then)
+{
+	const struct ledger_follow *ledger = &viewer->ledger;
+	bool compact = viewer->canvas.width < WIDE;
+	int64_t growth = now - then;
+	double share =
+	    ledger->now.rss ? (double)now / (double)ledger->now.rss : 0;
+	char text[FORMAT_MAX];
+
+	number_draw(viewer, y, SIZE, now ? ROLE_TEXT : ROLE_DIM,
+		    now < 0 ? format_size_diff(text, now, compact)
+			    : format_size(text, (uint64_t)now, compact));
+	if (now >= 0)
+		number_draw(viewer, y, SHARE,
+			    share < 0.0005 ? ROLE_DIM : ROLE_TEXT,
+			    format_percent(text, share));
+	number_draw(viewer, y, GROWTH,
+		    growth > 0	 ? ROLE_GROW
+		    : growth < 0 ? ROLE_SHRINK
+				 : ROLE_DIM,
+		    format_size_diff(text, growth, compact));
+}
+
+static void
+head_draw(struct viewer *viewer, int y)
+{
+	struct canvas *canvas = &viewer->canvas;
+	int x = names_begin(canvas);
+
+	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
+	for (int i = 0; i < COLUMNS; i++)
+		number_draw(viewer, y, i, ROLE_HEAD, columns[i].title);
+	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, "WHERE");
+}
+
+static void
+line_draw(struct viewer *viewer, int y, size_t line)
+{
+	const struct ledger_follow *ledger = &viewer->ledger;
+	struct canvas *canvas = &viewer->canvas;
+	int x = names_begin(canvas);
+
+	if (line == LEDGER_COUNT) {
+		numbers_draw(viewer, y, (int64_t)ledger->now.rss,
+			     (int64_t)ledger->base.rss);
+		canvas_text(canvas, y, x, canvas->width - x, ROLE_TITLE,
+			    "RSS, the sum");
+		return;
+	}
+	numbers_draw(viewer, y, ledger->now.bytes[line],
+		     ledger->base.bytes[line]);
+	x += canvas_text(canvas, y, x, canvas->width - x,
+			 ledger->now.bytes[line] ? ROLE_TEXT : ROLE_DIM,
+			 ledger_infos[line].label);
+	if (canvas->width - x > 12)
+		canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
+			    ledger_infos[line].remark);
+	canvas_paint_match(canvas, y, names_begin(canvas), canvas->width,
+			   ROLE_MATCH, viewer->search);
+}
+
+/* From when growth counts, and what may be wrong. */
+static void
+note_draw(struct viewer *viewer, int y)
+{
+	const struct ledger_follow *ledger = &viewer->ledger;
+	char clock[TEXT_TIME_MAX];
+
+	canvas_format(&viewer->canvas, y, 1, viewer->canvas.width - 1, ROLE_DIM,
+		      "since %s%s", text_time(clock, ledger->base.time_ns) + 11,
+		      ledger->now.part ? "; there was no time for all mappings"
+				       : "");
+}
+
+static void
+lines_draw(struct viewer *viewer, struct box box)
+{
+	struct list *list = &viewer->lists[VIEW_LEDGER];
+	struct verdict verdict =
+	    ledger_judge(&viewer->ledger.now, &viewer->ledger.base);
+	char text[LEDGER_TEXT_MAX];
+	bool noted = box.height >= 8;
+	int above = box.height >= 3;
+
+	list_fit(list, LEDGER_COUNT + 1,
+		 box.height > 1 + above + noted
+		     ? (size_t)(box.height - 1 - above - noted)
+		     : 0);
+	if (above)
+		canvas_text(&viewer->canvas, box.y, 1, box.width - 1,
+			    verdict.growing ? ROLE_ACCENT : ROLE_TEXT,
+			    ledger_text(text, &verdict));
+	head_draw(viewer, box.y + above);
+	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
+		line_draw(viewer, box.y + above + 1 + (int)i, list->top + i);
+	if (noted)
+		note_draw(viewer, box.y + box.height - 1);
+}
+
+void
+view_ledger_draw(struct viewer *viewer, struct box box)
+{
+	const struct ledger_follow *ledger = &viewer->ledger;
+
+	if (ledger->now.time_ns) {
+		lines_draw(viewer, box);
+		return;
+	}
+	list_fit(&viewer->lists[VIEW_LEDGER], 0, 0);
+	canvas_text(&viewer->canvas, box.y + (box.height > 2), 2, box.width - 3,
+		    ledger->problem[0] ? ROLE_WARNING : ROLE_DIM,
+		    ledger->problem[0] ? ledger->problem
+				       : "nothing has been seen yet");
+}
+
+bool
+view_ledger_text(struct viewer *viewer, size_t line, char *out, size_t size)
+{
+	if (!viewer->ledger.now.time_ns || line > LEDGER_COUNT)
+		return false;
+	snprintf(out, size, "%s",
+		 line == LEDGER_COUNT ? "RSS, the sum"
+				      : ledger_infos[line].label);
+	return true;
+}
