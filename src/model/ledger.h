@@ -28,21 +28,18 @@
 #include "model/snapshot.h"
 
 /* X(ID, word in the JSON, label, remark) */
-#define LEDGER_LIST(X)                                                        \
-	X(LIVE, "live", "live in call sites", "blocks the list shows")        \
-	X(MALLOC, "malloc_kept", "kept by malloc",                            \
-	  "free, between live blocks, and its own overhead")                  \
-	X(PYTHON, "python_kept", "kept by Python",                            \
-	  "free room in the pools of small objects")                          \
-	X(FILES, "files", "mapped files",                                     \
-	  "programs, libraries, their static data, files read by mmap")       \
-	X(SHARED, "shared", "shared memory", "shm, memfd")                    \
-	X(STACKS, "stacks", "stacks", "of all threads")                       \
-	X(AGENT, "agent", "heaptop's agent", "what watching costs")           \
-	X(OUTSIDE, "unexplained", "unexplained",                              \
-	  "mapped past the hooks: allocators with system calls of their own") \
-	X(OVERLAP, "overlap", "overlap",                                      \
-	  "live but never touched, so not resident")
+#define LEDGER_LIST(X)                                                         \
+	X(LIVE, "live", "live in call sites", "blocks that the list shows")    \
+	X(MALLOC, "malloc_kept", "kept by malloc",                             \
+	  "free, between live blocks, overhead")                               \
+	X(PYTHON, "python_kept", "kept by Python",                             \
+	  "free room in its pools")                                            \
+	X(FILES, "files", "mapped files", "programs, libraries, data, .bss")   \
+	X(SHARED, "shared", "shared memory", "shm, memfd")                     \
+	X(STACKS, "stacks", "stacks", "of all threads")                        \
+	X(AGENT, "agent", "heaptop's agent", "what watching costs")            \
+	X(OUTSIDE, "unexplained", "unexplained", "mapped past the hooks")      \
+	X(OVERLAP, "overlap", "overlap", "live, never touched: not resident")
 
 #define LEDGER_ENUM_(id_, word_, label_, remark_) LEDGER_##id_,
 enum ledger_entry { LEDGER_LIST(LEDGER_ENUM_) LEDGER_COUNT };

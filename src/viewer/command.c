@@ -15,7 +15,7 @@
 	(IN(SITES) | IN(TRACE) | IN(TYPES) | IN(LOSSES) | IN(SUSPECTS) | \
 	 IN(SOURCE))
 #define IN_ROW	(IN(SITES) | IN(TRACE) | IN(TYPES))
-#define IN_MARK (IN_DATA | IN_TREES | IN(HISTORY) | IN(MARKS))
+#define IN_MARK (IN_DATA | IN_TREES | IN(HISTORY) | IN(MARKS) | IN(LEDGER))
 #define IN_SUB	(IN_ALL & ~IN(SITES))
 
 const char *const section_titles[SECTION_COUNT] = {

@@ -9,7 +9,9 @@
 
 /* Where numbers end, narrow and wide. */
 enum { SIZE, SHARE, GROWTH, COLUMNS };
-#define WIDE 100
+#define WIDE	     100
+#define LABEL	     20 /* cells of a label and what follows it */
+#define REMARK_WIDTH 70
 static const struct {
 	const char *title;
 	int end[2];
@@ -89,12 +91,12 @@ line_draw(struct viewer *viewer, int y, size_t line)
 	}
 	numbers_draw(viewer, y, ledger->now.bytes[line],
 		     ledger->base.bytes[line]);
-	x += canvas_text(canvas, y, x, canvas->width - x,
-			 ledger->now.bytes[line] ? ROLE_TEXT : ROLE_DIM,
-			 ledger_infos[line].label);
-	if (canvas->width - x > 12)
-		canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
-			    ledger_infos[line].remark);
+	canvas_text(canvas, y, x, canvas->width - x,
+		    ledger->now.bytes[line] ? ROLE_TEXT : ROLE_DIM,
+		    ledger_infos[line].label);
+	if (canvas->width >= REMARK_WIDTH)
+		canvas_text(canvas, y, x + LABEL, canvas->width - x - LABEL,
+			    ROLE_DIM, ledger_infos[line].remark);
 	canvas_paint_match(canvas, y, names_begin(canvas), canvas->width,
 			   ROLE_MATCH, viewer->search);
 }

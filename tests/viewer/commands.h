@@ -11,6 +11,7 @@
 	X(test_move)                      \
 	X(test_open_and_close)            \
 	X(test_types)                     \
+	X(test_ledger)                    \
 	X(test_biggest)                   \
 	X(test_stacks)                    \
 	X(test_paths)                     \

@@ -46,6 +46,35 @@ test_types(void **state)
 	fixture_close(f);
 }
 
+/* Growth counts from the mark. */
+void
+test_ledger(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_step(f);
+	press(f, COMMAND_LEDGER, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_LEDGER);
+	assert_shows(f, "kept by malloc");
+	assert_shows(f, "most is kept by the allocator");
+	for (int step = 0; step < 40; step++)
+		fixture_step(f);
+	assert_shows(f, "growing in call sites");
+	press(f, COMMAND_MARK, 0);
+	fixture_step(f);
+	assert_hides(f, "growing in call sites");
+	f->made.refuses = true;
+	f->viewer.ledger.now.time_ns = 0;
+	f->made.snapshot.memory.time_ns = 0;
+	for (int step = 0; step < 40; step++)
+		fixture_step(f);
+	assert_shows(f, "it is deaf");
+	press(f, COMMAND_LEDGER, 0);
+	assert_int_equal(viewer_view(&f->viewer), VIEW_SITES);
+	fixture_close(f);
+}
+
 void
 test_open_and_close(void **state)
 {

@@ -104,6 +104,7 @@ walk(const char *view, const char *keys, bool ascii)
 		if (!strcmp(view, "history") || !strcmp(view, "marks") ||
 		    !strcmp(view, "suspects") ||
 		    !strcmp(view, "source") ||
+		    !strcmp(view, "ledger") ||
 		    !strcmp(view, "as_of"))
 			past_make(&fixture);
 		for (int step = 0; step < 4; step++)
@@ -155,6 +156,7 @@ GOLDEN(history, "H Left Left Left PageUp")
 GOLDEN(marks, "M Down")
 GOLDEN(as_of, "Down H PageUp PageUp Enter")
 GOLDEN(types, "y")
+GOLDEN(ledger, "R")
 GOLDEN(calls, "Enter t Down")
 GOLDEN(callees, "t t c Down")
 GOLDEN(flame, "F Down Down Down Down")
@@ -186,6 +188,7 @@ main(void)
 	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_as_of),   cmocka_unit_test(test_suspects),
 	    cmocka_unit_test(test_source),
+	    cmocka_unit_test(test_ledger),
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_callees),
 	    cmocka_unit_test(test_flame),
