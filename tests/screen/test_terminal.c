@@ -218,6 +218,30 @@ test_colors(void **state)
 	terminal_close(t);
 }
 
+/* Colours change at once, and the mouse goes and comes. */
+static void
+test_setup(void **state)
+{
+	struct terminal *t = start(ENVIRONMENT("A=1"), ARGUMENTS("--ended"));
+
+	(void)state;
+	assert_true(terminal_waits_for(t, "q Quit"));
+	assert_true(terminal_any_color(t));
+	terminal_type(t, "C\033OC\033OC"); /* the theme: mono */
+	assert_true(terminal_waits_for(t, "Theme         mono"));
+	assert_false(terminal_any_color(t));
+	terminal_type(t, "\033OD");
+	assert_true(terminal_waits_for(t, "Theme         light"));
+	assert_true(terminal_any_color(t));
+	terminal_type(t, "g\033OB\033OB\033OB\033OB\r");
+	assert_true(terminal_waits_for(t, "terminal's"));
+	terminal_type(t, "\r");
+	assert_true(terminal_waits_for(t, "heaptop's"));
+	terminal_type(t, "qq");
+	assert_exit(t, 0);
+	terminal_close(t);
+}
+
 static void
 test_locales(void **state)
 {
@@ -313,11 +337,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_keys),    cmocka_unit_test(test_mouse),
-	    cmocka_unit_test(test_resize),  cmocka_unit_test(test_suspend),
-	    cmocka_unit_test(test_signals), cmocka_unit_test(test_colors),
-	    cmocka_unit_test(test_locales), cmocka_unit_test(test_terminals),
-	    cmocka_unit_test(test_child),   cmocka_unit_test(test_no_terminal),
+	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_mouse),
+	    cmocka_unit_test(test_resize),
+	    cmocka_unit_test(test_suspend),
+	    cmocka_unit_test(test_signals),
+	    cmocka_unit_test(test_colors),
+	    cmocka_unit_test(test_locales),
+	    cmocka_unit_test(test_terminals),
+	    cmocka_unit_test(test_child),
+	    cmocka_unit_test(test_setup),
+	    cmocka_unit_test(test_no_terminal),
 	};
 	const char *top = getenv("top_builddir");
 

@@ -187,6 +187,16 @@ test_canvas_clips(void **state)
 	canvas_text(&canvas, 0, 0, 9, ROLE_TEXT, "e\xcc\x81\xff!");
 	assert_string_equal(canvas_row(&canvas, 0, row, sizeof(row)),
 			    "e\xcc\x81\\xff");
+	/* Jamo as some file systems keep them are one character of two
+	 * cells. */
+	canvas_clear(&canvas);
+	canvas_text(&canvas, 0, 0, 9, ROLE_TEXT,
+		    "\u1112\u1161\u11ab\u1100\u1173\u11af\u1112\u1161");
+	assert_string_equal(canvas_row(&canvas, 0, row, sizeof(row)),
+			    "\u1112\u1161\u11ab\u1100\u1173\u11af");
+	canvas_text(&canvas, 1, 0, 9, ROLE_TEXT, "\U0001f600.py");
+	assert_int_equal(canvas.cells[canvas.width].width, 2);
+	assert_string_equal(canvas.cells[canvas.width + 2].text, ".");
 	canvas_fini(&canvas);
 }
 
