@@ -142,7 +142,7 @@ test_words(void **state)
 			    "unknown column 'size\\x1b[2J'; use one of size, "
 			    "size_diff, count, count_diff, average, rate, "
 			    "percent, peak, total, total_count, error, "
-			    "site");
+			    "per_work, site");
 	assert_true(group_parse("traceback", &group, &err));
 	assert_int_equal(group, GROUP_TRACEBACK);
 	assert_false(group_parse("", &group, &err));
