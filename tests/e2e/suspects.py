@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""One leak, a cache that is full, and churn, in C and in Python: the screen of
+suspects names the leak first, and only it; its source shows the line.
+"""
+import shutil
+import subprocess
+
+from drive import (PYTHON, SOURCE, Program, Tap, heaptop, profiled_pid,
+                   workplace)
+
+PROGRAMS = SOURCE / "tests" / "programs"
+# The cache is full after four seconds and must be level for two quarters.
+SCRIPT = """
+resize 140x40
+wait-for 0:09 ago
+wait-for 0:18 ago
+key X
+wait-for LATELY
+dump -
+key a
+wait-for SOURCE
+dump -
+"""
+
+
+def look(scratch, *command):
+    """What the screens show of the program."""
+    script = scratch / "script"
+    script.write_text(SCRIPT)
+    with Program(*command):
+        shown = heaptop("--script", script, profiled_pid())
+    return shown.stdout + shown.stderr
+
+
+def line_with(screen, text):
+    return next((line for line in screen.splitlines() if text in line), "")
+
+
+def check(tap, scratch, name, source, *command):
+    screen = look(scratch, *command)
+    lines = screen.splitlines()
+    head = next((at for at, line in enumerate(lines) if "LATELY" in line), 0)
+    first = lines[head + 1] if head else ""
+    tap.ok("(leak)" in first and "▸" in first,
+           f"{name}: the leak is the first suspect", screen)
+    for what in ("(remember)", "(churn)"):
+        tap.ok("▸" not in line_with(screen, what),
+               f"{name}: nothing speaks against {what[1:-1]}", screen)
+    hot = line_with(screen, source)
+    tap.ok("█" in hot or "▁" in hot or "▂" in hot or "▃" in hot,
+           f"{name}: the source shows what the line holds", screen)
+
+
+def python(tap):
+    with workplace() as scratch:
+        check(tap, scratch, "python", "leaked.append(bytearray(3000))", PYTHON,
+              PROGRAMS / "py_leak.py")
+
+
+def native(tap):
+    if not shutil.which("gcc"):
+        tap.skip("C: the leak is the first suspect", "there is no gcc")
+        return
+    with workplace() as scratch:
+        program = scratch / "leaks"
+        subprocess.run(["gcc", "-g", "-O1", "-o", program,
+                        PROGRAMS / "leaks.c"], check=True)
+        check(tap, scratch, "C", "void **block = malloc(3000);", program)
+
+
+def main():
+    tap = Tap()
+    tap.part("python", python, tap)
+    tap.part("C", native, tap)
+    tap.done()
+
+
+main()
