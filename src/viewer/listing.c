@@ -90,6 +90,7 @@ listing_follow(struct viewer *viewer)
 	    mem_grow(listing->hots, rows->count, sizeof(*listing->hots));
 	for (size_t i = 0; i < rows->count; i++)
 		if (rows->rows[i].line &&
+		    (rows->rows[i].size || rows->rows[i].size_diff) &&
 		    !strcmp(names_text(names, rows->rows[i].file),
 			    listing->path))
 			hot_add(listing, &rows->rows[i]);

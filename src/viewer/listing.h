@@ -15,7 +15,7 @@
 
 struct viewer;
 
-/* A line that has held something. */
+/* A line that holds something, or did at the mark. */
 struct hot {
 	uint32_t line;
 	uint64_t size;
