@@ -86,7 +86,8 @@ const struct subcommand subcommands[] = {
 		"lie, up to 100,000 of a row and of more a sample, which "
 		"is then said. \"(buffer)\" is memory that objects keep "
 		"elsewhere, as a list does its items; \"(free list)\" is "
-		"dead objects that Python keeps for the next ones.",
+		"dead objects that Python keeps for the next ones. With "
+		"--ledger the first lines tell where the resident memory is.",
 	.options =
 	    OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(LEDGER) |
 	    OPTION_BIT(FAIL_ABOVE) | COMMON,

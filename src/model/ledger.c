@@ -175,15 +175,14 @@ ledger_text(char out[LEDGER_TEXT_MAX], const struct verdict *verdict)
 	char bytes[TEXT_SIZE_MAX], of[TEXT_SIZE_MAX];
 
 	if (verdict->growing)
-		snprintf(out, LEDGER_TEXT_MAX, "%s: %s %s, RSS %s",
+		snprintf(out, LEDGER_TEXT_MAX, "%s: %s in %s, RSS %s",
 			 texts[verdict->group].grows,
-			 texts[verdict->group].what,
 			 text_size_diff(bytes, verdict->bytes),
+			 texts[verdict->group].what,
 			 text_size_diff(of, verdict->of));
 	else
-		snprintf(out, LEDGER_TEXT_MAX, "%s: %s %s of RSS %s",
+		snprintf(out, LEDGER_TEXT_MAX, "%s: %s of RSS %s",
 			 texts[verdict->group].holds,
-			 texts[verdict->group].what,
 			 text_size(bytes, (uint64_t)above_zero(verdict->bytes)),
 			 text_size(of, (uint64_t)verdict->of));
 	return out;

@@ -81,7 +81,7 @@ struct verdict {
 struct verdict ledger_judge(const struct ledger *, const struct ledger *base);
 
 #define LEDGER_TEXT_MAX 160
-/* "growing in call sites: live blocks +25.6 MiB, RSS +30.1 MiB" */
+/* "growing in call sites: +25.6 MiB in live blocks, RSS +30.1 MiB" */
 const char *ledger_text(char out[LEDGER_TEXT_MAX], const struct verdict *);
 
 #endif
