@@ -8,7 +8,7 @@
 
 #define KEYS_CELLS  18
 #define TWO_COLUMNS 120
-#define HELP_LINES  (COMMAND_ID_COUNT + SECTION_COUNT * 2 + COLUMN_MAX + 2)
+#define HELP_LINES  (COMMAND_ID_COUNT + SECTION_COUNT * 2 + COLUMN_MAX + 4)
 
 /* One line of help: a title, a command or a column; all empty: a gap. */
 struct help_line {
@@ -17,16 +17,44 @@ struct help_line {
 	const struct column_info *column;
 };
 
-static size_t
-help_lines(struct help_line out[HELP_LINES])
+/* The view that is asked about: the one below the help. */
+static enum view_id
+help_subject(const struct viewer *viewer)
 {
+	return viewer->views[viewer->depth > 1 ? viewer->depth - 2 : 0];
+}
+
+/* Whether a command belongs to a view, rather than to all of them. */
+static bool
+is_of_view(const struct command *command, enum view_id view)
+{
+	const unsigned all = (1u << VIEW_COUNT) - 1;
+
+	return (command->views & 1u << view) && command->views != all &&
+	       command->section != SECTION_MOVE;
+}
+
+/* What is particular to the view stands first, then everything else. */
+static size_t
+help_lines(const struct viewer *viewer, struct help_line out[HELP_LINES])
+{
+	enum view_id view = help_subject(viewer);
+	const char *title = views[view].title;
 	size_t count = 0;
 
+	out[count++] =
+	    (struct help_line){.title = title ? title : "Call sites"};
+	for (size_t i = 0; i < COMMAND_ID_COUNT; i++)
+		if (is_of_view(&commands[i], view))
+			out[count++] =
+			    (struct help_line){.command = &commands[i]};
+	out[count++] = (struct help_line){0};
 	for (int section = 0; section < SECTION_COUNT; section++) {
 		out[count++] =
 		    (struct help_line){.title = section_titles[section]};
 		for (size_t i = 0; i < COMMAND_ID_COUNT; i++)
-			if (commands[i].section == (enum section)section)
+			if (commands[i].section == (enum section)section &&
+			    !is_of_view(&commands[i], view))
 				out[count++] =
 				    (struct help_line){.command = &commands[i]};
 		out[count++] = (struct help_line){0};
@@ -78,7 +106,7 @@ void
 view_help_draw(struct viewer *viewer, struct box box)
 {
 	struct help_line lines[HELP_LINES];
-	size_t all = help_lines(lines);
+	size_t all = help_lines(viewer, lines);
 	bool two = box.width >= TWO_COLUMNS;
 	size_t half = two ? (all + 1) / 2 : all;
 	struct list *list = &viewer->lists[VIEW_HELP];

@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "commands.h"
 
 static bool tried[COMMAND_ID_COUNT];
@@ -40,6 +42,8 @@ test_table(void **state)
 		assert_int_equal(commands[i].id, i);
 		assert_true(count > 0);
 		assert_non_null(commands[i].run);
+		/* Its line in the help fits 80 columns. */
+		assert_in_range(strlen(commands[i].help), 1, 58);
 		assert_ptr_equal(command_named(commands[i].word), &commands[i]);
 		for (size_t k = 0; k < count; k++)
 			assert_int_not_equal(keys[k], INPUT_NONE);
