@@ -90,6 +90,18 @@ search_from(struct viewer *viewer, size_t from, bool back)
 	return false;
 }
 
+static void
+search_failed(struct viewer *viewer)
+{
+	bool hidden =
+	    viewer_view(viewer) == VIEW_FLAME && flame_found(viewer) > 0;
+
+	viewer_message(viewer, ROLE_WARNING,
+		       hidden ? "not in sight, try another zoom: %s"
+			      : "not found: %s",
+		       viewer->search);
+}
+
 unsigned
 do_search_step(struct viewer *viewer, enum command_id command, uint32_t key)
 {
@@ -103,8 +115,7 @@ do_search_step(struct viewer *viewer, enum command_id command, uint32_t key)
 	if (list->count)
 		at = (at + (back ? list->count - 1 : 1)) % list->count;
 	if (!search_from(viewer, at, back))
-		viewer_message(viewer, ROLE_WARNING, "not found: %s",
-			       viewer->search);
+		search_failed(viewer);
 	return STALE_DRAW;
 }
 
@@ -153,8 +164,7 @@ prompt_done(struct viewer *viewer)
 	prompt->open = false;
 	if (prompt->kind == PROMPT_SEARCH && viewer->search[0] &&
 	    !search_from(viewer, viewer_list(viewer)->cursor, false))
-		viewer_message(viewer, ROLE_WARNING, "not found: %s",
-			       viewer->search);
+		search_failed(viewer);
 	if (prompt->kind == PROMPT_NAME && prompt->text[0])
 		past_name(viewer, viewer->lists[VIEW_MARKS].cursor,
 			  prompt->text);

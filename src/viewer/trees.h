@@ -86,6 +86,10 @@ bool flame_out(struct viewer *);
 /* Moves to the box that lies in a direction, if there is one. */
 void flame_move(struct viewer *, int down, int right);
 
+/* view_flame.c: of all that weighs, the share of what the search finds, drawn
+ * or not. */
+double flame_found(const struct viewer *);
+
 /* calls.c: makes the lines again; keeps the selection. */
 void calls_layout(struct viewer *);
 /* Forgets what is folded. */

@@ -130,9 +130,8 @@ box_draw(struct viewer *viewer, int y, size_t index)
 		zone_add(viewer, y, box->begin, box->end, ZONE_LINE, index);
 }
 
-/* Of all that weighs, the share below (and at) what was searched for. */
-static double
-matched_share(const struct viewer *viewer)
+double
+flame_found(const struct viewer *viewer)
 {
 	const struct tree *tree = &viewer->trees.tree;
 	uint8_t *below = mem_array(tree->count, 1);
@@ -148,8 +147,7 @@ matched_share(const struct viewer *viewer)
 		}
 	}
 	free(below);
-	return tree->nodes[0].mass ? (double)mass / (double)tree->nodes[0].mass
-				   : 0;
+	return mass ? (double)mass / (double)tree->nodes[0].mass : 0;
 }
 
 /* What grew and what shrank, or what lives. */
@@ -179,7 +177,7 @@ head_draw(struct viewer *viewer, int y)
 	if (*viewer->search)
 		x += canvas_format(canvas, y, x, canvas->width - x, ROLE_HEAD,
 				   "   found: %s%%",
-				   format_percent(text, matched_share(viewer)));
+				   format_percent(text, flame_found(viewer)));
 	if (viewer->trees.tree.cut)
 		canvas_format(canvas, y, x, canvas->width - x, ROLE_HEAD,
 			      "   %s small stacks left together",
@@ -285,6 +283,12 @@ view_flame_draw(struct viewer *viewer, struct box box)
 		if (line >= 0 && line < box.height)
 			box_draw(viewer, box.y + line, i);
 	}
+	if (!viewer->trees.tree.nodes[0].mass && box.height > 1)
+		canvas_text(&viewer->canvas, box.y + 1, 1, box.width - 1,
+			    ROLE_DIM,
+			    viewer->trees.growth
+				? "nothing has grown or shrunk since the mark"
+				: "nothing lives here");
 	if (head)
 		head_draw(viewer, box.y - 1);
 	if (detail.height)

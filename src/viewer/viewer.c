@@ -118,6 +118,7 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	listing_fini(&viewer->listing);
 	trees_fini(&viewer->trees);
 	ledger_forget(viewer);
+	viewer->lists[VIEW_FLAME].count = viewer->lists[VIEW_CALLS].count = 0;
 	viewer->feed = feed;
 	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
 	viewer->snapshot = viewer->newest;

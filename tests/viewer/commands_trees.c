@@ -106,6 +106,11 @@ test_flame_search(void **state)
 	assert_int_equal(fixture_role(f, y, 4), ROLE_MATCH);
 	fixture_keys(f, "n n");
 	assert_flame(f, "subplots");
+	/* One box is all that is zoomed into; others match elsewhere. */
+	fixture_keys(f, "/ l i n e s Enter Enter / l o a d _ Enter");
+	assert_shows(f, "not in sight");
+	fixture_keys(f, "/ n o n e Enter");
+	assert_shows(f, "not found: none");
 	fixture_close(f);
 }
 
@@ -117,7 +122,9 @@ test_tree_growth(void **state)
 	struct site *site = &f->made.snapshot.sites[5];
 
 	(void)state;
-	fixture_keys(f, "m");
+	fixture_keys(f, "m F v");
+	assert_shows(f, "nothing has grown or shrunk");
+	fixture_keys(f, "v q");
 	site->free_bytes += 2097152;
 	site->free_count += 64;
 	fixture_step(f);

@@ -243,6 +243,26 @@ test_context(void **state)
 	unlink(path);
 }
 
+/* The process called exec while its tree was on the screen. */
+static void
+test_other_feed(void **state)
+{
+	static const char *const keys[] = {"F Down Down Enter", "Enter t Down"};
+	struct fixture all, *f = &all;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fixture_open(f, NULL, false);
+		fixture_keys(f, keys[i]);
+		viewer_set_feed(&f->viewer, made_feed(&f->made));
+		viewer_draw(&f->viewer);
+		fixture_keys(f, "Up Down + / s u b Enter n");
+		fixture_step(f);
+		fixture_keys(f, "Down Enter");
+		fixture_close(f);
+	}
+}
+
 /* Any keys, sizes and clicks in any order, while the program goes on. */
 static void
 test_any_order(void **state)
@@ -294,6 +314,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_folded),    cmocka_unit_test(test_boxes),
 	    cmocka_unit_test(test_names),     cmocka_unit_test(test_context),
+	    cmocka_unit_test(test_other_feed),
 	    cmocka_unit_test(test_any_order),
 	};
 
