@@ -220,6 +220,14 @@ family_ask_types(struct source *source, struct types_ask *ask, struct err *err)
 			    "without --family");
 }
 
+static bool
+family_memory(struct source *source, struct err *err)
+{
+	(void)source;
+	return err_set(err, "a family has no ledger of its own, since its "
+			    "processes share memory; name one of them");
+}
+
 static void
 family_close(struct source *source)
 {
@@ -238,6 +246,7 @@ static const struct source_kind family_kind = {
     .watch = family_watch,
     .ask_rate = family_ask_rate,
     .ask_types = family_ask_types,
+    .memory = family_memory,
     .close = family_close,
     .is_live = family_is_live,
 };
