@@ -55,6 +55,9 @@ save_typed(struct viewer *viewer)
 	if (viewer->resolve &&
 	    resolve_all(viewer->resolve, viewer->newest->names))
 		stale |= STALE_ROWS | STALE_TRACE;
+	/* Where it cannot be looked at, what was seen last is saved. */
+	if (viewer->feed.memory)
+		viewer->feed.memory(viewer->feed.context, &err);
 	if (!viewer->options->save(prompt->text, viewer->newest, &saved,
 				   replace, &err)) {
 		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
