@@ -53,14 +53,15 @@ bool
 column_list_parse(const char *words, enum column out[COLUMN_MAX], size_t *count,
 		  struct err *err)
 {
-	const char *const between = ", ";
 	char word[32];
 	size_t length;
 
 	*count = 0;
-	for (words += strspn(words, between); *words;
-	     words += length, words += strspn(words, between)) {
-		length = strcspn(words, between);
+	for (;; words += length + 1) {
+		words += strspn(words, " ");
+		length = strcspn(words, ", ");
+		if (!length)
+			return err_set(err, "a column is missing in the list");
 		if (length >= sizeof(word))
 			return err_set(err, "'%.40s' is no column", words);
 		memcpy(word, words, length);
@@ -69,8 +70,12 @@ column_list_parse(const char *words, enum column out[COLUMN_MAX], size_t *count,
 			return err_set(err, "more columns than there are");
 		if (!column_parse(word, &out[(*count)++], err))
 			return false;
+		length += strspn(words + length, " ");
+		if (!words[length])
+			return true;
+		if (words[length] != ',')
+			return err_set(err, "columns need a comma between");
 	}
-	return *count ? true : err_set(err, "no column named");
 }
 
 bool

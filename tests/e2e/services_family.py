@@ -80,6 +80,8 @@ def check_multiprocessing(tap, scratch):
     with Program(PYTHON, PROGRAMS / "workers.py") as program:
         pid, *children = (int(pid) for pid in
                           program.line(r"ready (.*)").group(1).split())
+        wait_for("their segments",
+                 lambda: segments().keys() >= {pid, *children})
         answer = family(pid)
         kept = entry_at(answer, line_with("the processes keep here"))
         tap.equal(sorted(sizes(kept)), sorted(children),

@@ -125,6 +125,9 @@ test_foreign(void **state)
 			 LOCATION_FOREIGN);
 }
 
+#define WRONG_COLUMN \
+	"unknown column 'size\\x1b[2J'; use one of size, size_diff, count, "
+
 static void
 test_words(void **state)
 {
@@ -138,11 +141,8 @@ test_words(void **state)
 	assert_true(column_parse("COUNT", &column, &err));
 	assert_int_equal(column, COLUMN_COUNT);
 	assert_false(column_parse("size\x1b[2J", &column, &err));
-	assert_string_equal(err.text,
-			    "unknown column 'size\\x1b[2J'; use one of size, "
-			    "size_diff, count, count_diff, average, rate, "
-			    "percent, peak, total, total_count, error, "
-			    "per_work, site");
+	assert_memory_equal(err.text, WRONG_COLUMN, strlen(WRONG_COLUMN));
+	assert_string_equal(strrchr(err.text, ','), ", site");
 	assert_true(group_parse("traceback", &group, &err));
 	assert_int_equal(group, GROUP_TRACEBACK);
 	assert_false(group_parse("", &group, &err));
