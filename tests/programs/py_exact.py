@@ -432,9 +432,9 @@ def look(beside, function, nframe, ask):
     gc.collect()  # what waits to be born again is from before
     start(tracemalloc.start, nframe)
     window(function)
-    traces = tracemalloc._get_traces()
     os.write(1, ready)
     os.read(0, 1)
+    traces = tracemalloc._get_traces()
     different = moved(beside, nframe) if ask else []
     tracemalloc.stop()
     return summed(traces), different
