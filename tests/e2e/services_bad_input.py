@@ -289,9 +289,10 @@ def check_post_mortem(tap, scratch, leak):
         program.line("served")
         pid = profiled_pid()
         path = segments()[pid]
-        alive = report(pid)
-        wait_for("it to be published",
-                 lambda: report(path)["total"] == alive["total"])
+        # It may still have something to do after it has said so.
+        alive = wait_for("the same to be published as is told", lambda: next(
+            (told for told in [report(pid)]
+             if report(path)["total"] == told["total"]), None))
         os.kill(pid, signal.SIGKILL)
         status, _, _ = program.end()
         tap.equal(status, 128 + signal.SIGKILL, "killed: run says so")
