@@ -8,7 +8,8 @@
 # FOLDER/usr/bin gets them. All that they load, the C library among it, comes
 # from the same release and is found by paths written into the executables, so
 # they run like any other program; what is preloaded into them may be built on
-# an older C library. What is there already stays. Exit status 1, and a line
+# an older C library. They come from where this machine has its own packages,
+# or from HEAPTOP_DEBIAN_MIRROR. What is there already stays. Exit status 1, and a line
 # that says why, when something cannot be had.
 set -eu
 
@@ -16,7 +17,6 @@ release=sid
 versions='3.13 3.14 3.15'
 source_release=trixie
 source=python3.13
-mirror=${HEAPTOP_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die()
@@ -38,6 +38,8 @@ for program in apt-get dpkg-deb patchelf; do
 	command -v $program >/dev/null || die "$program is not installed"
 done
 [ -e $keys ] || die "cannot check packages: no $keys"
+mirror=${HEAPTOP_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' |
+	grep -m1 '/debian/*$')} || die 'this machine has no Debian mirror'
 
 apt=$folder/apt
 rm -rf "$apt"
