@@ -31,7 +31,12 @@
 
 #define THREADS	   (IN_SEQUENCE + AT_ONCE * ROUNDS)
 #define ALL_BLOCKS (3 * THREADS)
-#define GROWN_MAX  (64 * MIB) /* after all those in sequence */
+/*
+ * After all those in sequence: a descriptor's next thread goes on with what
+ * the last one has, and there are some hundred of them, as many as sizes. If
+ * each thread left but a page, it would be 400 MiB.
+ */
+#define GROWN_MAX (128 * MIB)
 #define STACKS	   97	      /* sizes of stacks */
 
 enum { FAILED_GROWTH = 3, FAILED_RETURN, FAILED_THREAD };
