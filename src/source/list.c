@@ -68,7 +68,8 @@ close_segment:
 problem:
 	/* The list names the file already: keep what stands behind it. */
 	reason = strstr(err.text, "': ");
-	snprintf(entry->problem, sizeof(entry->problem), "%s",
+	snprintf(entry->problem, sizeof(entry->problem), "%.*s",
+		 (int)sizeof(entry->problem) - 1,
 		 reason ? reason + 3 : err.text);
 }
 

@@ -258,7 +258,7 @@ line_split(char *line, char **key, char **value)
 	char *end;
 
 	for (char *c = line; *c; c++)
-		if (*c == '#' && (c == line || strchr(" \t", c[-1])))
+		if (*c == '#' && (c == line || strchr(" \t=", c[-1])))
 			*c = '\0';
 	line += strspn(line, " \t");
 	*key = line;

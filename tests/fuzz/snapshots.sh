@@ -1,16 +1,8 @@
 #!/bin/sh
-# snapshots.sh - the fuzz target of saved snapshots on the files that are kept
-# beside it: those that once broke something, and one of each kind of damage.
-folder=${srcdir:-.}/tests/fuzz/snapshots
-echo 1..2
-fuzz=${top_builddir:-.}/tests/fuzz/fuzz_snapshot
-count=$(find "$folder" -type f | wc -l)
-got=$("$fuzz" "$folder" 2>&1)
-if [ "$got" = "$((count)) inputs" ]; then
-	echo "ok 1 - $got"
-else
-	echo "not ok 1 - $got"
-fi
+# snapshots.sh - heaptop on saved snapshots that once broke something, and on
+# one of each kind of damage.
+folder=${srcdir:-.}/tests/fuzz/corpus/snapshot
+echo 1..1
 # Only what is meant to be read is.
 wrong=
 for file in "$folder"/*; do
@@ -27,7 +19,7 @@ for file in "$folder"/*; do
 	esac
 done
 if [ -z "$wrong" ]; then
-	echo "ok 2 - each damaged file has one line"
+	echo "ok 1 - each damaged file has one line"
 else
-	echo "not ok 2 -$wrong"
+	echo "not ok 1 -$wrong"
 fi

@@ -175,11 +175,11 @@ py_lines_units(const struct py_lines *lines, struct py_unit *units, size_t max)
 	while (next_range(&range)) {
 		uint32_t line = range_line(&range);
 		uint32_t slot = line % GROUP_LINES;
-		int64_t end = range.end / 2;
+		int64_t end; /* the first unit behind */
 		struct py_unit unit;
 
-		if (range.end == INT64_MAX)
-			end = (int64_t)count + 1;
+		end = range.end == INT64_MAX ? (int64_t)count + 1
+					     : (range.end + 1) / 2;
 		if (end > (int64_t)max || !unit_step(lines, line, &unit.step))
 			return 0;
 		if (end <= (int64_t)count)
