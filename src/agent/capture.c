@@ -13,7 +13,6 @@
 #include "agent/counts.h"
 #include "agent/mixed.h"
 #include "agent/nodes.h"
-#include "agent/path.h"
 #include "agent/piece.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
@@ -24,6 +23,7 @@
 
 #define DEEP	     5 /* pieces */
 #define DEEP_REPEATS 4
+#define NO_DOMAIN    255 /* the node is wanted, no site */
 
 static void
 count_end(enum unwind_end end)
@@ -82,7 +82,7 @@ settle(struct thread *thread, struct strand *strand, const struct node *node,
 	struct leaf *leaf;
 	uint32_t site;
 
-	if (domain == PATH_NO_DOMAIN || strand->known & 1u << domain)
+	if (domain == NO_DOMAIN || strand->known & 1u << domain)
 		return true;
 	site = sites_intern(nodes_get(node->id), domain);
 	if (!site)
@@ -95,54 +95,19 @@ settle(struct thread *thread, struct strand *strand, const struct node *node,
 	return leaf != NULL;
 }
 
-/* The node of the innermost `fresh` words on top of base; learns the site. */
-static const struct node *
-follow(struct thread *thread, struct strand *strand, const struct trace *trace,
-       const struct node *base, size_t fresh)
-{
-	struct path_key key = {trace->words, fresh, base, trace->domain,
-			       trace->epoch};
-	const struct path *path = path_find(&thread->paths, &key);
-	const struct node *node;
-	uint32_t site = 0;
-	struct leaf *leaf = NULL;
-
-	if (path) {
-		if (path->site)
-			site_set(strand, trace->domain, path->site, path->leaf);
-		return path->node;
-	}
-	node = intern(base, trace->words, fresh);
-	if (!node || !settle(thread, strand, node, trace->domain))
-		return NULL;
-	if (trace->domain != PATH_NO_DOMAIN) {
-		site = strand->sites[trace->domain];
-		leaf = strand->leaves[trace->domain];
-	}
-	path_add(&thread->paths, &key, node, site, leaf);
-	return node;
-}
-
 /* The strand's stack and its site, from `node`, which holds its `same`
  * outermost words. */
 static bool
 strand_lead(struct thread *thread, struct strand *strand,
 	    const struct trace *trace, const struct node *node, size_t same)
 {
-	size_t fresh = trace->count - same;
-
-	if (fresh > 0 && fresh <= PATH_WORDS) {
-		node = follow(thread, strand, trace, node, fresh);
-	} else {
-		node = intern(node, trace->words, fresh);
-		if (node && !settle(thread, strand, node, trace->domain))
-			node = NULL;
-	}
-	if (!node)
-		return false;
-	for (size_t i = trace->count; i-- > same; node = node->parent)
+	for (size_t i = same; i < trace->count; i++) {
+		node = nodes_child(node, trace->words[trace->count - 1 - i]);
+		if (!node)
+			return false;
 		strand->nodes[i] = node;
-	return true;
+	}
+	return node && settle(thread, strand, node, trace->domain);
 }
 
 /* Makes the trace the strand. False: no room. */
@@ -206,7 +171,7 @@ python_base(struct thread *thread)
 {
 	const struct strand *strand = &thread->python;
 
-	if (!python(thread, PATH_NO_DOMAIN, false))
+	if (!python(thread, NO_DOMAIN, false))
 		return NULL;
 	return strand->nodes[strand->count - 1];
 }
@@ -451,6 +416,5 @@ capture_forget(struct thread *thread)
 {
 	thread->python.known = 0;
 	thread->native.known = 0;
-	paths_begin(&thread->paths);
 	thread->pieces.is_begun = false;
 }

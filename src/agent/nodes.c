@@ -1,7 +1,10 @@
 /*
  * nodes.c - the tree of stacks.
  *
- * Children are found by open addressing over 64-bit entries (40 bits of hash,
+ * A node's first children stand in the node itself, so that to follow a stack
+ * takes one cache line a frame, and that a child is new is seen without a look
+ * elsewhere. What is outside of all, and nodes with more children than fit,
+ * have theirs in a table: open addressing over 64-bit entries (40 bits of hash,
  * 24 bits of id), half full at most. A writer that must grow the table copies
  * it to one twice the size and publishes that; readers that still use the old
  * one find nothing, and take the lock. An old table's pages are given back, so
@@ -23,7 +26,7 @@
 #include "agent/safe.h"
 
 #define ID_MASK	    ((UINT64_C(1) << NODES_BITS) - 1)
-#define FIRST_SLOTS 4096
+#define FIRST_SLOTS 1024
 #define CHUNK_BITS  12
 #define CHUNK	    (1u << CHUNK_BITS)
 
@@ -36,6 +39,7 @@ static struct {
 	struct children *children;
 	struct safe_lock lock;
 	uint32_t count;
+	uint32_t placed; /* in children, at least as many as are there */
 	struct node *chunks[NODES_MAX / CHUNK];
 } nodes;
 
@@ -66,18 +70,23 @@ code_is(struct node *node, uint32_t epoch)
 	return true;
 }
 
-static struct node *
-look_up(const struct children *children, const struct node *parent,
-	uint64_t word)
+static bool
+is_child(struct node *node, const struct node *parent, uint64_t word,
+	 uint32_t epoch)
 {
+	return node->word == word && node->parent == parent &&
+	       (!(word & PY_WORD_TAG) || code_is(node, epoch));
+}
+
+static struct node *
+look_up_placed(const struct node *parent, uint64_t word, uint32_t epoch)
+{
+	const struct children *children =
+	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
 	uint64_t hash = hash_of(parent, word);
-	uint32_t epoch = 0;
 
 	if (!children)
 		return NULL;
-	if (word & PY_WORD_TAG)
-		epoch =
-		    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	for (uint64_t at = hash & children->mask;;
 	     at = (at + 1) & children->mask) {
 		uint64_t entry =
@@ -89,10 +98,40 @@ look_up(const struct children *children, const struct node *parent,
 		if (entry >> NODES_BITS != hash >> NODES_BITS)
 			continue;
 		node = nodes_get(entry & ID_MASK);
-		if (node->parent == parent && node->word == word &&
-		    (!(word & PY_WORD_TAG) || code_is(node, epoch)))
+		if (is_child(node, parent, word, epoch))
 			return node;
 	}
+}
+
+static uint32_t
+tag_of(uint64_t word)
+{
+	return (uint32_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 32) & ~ID_MASK;
+}
+
+static struct node *
+look_up(const struct node *parent, uint64_t word)
+{
+	const uint32_t tag = tag_of(word);
+	uint32_t epoch = 0;
+
+	if (word & PY_WORD_TAG)
+		epoch =
+		    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	for (int i = 0; parent && i < NODE_CHILDREN; i++) {
+		uint32_t entry =
+		    __atomic_load_n(&parent->children[i], __ATOMIC_ACQUIRE);
+		struct node *node;
+
+		if (!entry)
+			return NULL;
+		if ((entry & ~ID_MASK) != tag)
+			continue;
+		node = nodes_get(entry & ID_MASK);
+		if (is_child(node, parent, word, epoch))
+			return node;
+	}
+	return look_up_placed(parent, word, epoch);
 }
 
 static void
@@ -111,15 +150,19 @@ static struct children *
 children_grow(struct children *old)
 {
 	uint64_t count = old ? (old->mask + 1) * 2 : FIRST_SLOTS;
-	struct children *children =
-	    safe_map(sizeof(*children) + count * sizeof(children->slots[0]));
+	struct children *children = safe_map_whole(
+	    sizeof(*children) + count * sizeof(children->slots[0]));
 
 	if (!children)
 		return NULL;
 	children->mask = count - 1;
-	for (uint32_t id = 1; id <= nodes.count; id++) {
-		const struct node *node = nodes_get(id);
+	for (uint64_t at = 0; old && at <= old->mask; at++) {
+		uint32_t id = old->slots[at] & ID_MASK;
+		const struct node *node;
 
+		if (!id)
+			continue;
+		node = nodes_get(id);
 		children_put(children, hash_of(node->parent, node->word), id);
 	}
 	__atomic_store_n(&nodes.children, children, __ATOMIC_RELEASE);
@@ -127,6 +170,28 @@ children_grow(struct children *old)
 		safe_empty(old,
 			   sizeof(*old) + count / 2 * sizeof(old->slots[0]));
 	return children;
+}
+
+/* Room in the table for one more. */
+static bool
+children_room(void)
+{
+	struct children *children = nodes.children;
+
+	return (children && nodes.placed < children->mask / 2) ||
+	       children_grow(children);
+}
+
+/* Where a child can be put; NULL: in the table. */
+static uint32_t *
+place_in(const struct node *parent)
+{
+	struct node *node = parent ? nodes_get(parent->id) : NULL;
+
+	for (int i = 0; node && i < NODE_CHILDREN; i++)
+		if (!node->children[i])
+			return &node->children[i];
+	return NULL;
 }
 
 static bool
@@ -144,7 +209,7 @@ static struct node *
 node_make(const struct node *parent, uint64_t word, uint32_t ref,
 	  uint32_t epoch)
 {
-	struct children *children = nodes.children;
+	uint32_t *place = place_in(parent);
 	uint32_t id = nodes.count + 1;
 	struct node *node;
 
@@ -152,9 +217,7 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 		record_lost(WIRE_LOST_SITES_FULL, 1);
 		return NULL;
 	}
-	if (!children || id > children->mask / 2)
-		children = children_grow(children);
-	if (!children || !chunk_room(id)) {
+	if (!chunk_room(id) || (!place && !children_room())) {
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 		return NULL;
 	}
@@ -165,16 +228,19 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 	node->ref = ref;
 	node->epoch = epoch;
 	__atomic_store_n(&nodes.count, id, __ATOMIC_RELEASE);
-	children_put(children, hash_of(parent, word), id);
+	if (place) {
+		__atomic_store_n(place, tag_of(word) | id, __ATOMIC_RELEASE);
+	} else {
+		nodes.placed++;
+		children_put(nodes.children, hash_of(parent, word), id);
+	}
 	return node;
 }
 
 struct node *
 nodes_child(const struct node *parent, uint64_t word)
 {
-	struct children *children =
-	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
-	struct node *node = look_up(children, parent, word);
+	struct node *node = look_up(parent, word);
 	uint32_t epoch;
 	uint32_t ref;
 
@@ -184,7 +250,7 @@ nodes_child(const struct node *parent, uint64_t word)
 	epoch = (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
 	ref = word & PY_WORD_TAG ? py_code_intern(word) : modules_intern(word);
 	safe_lock(&nodes.lock);
-	node = look_up(nodes.children, parent, word);
+	node = look_up(parent, word);
 	if (!node)
 		node = node_make(parent, word, ref, epoch);
 	safe_unlock(&nodes.lock);

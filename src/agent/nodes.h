@@ -23,13 +23,18 @@
 #define NODES_BITS 24
 #define NODES_MAX  (1u << NODES_BITS)
 
+#define NODE_CHILDREN 8 /* that stand in the node: one cache line in all */
+
 struct node {
 	uint64_t word;
 	const struct node *parent;
 	uint32_t id; /* from 1 */
 	uint32_t ref;
-	uint32_t site;	/* the first of its sites (sites.h), 0 none */
+	uint32_t site;	/* the first of its sites: domain and id (sites.c) */
 	uint32_t epoch; /* of py_code_epoch, when the word was last true */
+	/* The first ones, each 8 bits of a hash of its word, then its id. 0:
+	 * there are no more; else the others are in the table of nodes.c. */
+	uint32_t children[NODE_CHILDREN];
 };
 
 /* The node of a frame below a parent, made if it is new. NULL: no room,

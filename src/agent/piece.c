@@ -94,8 +94,8 @@ marks_of(struct pieces *pieces, uint32_t before, uint64_t pc)
 	return pieces->marks[(hash >> 40) % PIECE_MARKS];
 }
 
-/* Where the guess is: by the pc and what came before, which is the height of
- * the stack at first, and by the words that are known to make a difference. */
+/* Where the guess is: by the pc, the piece before (0: this is the innermost),
+ * and the words that are known to make a difference. */
 static inline uint32_t *
 hint_of(struct pieces *pieces, uint32_t before,
 	const struct unwind_state *state, uint64_t high)

@@ -42,14 +42,26 @@ map(size_t size, int flags)
 	return safe_failed(p) ? NULL : (void *)p;
 }
 
-void *
-safe_map(size_t size)
+static void *
+map_counted(size_t size, int flags)
 {
-	void *p = map(size, 0);
+	void *p = map(size, flags);
 
 	if (p)
 		__atomic_fetch_add(&safe.held, size, __ATOMIC_RELAXED);
 	return p;
+}
+
+void *
+safe_map(size_t size)
+{
+	return map_counted(size, 0);
+}
+
+void *
+safe_map_whole(size_t size)
+{
+	return map_counted(size, MAP_POPULATE);
 }
 
 void *

@@ -24,6 +24,10 @@ safe_failed(long result)
 /* Anonymous zeroed pages, outside every hook; NULL when there are none.
  * Counted in safe_held. reserve: address space that is touched sparsely. */
 void *safe_map(size_t size);
+/* All of it in memory at once: for what is read and written in no order. Page
+ * by page it would be mapped twice, first to be read; the second time stops all
+ * threads. */
+void *safe_map_whole(size_t size);
 void *safe_reserve(size_t size);
 void safe_unmap(void *start, size_t size);     /* of safe_map */
 void safe_unreserve(void *start, size_t size); /* of any other */

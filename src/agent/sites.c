@@ -18,6 +18,7 @@
 #include "agent/record.h"
 #include "agent/safe.h"
 
+#define ID_MASK	   (SITES_MAX - 1)
 #define CHUNK_BITS 12
 #define CHUNK	   (1u << CHUNK_BITS)
 
@@ -37,9 +38,13 @@ site_at(uint32_t id)
 static uint32_t
 look_up(const struct node *node, uint32_t domain)
 {
-	uint32_t id = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
+	uint32_t entry = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
+	uint32_t id = entry & ID_MASK;
 	uint32_t era = sites_era();
 
+	/* All sites are of the first era then. */
+	if (__builtin_expect(!era && entry >> SITE_BITS == domain, 1))
+		return id;
 	for (; id; id = site_at(id)->next)
 		if (site_at(id)->domain == domain &&
 		    __atomic_load_n(&site_at(id)->era, __ATOMIC_ACQUIRE) == era)
@@ -52,7 +57,7 @@ look_up(const struct node *node, uint32_t domain)
 static uint32_t
 take_over(const struct node *node, uint32_t domain)
 {
-	uint32_t id = node->site;
+	uint32_t id = node->site & ID_MASK;
 
 	while (id && (site_at(id)->domain != domain || !counts_are_even(id)))
 		id = site_at(id)->next;
@@ -86,9 +91,11 @@ site_make(struct node *node, uint32_t domain)
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
 		return 0;
 	}
-	*site_at(id) = (struct site){node->id, node->site, domain, sites.era};
+	*site_at(id) =
+	    (struct site){node->id, node->site & ID_MASK, domain, sites.era};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
-	__atomic_store_n(&node->site, id, __ATOMIC_RELEASE);
+	__atomic_store_n(&node->site, domain << SITE_BITS | id,
+			 __ATOMIC_RELEASE);
 	return id;
 }
 

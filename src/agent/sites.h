@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SITES_MAX (1u << 24) /* ids fit the live map's entries */
+#define SITE_BITS 24 /* ids fit the live map's entries */
+#define SITES_MAX (1u << SITE_BITS)
 
 struct site {
 	uint32_t node;	 /* its id */

@@ -35,7 +35,7 @@ grow(struct table *table)
 	struct table bigger = {.count = table->count};
 
 	bigger.slots = table->slots ? table->slots * 2 : FIRST_SLOTS;
-	bigger.entries = safe_map(bigger.slots * sizeof(*bigger.entries));
+	bigger.entries = safe_map_whole(bigger.slots * sizeof(*bigger.entries));
 	if (!bigger.entries)
 		return false;
 	for (uint64_t i = 0; i < table->slots; i++) {

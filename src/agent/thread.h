@@ -23,7 +23,6 @@
 #include "agent/tls.h"
 #include "agent/counts.h"
 #include "agent/mixed.h"
-#include "agent/path.h"
 #include "agent/piece.h"
 #include "agent/py/pykept.h"
 #include "agent/unwind.h"
@@ -62,7 +61,6 @@ struct thread {
 	struct strand native; /* of the last stack in `unwind` */
 	struct py_kept py_kept;
 	uint64_t words[THREAD_WORDS]; /* being captured, innermost first */
-	struct paths paths;
 	struct pieces pieces;
 	struct mixed mixed;
 };

@@ -15,9 +15,10 @@
 #include "heaptop/wire.h"
 #include "stubs.h"
 
-#define MANY	200000
-#define THREADS 4
-#define SHARED	20000
+#define MANY	 200000
+#define THREADS	 4
+#define SHARED	 20000
+#define SIBLINGS (NODE_CHILDREN * 3) /* more than stand in their parent */
 
 static void
 test_a_stack_is_one_node(void **state)
@@ -52,6 +53,12 @@ test_a_site_is_a_node_and_a_domain(void **state)
 	assert_int_equal(sites_get(other)->domain, WIRE_DOMAIN_PYMEM_RAW);
 }
 
+static struct node *
+parent_of(struct node **made, uint64_t i)
+{
+	return i % 7 ? made[i / SIBLINGS] : NULL;
+}
+
 /* The table grows several times; nothing is lost or made twice. */
 static void
 test_many(void **state)
@@ -62,16 +69,13 @@ test_many(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < MANY; i++) {
 		/* Stacks of different depths, some words used again. */
-		struct node *parent = i % 7 ? made[i / 2] : NULL;
-
-		made[i] = nodes_child(parent, 0x100000 + i);
+		made[i] = nodes_child(parent_of(made, i), 0x100000 + i);
 		assert_non_null(made[i]);
 	}
 	assert_int_equal(nodes_count(), before + MANY);
 	for (uint64_t i = 0; i < MANY; i++)
-		assert_ptr_equal(
-		    nodes_child(i % 7 ? made[i / 2] : NULL, 0x100000 + i),
-		    made[i]);
+		assert_ptr_equal(nodes_child(parent_of(made, i), 0x100000 + i),
+				 made[i]);
 	assert_int_equal(nodes_count(), before + MANY);
 	free(made);
 }
@@ -87,8 +91,10 @@ look(void *argument)
 	for (uint64_t i = 0; i < SHARED; i++) {
 		/* Each thread from another end, so that they meet. */
 		uint64_t at = which % 2 ? SHARED - 1 - i : i;
+		struct node *parent =
+		    nodes_child(NULL, 0x30000000 + at / SIBLINGS);
 
-		found[which][at] = nodes_child(NULL, 0x40000000 + at);
+		found[which][at] = nodes_child(parent, 0x40000000 + at);
 		if (found[which][at])
 			sites_found[which][at] =
 			    sites_intern(found[which][at], WIRE_DOMAIN_MALLOC);
@@ -108,7 +114,8 @@ test_threads_agree(void **state)
 		pthread_create(&threads[i], NULL, look, (void *)i);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(nodes_count(), before + SHARED);
+	assert_int_equal(nodes_count(),
+			 before + SHARED + (SHARED - 1) / SIBLINGS + 1);
 	assert_int_equal(sites_count(), sites_before + SHARED);
 	for (int i = 1; i < THREADS; i++) {
 		assert_memory_equal(found[i], found[0], sizeof(found[0]));
@@ -126,29 +133,39 @@ code(uint64_t word)
 	return code_now;
 }
 
+static void
+check_meaning(const struct node *parent, uint64_t word)
+{
+	struct node *old, *fresh;
+
+	code_now = 1;
+	old = nodes_child(parent, word);
+	assert_int_equal(old->ref, 1);
+	py_code_epoch++; /* some other code object was freed */
+	assert_ptr_equal(nodes_child(parent, word), old);
+	py_code_epoch++; /* this one */
+	code_now = 2;
+	fresh = nodes_child(parent, word);
+	assert_ptr_not_equal(fresh, old);
+	assert_int_equal(fresh->ref, 2);
+	assert_int_equal(old->ref, 1);
+	assert_ptr_equal(nodes_child(parent, word), fresh);
+}
+
 /* A code object was freed and another lies at its address: the same word is
  * another frame then, and the old one keeps its meaning. */
 static void
 test_a_word_that_means_another_code_object(void **state)
 {
 	uint64_t word = PY_WORD_TAG | 0x123456;
-	struct node *old, *native, *fresh;
+	struct node *native = nodes_child(NULL, 0x5000);
 
 	(void)state;
 	stubs.code = code;
-	code_now = 1;
-	old = nodes_child(NULL, word);
-	native = nodes_child(NULL, 0x5000);
-	assert_int_equal(old->ref, 1);
-	py_code_epoch++; /* some other code object was freed */
-	assert_ptr_equal(nodes_child(NULL, word), old);
-	py_code_epoch++; /* this one */
-	code_now = 2;
-	fresh = nodes_child(NULL, word);
-	assert_ptr_not_equal(fresh, old);
-	assert_int_equal(fresh->ref, 2);
-	assert_int_equal(old->ref, 1);
-	assert_ptr_equal(nodes_child(NULL, word), fresh);
+	check_meaning(NULL, word);
+	/* The old and the new one in their parent, then in the table. */
+	for (uint64_t i = 0; i < SIBLINGS; i++)
+		check_meaning(native, word + i);
 	assert_ptr_equal(nodes_child(NULL, 0x5000), native);
 	stubs.code = NULL;
 }
