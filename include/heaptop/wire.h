@@ -44,11 +44,14 @@
 
 #define WIRE_MAGIC	 UINT64_C(0x31706f7470616568) /* "heaptop1" */
 #define WIRE_MAJOR	 1
-#define WIRE_MINOR	 2
+#define WIRE_MINOR	 3
 #define WIRE_PAGE	 4096
 #define WIRE_SUFFIX	 ".heaptop"
 #define WIRE_COMMAND_MAX 1024
 #define WIRE_DIR_PREFIX	 "/dev/shm/heaptop-" /* then the user id */
+/* What the agent exports for who has put it into a process that runs: see
+ * heaptop_agent_attach in the agent's api.h. */
+#define WIRE_ATTACH_SYMBOL "heaptop_agent_attach"
 
 /* Where a block came from. Order is part of the format. */
 enum wire_domain {
@@ -79,7 +82,8 @@ enum wire_domain {
 	X(THREADS_FULL, "events of threads beyond the table of threads")       \
 	X(MMAP_FULL, "mappings beyond the table of mappings")                  \
 	X(MARKS_FULL, "marks of the program beyond those that are kept")       \
-	X(PY_TRACER, "times Python's object births could not be listened to")
+	X(PY_TRACER, "times Python's object births could not be listened to")  \
+	X(NOT_HOOKED, "libraries whose calls could not be redirected")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {
@@ -93,7 +97,17 @@ enum wire_state {
 	WIRE_STATE_RUNNING,
 	WIRE_STATE_EXITED, /* the last totals are final */
 	WIRE_STATE_EXECED,
-	WIRE_STATE_DORMANT,
+	WIRE_STATE_DORMANT,  /* nothing new is recorded, until it is wished */
+	WIRE_STATE_DETACHED, /* minor 3: the last totals are final, and the
+				process goes on without the agent */
+};
+
+/* What a viewer may wish of the agent's life (minor 3). */
+enum wire_life {
+	WIRE_LIFE_AS_IS,
+	WIRE_LIFE_ON,	  /* record; one that had been off counts from zero */
+	WIRE_LIFE_DETACH, /* as if it had never been there; an agent that was
+			     preloaded falls asleep instead: DORMANT */
 };
 
 enum wire_mode { WIRE_MODE_EXACT = 1, WIRE_MODE_SAMPLED };
@@ -164,7 +178,8 @@ struct wire_control {
 	uint32_t types_sites[WIRE_TYPES_SITES];
 	uint8_t types_rows[WIRE_TYPES_SITES]; /* each site's row in the answer,
 						 below WIRE_TYPES_ROWS */
-	uint8_t pad[WIRE_PAGE - 40 - 5 * WIRE_TYPES_SITES];
+	uint32_t life_wanted; /* wish: enum wire_life (minor 3) */
+	uint8_t pad[WIRE_PAGE - 44 - 5 * WIRE_TYPES_SITES];
 };
 
 /* Totals of one domain, since the agent started. */

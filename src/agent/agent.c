@@ -7,7 +7,8 @@
  * before it starts:
  *
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
- *	HEAPTOP_MODE	  exact, sample, or sample:BYTES
+ *	HEAPTOP_MODE	  exact, sample, or sample:BYTES; dormant: nothing until
+ *			  it is switched on
  *	HEAPTOP_BUDGET	  what it may cost of the process's CPU time: 2%, or
  *			  20000 parts of a million; then it begins sampled
  *	HEAPTOP_UNWINDER  rules, libunwind or check
@@ -31,7 +32,10 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
+#include "agent/api.h"
 #include "agent/budget.h"
+#include "agent/got.h"
+#include "agent/life.h"
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/modules.h"
@@ -60,15 +64,32 @@ copy(const char *text)
 	return to ? memcpy(to, text, size) : NULL;
 }
 
+/* What the agent was told when it was attached, in place of the environment:
+ * NAME=value, one behind the other, the last one empty. */
+static const char *told;
+
+static const char *
+setting(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!told)
+		return getenv(name);
+	for (const char *at = told; *at; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0 && at[length] == '=')
+			return at + length + 1;
+	return NULL;
+}
+
 static void
 read_config(void)
 {
-	const char *directory = getenv("HEAPTOP_DIR");
-	const char *unwinder = getenv("HEAPTOP_UNWINDER");
-	const char *native = getenv("HEAPTOP_NATIVE");
-	const char *freelists = getenv("HEAPTOP_FREELISTS");
-	const char *run = getenv("HEAPTOP_RUN");
-	const char *keep = getenv("HEAPTOP_KEEP");
+	const char *directory = setting("HEAPTOP_DIR");
+	const char *unwinder = setting("HEAPTOP_UNWINDER");
+	const char *native = setting("HEAPTOP_NATIVE");
+	const char *freelists = setting("HEAPTOP_FREELISTS");
+	const char *run = setting("HEAPTOP_RUN");
+	const char *keep = setting("HEAPTOP_KEEP");
 
 	/* The program may change its environment: keep a copy. */
 	if (directory && directory[0] == '/')
@@ -115,8 +136,8 @@ read_share(const char *text)
 static void
 read_rate(void)
 {
-	const char *mode = getenv("HEAPTOP_MODE");
-	const char *share = getenv("HEAPTOP_BUDGET");
+	const char *mode = setting("HEAPTOP_MODE");
+	const char *share = setting("HEAPTOP_BUDGET");
 	uint32_t ppm = share ? read_share(share) : 0;
 
 	agent_config.sample_bytes = 1;
@@ -130,6 +151,22 @@ read_rate(void)
 		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
 	budget_set(ppm);
 	sample_rate_set(agent_config.sample_bytes);
+	if (real_is_late || (mode && strcmp(mode, "dormant") == 0))
+		life_sleep();
+}
+
+static void
+hold(void)
+{
+	threads_hold();
+	got_hold();
+}
+
+static void
+release(void)
+{
+	got_release();
+	threads_release();
 }
 
 /* In the child, before fork returns there. */
@@ -150,6 +187,7 @@ forked(void)
 	budget_forked();
 	maps_forked();
 	py_forked();
+	got_forked();
 	unwind_forked();
 	threads_forked();
 	agent_config.keep = agent_config.keep_all;
@@ -177,24 +215,79 @@ agent_early(void)
 	thread_tls.guard = guard;
 }
 
+/* All that needs more than hooks. */
+static void
+begin(void)
+{
+	static bool followed;
+
+	read_config();
+	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
+	    !unwind_init((int)agent_config.unwinder))
+		agent_config.unwinder = WIRE_UNWINDER_RULES;
+	if (!followed)
+		pthread_atfork(hold, release, forked);
+	followed = true;
+	if (!life_is_asleep())
+		py_setup();
+	ticker_start(false);
+}
+
 static void __attribute__((constructor(101))) agent_begin(void)
 {
 	uint64_t guard = thread_tls.guard;
 
 	if (!real_ready)
 		hooks_ready();
+	if (real_is_late)
+		return;
 	agent_early();
 	if (!agent_on)
 		return;
 	thread_tls.guard = GUARD_FOREVER;
-	read_config();
-	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
-	    !unwind_init((int)agent_config.unwinder))
-		agent_config.unwinder = WIRE_UNWINDER_RULES;
-	pthread_atfork(threads_hold, threads_release, forked);
-	py_setup();
-	ticker_start(false);
+	begin();
 	thread_tls.guard = guard;
+}
+
+/* By a thread of the program which runs this in between. */
+static bool
+attach(void)
+{
+	bool again = agent_config.sample_bytes != 0;
+
+	if (!again)
+		agent_early();
+	else
+		read_rate();
+	if (getauxval(AT_SECURE))
+		return false;
+	agent_on = true;
+	ticker_forget();
+	begin();
+	return agent_on;
+}
+
+int
+heaptop_agent_attach(const char *settings)
+{
+	uint64_t guard = thread_tls.guard;
+	bool done;
+
+	if (!real_is_late) {
+		if (!agent_on || !life_is_asleep())
+			return agent_on ? 1 : -1;
+		life_wish_on();
+		ticker_ask();
+		return 0;
+	}
+	if (ticker_runs())
+		return 1;
+	thread_tls.guard = GUARD_FOREVER;
+	told = settings;
+	done = attach();
+	told = NULL;
+	thread_tls.guard = guard;
+	return done ? 0 : -1;
 }
 
 void

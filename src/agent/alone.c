@@ -45,8 +45,8 @@ ask(void)
 			 dlsym(RTLD_DEFAULT, "_dl_find_object");
 }
 
-static bool
-is_single(void)
+bool
+alone_is_single(void)
 {
 	return alone.single && __atomic_load_n(alone.single, __ATOMIC_RELAXED);
 }
@@ -64,7 +64,7 @@ alone_before_thread(void)
 {
 	if (!alone.asked)
 		ask();
-	alone.was_single = is_single();
+	alone.was_single = alone_is_single();
 	/* At the first thread pthread_create turns on the locks of stdio for
 	 * good (glibc, nptl/pthread_create.c), which made cc1 a
 	 * quarter slower. The ticker uses no stdio: let it be the second, so
@@ -95,7 +95,7 @@ bool
 alone_suspend(void)
 {
 	/* A child of vfork has its parent's memory, but none of its threads. */
-	if (!alone.hidden || !is_single() ||
+	if (!alone.hidden || !alone_is_single() ||
 	    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != alone.pid)
 		return false;
 	set_single(0);

@@ -27,6 +27,10 @@ void alone_after_thread(bool made);
 /* Whether libc does not count the ticker: then it must not see it end. */
 bool alone_is_uncounted(void);
 
+/* Whether libc says that the program has one thread; false: it has more, or
+ * this cannot be told. */
+bool alone_is_single(void);
+
 /* True: libc was told of a second thread, and is to be told otherwise. */
 bool alone_suspend(void);
 void alone_resume(bool suspended);

@@ -34,6 +34,16 @@ struct heaptop_trace_frame {
 	uint64_t offset;      /* native: in the module's file as linked */
 };
 
+/*
+ * For who has put the agent into a process that runs, by dlopen: recording
+ * begins. settings: what the environment would tell an agent that was preloaded
+ * (agent.c), NAME=value, each ended by a NUL, all ended by an empty one; it is
+ * not kept. NULL: the environment is read. Takes well under a millisecond; the
+ * agent's own thread does the rest. Returns 0; 1: it was on already; -1: it
+ * cannot. Its name is WIRE_ATTACH_SYMBOL.
+ */
+HEAPTOP_API int heaptop_agent_attach(const char *settings);
+
 /* The version of this interface. */
 HEAPTOP_API uint32_t heaptop_trace_version(void);
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "agent/arch/arch.h"
+#include "agent/life.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
 #include "agent/thread.h"
@@ -80,7 +81,7 @@ budget_wishes(const struct wire_control *control)
 	if (bytes && bytes != budget.wished_bytes)
 		sample_rate_set(bytes);
 	budget.wished_bytes = bytes;
-	if (stop != budget.wished_stop)
+	if (stop != budget.wished_stop && !life_is_asleep())
 		sample_stop(stop == 1);
 	budget.wished_stop = stop;
 }

@@ -23,6 +23,7 @@
 
 #include "agent/agent.h"
 #include "agent/alone.h"
+#include "agent/got.h"
 #include "agent/modules.h"
 #include "agent/pools.h"
 #include "agent/py/py.h"
@@ -531,3 +532,23 @@ SET_ID(setresgid, (gid_t group, gid_t effective, gid_t saved),
        (group, effective, saved))
 SET_ID(setgroups, (size_t count, const gid_t *groups), (count, groups))
 SET_ID(initgroups, (const char *user, gid_t group), (user, group))
+
+/* A call in tail position: the loader finds libraries by who calls it, and that
+ * is still the program. Not exported: it is for who switches us on later. */
+static void *
+hurried_dlopen(const char *file, int mode)
+{
+	got_hurry();
+	return real.dlopen(file, mode);
+}
+
+#define ENTRY(name_, hook_) \
+	{#name_, (void (*)(void))(hook_), offsetof(struct real, name_)},
+#define ENTRY_0(name_) ENTRY(name_, hurried_##name_)
+#define ENTRY_1(name_) ENTRY(name_, name_)
+const struct got_hook got_hooks[] = {
+#define HOOK(result_, name_, params_, args_, exported_) ENTRY_##exported_(name_)
+#include "agent/hooks.def"
+#undef HOOK
+    {NULL, NULL, 0},
+};

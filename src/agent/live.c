@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -84,6 +85,16 @@ live_init(void)
 {
 	if (!live_init_as(kind_that_fits()))
 		live_init_as(WIRE_LIVE_SHADOW_SMALL);
+}
+
+void
+live_clear(void)
+{
+	for (struct live_chunk *chunk = live_chunk_first(); chunk;
+	     chunk = chunk->next)
+		safe_syscall(SYS_madvise, (long)chunk->start,
+			     (long)live_chunk_size(), MADV_DONTNEED, 0, 0, 0);
+	live_hash_clear();
 }
 
 void

@@ -82,6 +82,8 @@ extern struct live live;
 void live_init(void);
 /* A certain kind. False: no memory. */
 bool live_init_as(enum wire_live_map);
+/* Forgets all. Context: ticker, while no hook is called. */
+void live_clear(void);
 /* In the child of a fork. */
 void live_forked(void);
 /* Bytes of shadow that are in memory (not the hash table: safe_held has it).

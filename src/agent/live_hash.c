@@ -259,6 +259,31 @@ live_hash_each(void (*visit)(void *, uint64_t, struct block), void *context)
 }
 
 /* Another thread may have held a lock; the tables are right at any instant. */
+static void
+shard_clear(struct shard *shard)
+{
+	struct cells *cells = shard->cells;
+
+	for (uint64_t i = 0; cells && i < cells->room; i++) {
+		uint64_t key = cells->cell[i].key;
+
+		if (key && key != GONE)
+			live_filter_remove(key >> ADDRESS_BIT);
+		cells->cell[i].key = 0;
+	}
+	shard->used = shard->live = 0;
+}
+
+void
+live_hash_clear(void)
+{
+	for (size_t i = 0; i < sizeof(shards) / sizeof(*shards); i++) {
+		safe_lock(&shards[i].lock);
+		shard_clear(&shards[i]);
+		safe_unlock(&shards[i].lock);
+	}
+}
+
 void
 live_hash_forked(void)
 {

@@ -26,6 +26,8 @@ struct block live_hash_look(uint64_t address);
 void live_hash_each(void (*visit)(void *context, uint64_t address,
 				  struct block),
 		    void *context);
+/* Forgets all. Context: ticker, while no hook is called. */
+void live_hash_clear(void);
 void live_hash_forked(void);
 
 #endif

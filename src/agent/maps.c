@@ -163,6 +163,14 @@ maps_remove(uint64_t start, uint64_t size, uint32_t *site,
 }
 
 void
+maps_clear(void)
+{
+	safe_lock(&maps.lock);
+	maps.count = 0;
+	safe_unlock(&maps.lock);
+}
+
+void
 maps_forked(void)
 {
 	memset(&maps.lock, 0, sizeof(maps.lock));

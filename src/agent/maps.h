@@ -27,6 +27,8 @@ uint64_t maps_remove(uint64_t start, uint64_t size, uint32_t *site,
 		     void (*gone)(struct thread *, uint32_t site,
 				  uint64_t bytes, bool last));
 
+/* Forgets all. Context: ticker, while no hook is called. */
+void maps_clear(void);
 void maps_forked(void);
 
 #endif

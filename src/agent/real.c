@@ -13,8 +13,10 @@
 #include <string.h>
 
 #include "agent/arch/arch.h"
+#include "agent/got.h"
 #include "agent/live_filter.h"
 #include "agent/safe.h"
+#include "heaptop/wire.h"
 
 #define POOL_FIRST  (64u << 10)
 #define POOL_CHUNK  (1u << 20)
@@ -23,6 +25,7 @@
 
 struct real real;
 bool real_ready;
+bool real_is_late;
 struct pool_range pool_range = {0, UINTPTR_MAX};
 
 static struct {
@@ -122,12 +125,30 @@ pool_size(const void *block)
 	return ((const size_t *)block)[-1];
 }
 
+/* Behind a late agent there is nothing: what all others find is the true one.
+ */
 static void
-find(void *field, const char *name)
+find(void *program, const struct got_hook *hook)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = dlsym(real_is_late ? program : RTLD_NEXT, hook->name);
 
-	memcpy(field, &found, sizeof(found));
+	memcpy((char *)&real + hook->real, &found, sizeof(found));
+}
+
+/* What was there from the start, or came with RTLD_GLOBAL, is in the scope of
+ * the whole program. */
+static void
+find_all(void)
+{
+	void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
+	void *first = program ? dlsym(program, got_hooks->name) : NULL;
+
+	/* Behind another allocator it is preloaded, and not asked either. */
+	real_is_late = first &&
+		       memcmp(&first, &got_hooks->hook, sizeof(first)) &&
+		       !dlsym(program, WIRE_ATTACH_SYMBOL);
+	for (const struct got_hook *hook = got_hooks; hook->name; hook++)
+		find(program, hook);
 }
 
 /*
@@ -143,10 +164,7 @@ real_init(void)
 
 	if (__atomic_exchange_n(&pool.owner, self, __ATOMIC_ACQUIRE))
 		return;
-#define HOOK(result_, name_, params_, args_, exported_) \
-	find(&real.name_, #name_);
-#include "agent/hooks.def"
-#undef HOOK
+	find_all();
 	__atomic_store_n(&real_ready, true, __ATOMIC_RELEASE);
 	range_update();
 	errno = saved;

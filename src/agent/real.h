@@ -24,6 +24,9 @@ struct real {
 
 extern struct real real;
 extern bool real_ready;
+/* The agent was loaded when the program ran already (dlopen, not LD_PRELOAD):
+ * nobody calls its hooks by themselves. Known with real_ready. */
+extern bool real_is_late;
 
 void real_init(void);
 /* Whether the true malloc is the one of libc, which calls no hook. */

@@ -521,6 +521,13 @@ record_unmap_failed(struct thread *thread, void *start, struct taken taken)
 }
 
 void
+record_restart(void)
+{
+	for (int i = 0; i < WIRE_LOST_COUNT; i++)
+		__atomic_store_n(&lost[i], 0, __ATOMIC_RELAXED);
+}
+
+void
 record_forked(void)
 {
 	/* What is thrown in the child has nothing to do with its parent's. */

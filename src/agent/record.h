@@ -194,6 +194,8 @@ void record_unmap_failed(struct thread *, void *start, struct taken);
 
 /* In a forked child. */
 void record_forked(void);
+/* Nothing was lost yet. Context: ticker. */
+void record_restart(void);
 
 /* Counts a loss; any context, any thread. */
 void record_lost(enum wire_lost, uint64_t count);

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "agent/life.h"
 #include "agent/names.h"
 #include "agent/record.h"
 #include "agent/safe.h"
@@ -96,7 +97,7 @@ heaptop_agent_work_one(void)
 EXPORT void
 heaptop_agent_record(int on)
 {
-	if (!agent_on || sample_is_stopped() == !on)
+	if (!agent_on || life_is_asleep() || sample_is_stopped() == !on)
 		return;
 	sample_stop(!on);
 	ticker_ask();

@@ -172,8 +172,9 @@ open_file(struct segment *segment, uint64_t pid, uint64_t started)
 }
 
 static void *
-map_part(long fd, uint64_t offset, uint64_t size)
+map_part(struct segment *segment, uint64_t offset, uint64_t size)
 {
+	long fd = segment->fd;
 	long part;
 
 	if (safe_failed(CALL(fallocate, fd, 0, offset, size)))
@@ -183,7 +184,25 @@ map_part(long fd, uint64_t offset, uint64_t size)
 	if (safe_failed(part))
 		return NULL;
 	CALL(madvise, part, size, MADV_DONTFORK, 0);
+	if (segment->part_count < SEGMENT_PARTS) {
+		segment->parts[segment->part_count].start = (void *)part;
+		segment->parts[segment->part_count++].bytes = size;
+	}
 	return (void *)part;
+}
+
+static void
+unmap_part(struct segment *segment, const void *part, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < segment->part_count; i++)
+		if (segment->parts[i].start == part &&
+		    segment->parts[i].bytes == bytes) {
+			safe_unreserve(segment->parts[i].start,
+				       segment->parts[i].bytes);
+			segment->parts[i] =
+			    segment->parts[--segment->part_count];
+			return;
+		}
 }
 
 static void
@@ -227,7 +246,7 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 		return false;
 	segment->size = WIRE_BODY_OFFSET + extra;
 	segment->held = segment->size;
-	start = map_part(segment->fd, 0, segment->size);
+	start = map_part(segment, 0, segment->size);
 	if (!start) {
 		CALL(close, segment->fd, 0, 0, 0);
 		segment_unlink(segment);
@@ -245,7 +264,7 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 void *
 segment_grow(struct segment *segment, uint64_t bytes, uint64_t *offset)
 {
-	void *part = map_part(segment->fd, segment->size, bytes);
+	void *part = map_part(segment, segment->size, bytes);
 
 	if (!part)
 		return NULL;
@@ -259,7 +278,8 @@ void
 segment_discard(struct segment *segment, void *part, uint64_t offset,
 		uint64_t bytes)
 {
-	safe_unreserve(part, bytes);
+	/* What is a piece of a mapping stays mapped, and empty. */
+	unmap_part(segment, part, bytes);
 	segment->held -= bytes;
 	CALL(fallocate, segment->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	     offset, bytes);
@@ -280,6 +300,16 @@ void
 segment_unlink(struct segment *segment)
 {
 	CALL(unlinkat, AT_FDCWD, segment->path, 0, 0);
+}
+
+void
+segment_close(struct segment *segment)
+{
+	for (uint32_t i = 0; i < segment->part_count; i++)
+		safe_unreserve(segment->parts[i].start,
+			       segment->parts[i].bytes);
+	CALL(close, segment->fd, 0, 0, 0);
+	segment_forget(segment);
 }
 
 void

@@ -16,6 +16,9 @@
 
 #include "heaptop/wire.h"
 
+/* More than that stay mapped when it is closed. */
+#define SEGMENT_PARTS 128
+
 struct segment {
 	struct wire_header *header;
 	struct wire_control *control;
@@ -24,6 +27,11 @@ struct segment {
 	uint64_t size;		    /* of the file */
 	uint64_t held;		    /* of these, what was not discarded */
 	long fd;
+	struct {
+		void *start;
+		uint64_t bytes;
+	} parts[SEGMENT_PARTS]; /* as they are mapped, to be unmapped */
+	uint32_t part_count;
 	char path[4096];
 };
 
@@ -38,6 +46,8 @@ void segment_discard(struct segment *, void *part, uint64_t offset,
 /* Copies *status in and makes it the whole one. */
 void segment_publish(struct segment *, const struct wire_status *);
 void segment_unlink(struct segment *);
+/* Unmaps it: nobody may use what was in it. The file stays. */
+void segment_close(struct segment *);
 /* In a forked child: forgets the parent's. */
 void segment_forget(struct segment *);
 

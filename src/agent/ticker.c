@@ -24,10 +24,13 @@
 #include "agent/agent.h"
 #include "agent/alone.h"
 #include "agent/budget.h"
+#include "agent/got.h"
+#include "agent/life.h"
 #include "agent/live.h"
 #include "agent/names.h"
 #include "agent/pools.h"
 #include "agent/py/py.h"
+#include "agent/real.h"
 #include "agent/record.h"
 #include "agent/ring.h"
 #include "agent/safe.h"
@@ -279,6 +282,7 @@ tick(uint32_t state)
 	budget_wishes(ticker.segment.control);
 	/* What is left out is told again in the next tick; but say so. */
 	ticker.short_of_memory = !name_sites(sites_count());
+	life_tend(ticker.forked);
 	counts_collect(add_change, NULL);
 	if (ticker.short_of_memory)
 		record_lost(WIRE_LOST_NO_MEMORY, 1);
@@ -306,6 +310,8 @@ interval(void)
 					 __ATOMIC_RELAXED);
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
+	if (got_is_urgent())
+		return CLOSEST_NS;
 	return until > now && until - now < WATCH_LIMIT ? WATCHED_NS : IDLE_NS;
 }
 
@@ -355,31 +361,81 @@ segment_begin(void)
 	return true;
 }
 
+/* A new file in the place of the old one, from nothing, as after an exec. */
+static bool
+segment_again(void)
+{
+	segment_unlink(&ticker.segment);
+	segment_close(&ticker.segment);
+	ring_forget();
+	names_forget();
+	types_forget();
+	budget_forked();
+	memset(&ticker.status, 0, sizeof(ticker.status));
+	ticker.named = 0;
+	ticker.dirty_count = 0;
+	return segment_begin();
+}
+
+/* False: this was the last tick. */
+static bool
+live_on(void)
+{
+	switch (life_wish(ticker.segment.control)) {
+	case WIRE_LIFE_ON:
+		return !life_on() || segment_again();
+	case WIRE_LIFE_DETACH:
+		life_off();
+		/* Until those that are inside a hook are out of it. */
+		futex_wait(&ticker.stop, 0, CLOSEST_NS);
+		return !real_is_late;
+	default:
+		return true;
+	}
+}
+
+static uint32_t
+run_ticks(void)
+{
+	while (!load(&ticker.stop)) {
+		if (!live_on())
+			return WIRE_STATE_DETACHED;
+		tick(WIRE_STATE_RUNNING);
+		wait_for_tick();
+	}
+	return WIRE_STATE_EXITED;
+}
+
 static void
 run(void)
 {
+	uint32_t state;
+
 	/* Many a process is a child that calls exec at once, or a command that
 	 * is over in a moment: nobody could look at it, so it gets no file.
 	 * One that says something is meant to be looked at. */
-	if (!agent_config.keep && !load(&ticker.asked))
+	if (!agent_config.keep && !real_is_late && !load(&ticker.asked))
 		futex_wait(&ticker.stop, 0, DELAY_NS);
 	if (__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (ticker.forked)
 		counts_restart();
+	life_begin();
 	if (!segment_begin()) {
 		/* Nothing could be shown: cost nothing either. */
+		life_off();
 		agent_off();
 		return;
 	}
 	__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
-	while (!load(&ticker.stop)) {
-		tick(WIRE_STATE_RUNNING);
-		wait_for_tick();
-	}
-	tick(WIRE_STATE_EXITED);
+	state = run_ticks();
+	tick(state);
 	if (!agent_config.keep)
 		segment_unlink(&ticker.segment);
+	if (state == WIRE_STATE_DETACHED) {
+		__atomic_store_n(&ticker.ready, 0, __ATOMIC_RELEASE);
+		agent_off();
+	}
 }
 
 static void *
@@ -499,6 +555,12 @@ ticker_ask(void)
 	 * it says so, where a store would be a SIGBUS. */
 	safe_syscall(SYS_futex, (long)word, FUTEX_WAKE_OP, INT_MAX, 0,
 		     (long)word, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+}
+
+bool
+ticker_runs(void)
+{
+	return ticker.started && !load(&ticker.done);
 }
 
 void

@@ -15,6 +15,10 @@
  * has lived for 10 ms; at once when segments are to be kept. */
 void ticker_start(bool forked);
 
+/* Context: setup. Whether the thread is there; it ends when a late agent is
+ * detached. */
+bool ticker_runs(void);
+
 /* Context: at exit. Publishes the final totals and waits for that, at most
  * two seconds; then the file is unlinked, unless it is to be kept. */
 void ticker_stop(void);

@@ -58,6 +58,12 @@ arch_load_to_write_64(void *word)
 			 : "cc");
 	return value;
 }
+/* Relocations that store the address of a function: for a call, for other uses
+ * through the global offset table, as data. */
+#define ARCH_RELOC_SLOT	   7 /* R_X86_64_JUMP_SLOT */
+#define ARCH_RELOC_DATA	   6 /* R_X86_64_GLOB_DAT */
+#define ARCH_RELOC_ADDRESS 1 /* R_X86_64_64 */
+
 /* The address of the word that a function returns which does nothing but return
  * it, if it was compiled to what we know: of the calling thread, where the word
  * is in thread-local storage. NULL: cannot be told. */

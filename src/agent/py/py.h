@@ -93,6 +93,16 @@ struct py_name {
 /* Context: ticker. What a word meant for the code object `id`. */
 void py_code_name(uint32_t id, uint64_t word, struct py_name *name);
 
+/*
+ * Context: ticker. Takes the allocators of an interpreter that runs, if there
+ * is one and they are not ours; to be called again and again, since it may come
+ * later. py_leave gives them back.
+ */
+void py_join(void);
+void py_leave(void);
+/* What is known of code objects is doubtful: some were freed unseen. */
+void py_code_forget(void);
+
 /* In a forked child. */
 void py_forked(void);
 

@@ -401,6 +401,13 @@ py_code_name(uint32_t id, uint64_t word, struct py_name *name)
 	    record->first_line > 0 ? (uint32_t)record->first_line : 0;
 }
 
+/* Each is compared with its stamp before it is believed again. */
+void
+py_code_forget(void)
+{
+	__atomic_fetch_add(&py_code_epoch, 1, __ATOMIC_RELEASE);
+}
+
 void
 py_code_forked(void)
 {

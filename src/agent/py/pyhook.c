@@ -277,14 +277,28 @@ static void
 install_running(int domain)
 {
 	struct py_allocator current, ours = running_hooks[domain];
+	const struct py_allocator *below = &hook.below[domain];
 
 	py_runtime.get_allocator(domain, &current);
-	if (is_ours(&current, domain) || hook.below[domain].malloc)
+	if (is_ours(&current, domain) ||
+	    (below->malloc && (below->malloc != current.malloc ||
+			       below->ctx != current.ctx)))
 		return;
 	hook.below[domain] = current;
 	ours.ctx = current.ctx;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	py_runtime.set_allocator(domain, &ours);
+}
+
+/* An allocator that somebody has put on top of ours stays, and ours below it. */
+static void
+uninstall_running(int domain)
+{
+	struct py_allocator current;
+
+	py_runtime.get_allocator(domain, &current);
+	if (current.malloc == running_hooks[domain].malloc)
+		py_runtime.set_allocator(domain, &hook.below[domain]);
 }
 
 static void
@@ -339,8 +353,8 @@ setup_again(void)
 	}
 }
 
-static void
-setup_first(void)
+static bool
+find(void)
 {
 	switch (py_runtime_find()) {
 	case PY_FOUND_NONE:
@@ -352,9 +366,16 @@ setup_first(void)
 		break;
 	case PY_FOUND:
 		py_kept_setup();
-		install();
-		break;
+		return true;
 	}
+	return false;
+}
+
+static void
+setup_first(void)
+{
+	if (find())
+		install();
 }
 
 bool
@@ -368,6 +389,32 @@ py_setup(void)
 		setup_first();
 	leave();
 	return py_runtime.layout != NULL;
+}
+
+void
+py_join(void)
+{
+	if (!enter())
+		return;
+	if (!py_runtime.layout && !hook.unknown)
+		find();
+	/* One that starts has one thread, which is not this one. */
+	if (py_runtime.layout && py_runtime.is_initialized() &&
+	    !py_runtime_is_finalizing())
+		for (int domain = 0; domain < DOMAIN_COUNT; domain++)
+			install_running(domain);
+	leave();
+}
+
+void
+py_leave(void)
+{
+	if (!enter())
+		return;
+	for (int domain = 0; py_runtime.layout && domain < DOMAIN_COUNT;
+	     domain++)
+		uninstall_running(domain);
+	leave();
 }
 
 /*

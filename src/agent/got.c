@@ -1,0 +1,455 @@
+/*
+ * got.c - which functions the program calls: the hooks or the true ones.
+ *
+ * What an object says of itself, in its dynamic section, is believed as far as
+ * it stays within what the loader has mapped of it.
+ *
+ * Context: ticker.
+ */
+#include "config.h"
+
+#include "agent/got.h"
+
+#include <elf.h>
+#include <limits.h>
+#include <link.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "agent/alone.h"
+#include "agent/arch/arch.h"
+#include "agent/real.h"
+#include "agent/record.h"
+#include "agent/safe.h"
+#include "agent/ticker.h"
+
+#define PAGE	   UINT64_C(4096)
+#define URGENT	   40 /* looks, after a dlopen began */
+#define HOLD_TURNS 1000
+
+/* One that has been looked at. The loader may put another at its place. */
+struct object {
+	uint64_t base;
+	const void *headers;
+	const uint64_t *slot; /* one that was changed, NULL: none */
+	uint64_t value;	      /* what it must hold still */
+	uint32_t turn;
+};
+
+static struct {
+	bool active;
+	bool to_hooks;
+	bool blind; /* the loader's lock may be held for ever */
+	bool was_single;
+	bool missed;  /* a fork was in the way */
+	bool refused; /* in the object under way */
+	uint32_t busy;
+	uint32_t held; /* by so many: no scan begins */
+	uint32_t urgent;
+	uint32_t turn;
+	unsigned long long adds, subs;
+	struct object *objects;
+	uint32_t count, room;
+} got;
+
+/* An object as it is mapped. */
+struct image {
+	const struct dl_phdr_info *info;
+	uint64_t base;
+	uint64_t relro, relro_end; /* read-only since it was relocated */
+	const ElfW(Sym) * symbols;
+	const char *strings;
+	uint64_t strings_size;
+	const ElfW(Rela) * tables[2];
+	uint64_t counts[2];
+	bool foreign; /* one of the functions is somebody else's */
+	bool open;    /* relro can be written to */
+	const uint64_t *slot;
+	uint64_t value;
+};
+
+/* The part of the object, with these rights, that [start, start + size) lies
+ * in. */
+static bool
+is_inside(const struct image *image, uint64_t start, uint64_t size,
+	  uint32_t rights)
+{
+	for (int i = 0; i < image->info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &image->info->dlpi_phdr[i];
+		uint64_t from = start - (image->base + part->p_vaddr);
+
+		if (part->p_type == PT_LOAD &&
+		    (part->p_flags & rights) == rights &&
+		    from < part->p_memsz && size <= part->p_memsz - from)
+			return true;
+	}
+	return false;
+}
+
+static uint64_t
+real_of(const struct got_hook *hook)
+{
+	uint64_t function;
+
+	memcpy(&function, (char *)&real + hook->real, sizeof(function));
+	return function;
+}
+
+/* Most loaders leave addresses in the dynamic section, some offsets. */
+static uint64_t
+address_of(const struct image *image, uint64_t value)
+{
+	return value < image->base ? image->base + value : value;
+}
+
+static bool
+read_dynamic(struct image *image, const ElfW(Dyn) * entry, uint64_t count)
+{
+	uint64_t values[DT_NUM] = {0};
+	uint64_t sizes[2];
+
+	for (; count && entry->d_tag != DT_NULL; entry++, count--)
+		if (entry->d_tag >= 0 && entry->d_tag < DT_NUM)
+			values[entry->d_tag] = entry->d_un.d_val;
+	image->symbols = (void *)address_of(image, values[DT_SYMTAB]);
+	image->strings = (void *)address_of(image, values[DT_STRTAB]);
+	image->strings_size = values[DT_STRSZ];
+	image->tables[0] = (void *)address_of(image, values[DT_RELA]);
+	image->tables[1] = (void *)address_of(image, values[DT_JMPREL]);
+	sizes[0] = values[DT_RELASZ];
+	sizes[1] = values[DT_PLTREL] == DT_RELA ? values[DT_PLTRELSZ] : 0;
+	if (!image->strings_size ||
+	    !is_inside(image, (uint64_t)image->strings, image->strings_size,
+		       PF_R) ||
+	    image->strings[image->strings_size - 1])
+		return false;
+	for (int i = 0; i < 2; i++) {
+		image->counts[i] = sizes[i] / sizeof(ElfW(Rela));
+		if (!is_inside(image, (uint64_t)image->tables[i], sizes[i],
+			       PF_R))
+			image->counts[i] = 0;
+	}
+	return image->counts[0] + image->counts[1] != 0;
+}
+
+static bool
+read_image(struct image *image, const struct dl_phdr_info *info)
+{
+	const ElfW(Phdr) *dynamic = NULL;
+
+	*image = (struct image){.info = info, .base = info->dlpi_addr};
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uint64_t start = image->base + part->p_vaddr;
+
+		if (part->p_type == PT_DYNAMIC)
+			dynamic = part;
+		if (part->p_type == PT_GNU_RELRO) {
+			image->relro = start & -PAGE;
+			image->relro_end = (start + part->p_memsz) & -PAGE;
+		}
+	}
+	return dynamic &&
+	       is_inside(image, image->base + dynamic->p_vaddr,
+			 dynamic->p_memsz, PF_R) &&
+	       read_dynamic(image, (void *)(image->base + dynamic->p_vaddr),
+			    dynamic->p_memsz / sizeof(ElfW(Dyn)));
+}
+
+/* The hook for the function that a relocation names; NULL: another. */
+static const struct got_hook *
+hook_of(const struct image *image, const ElfW(Rela) * relocation)
+{
+	const ElfW(Sym) *symbol =
+	    &image->symbols[ELF64_R_SYM(relocation->r_info)];
+	const char *name;
+
+	if (!is_inside(image, (uint64_t)symbol, sizeof(*symbol), PF_R) ||
+	    symbol->st_name >= image->strings_size)
+		return NULL;
+	name = image->strings + symbol->st_name;
+	for (const struct got_hook *hook = got_hooks; hook->name; hook++)
+		if (hook->name[0] == name[0] && strcmp(hook->name, name) == 0)
+			return hook;
+	return NULL;
+}
+
+/* A word that may hold a function of another object. */
+struct slot {
+	uint64_t *word;
+	const struct got_hook *hook;
+	bool lazy;    /* nothing yet: it leads back into the object itself */
+	bool is_data; /* the program may have put anything there */
+};
+
+static bool
+slot_of(const struct image *image, const ElfW(Rela) * relocation,
+	struct slot *slot)
+{
+	uint32_t type = ELF64_R_TYPE(relocation->r_info);
+	uint64_t address = image->base + relocation->r_offset;
+	uint64_t value;
+
+	if (!ELF64_R_SYM(relocation->r_info) ||
+	    (type != ARCH_RELOC_SLOT && type != ARCH_RELOC_DATA &&
+	     type != ARCH_RELOC_ADDRESS) ||
+	    (type == ARCH_RELOC_ADDRESS && relocation->r_addend) ||
+	    address % sizeof(uint64_t) ||
+	    !is_inside(image, address, sizeof(uint64_t), PF_W))
+		return false;
+	slot->hook = hook_of(image, relocation);
+	if (!slot->hook || !real_of(slot->hook))
+		return false;
+	slot->word = (uint64_t *)address;
+	slot->is_data = type == ARCH_RELOC_ADDRESS;
+	value = __atomic_load_n(slot->word, __ATOMIC_RELAXED);
+	slot->lazy = type == ARCH_RELOC_SLOT && value != real_of(slot->hook) &&
+		     is_inside(image, value, 1, PF_X);
+	return true;
+}
+
+static bool
+is_known(const struct slot *slot)
+{
+	uint64_t value = __atomic_load_n(slot->word, __ATOMIC_RELAXED);
+
+	return value == real_of(slot->hook) ||
+	       value == (uint64_t)slot->hook->hook;
+}
+
+static bool
+protect(const struct image *image, int rights)
+{
+	return !safe_failed(safe_syscall(
+	    SYS_mprotect, (long)image->relro,
+	    (long)(image->relro_end - image->relro), rights, 0, 0, 0));
+}
+
+static void
+change(struct image *image, const struct slot *slot)
+{
+	uint64_t at = (uint64_t)slot->word;
+	uint64_t value =
+	    got.to_hooks ? (uint64_t)slot->hook->hook : real_of(slot->hook);
+
+	if (!is_known(slot) && (!slot->lazy || image->foreign))
+		return;
+	if (at >= image->relro && at < image->relro_end && !image->open) {
+		image->open = protect(image, PROT_READ | PROT_WRITE);
+		if (!image->open) {
+			got.refused = true;
+			return;
+		}
+	}
+	__atomic_store_n(slot->word, value, __ATOMIC_RELEASE);
+	image->slot = slot->word;
+	image->value = value;
+}
+
+static void
+look(struct image *image, const struct slot *slot)
+{
+	image->foreign |= !slot->lazy && !slot->is_data && !is_known(slot);
+}
+
+static void
+each_slot(struct image *image,
+	  void (*visit)(struct image *, const struct slot *))
+{
+	struct slot slot;
+
+	for (int t = 0; t < 2; t++)
+		for (uint64_t i = 0; i < image->counts[t]; i++)
+			if (slot_of(image, &image->tables[t][i], &slot))
+				visit(image, &slot);
+}
+
+static void
+point(struct image *image)
+{
+	each_slot(image, look);
+	each_slot(image, change);
+	if (image->open)
+		protect(image, PROT_READ);
+	if (got.refused)
+		record_lost(WIRE_LOST_NOT_HOOKED, 1);
+	got.refused = false;
+}
+
+/* The agent, and the loader, which finds its functions in ways of its own. */
+static bool
+is_exempt(const struct image *image)
+{
+	return image->base == getauxval(AT_BASE) ||
+	       is_inside(image, (uint64_t)got_hooks, 1, PF_R);
+}
+
+static struct object *
+object_of(const struct dl_phdr_info *info)
+{
+	for (uint32_t i = 0; i < got.count; i++)
+		if (got.objects[i].base == info->dlpi_addr &&
+		    got.objects[i].headers == info->dlpi_phdr)
+			return &got.objects[i];
+	return NULL;
+}
+
+static struct object *
+object_add(const struct dl_phdr_info *info)
+{
+	uint32_t room = got.room ? got.room * 2 : 256;
+	struct object *fresh;
+
+	if (got.count == got.room) {
+		fresh = safe_map(room * sizeof(*fresh));
+		if (!fresh)
+			return NULL;
+		if (got.room) {
+			memcpy(fresh, got.objects, got.count * sizeof(*fresh));
+			safe_unmap(got.objects, got.room * sizeof(*fresh));
+		}
+		got.objects = fresh;
+		got.room = room;
+	}
+	fresh = &got.objects[got.count++];
+	*fresh = (struct object){.base = info->dlpi_addr,
+				 .headers = info->dlpi_phdr};
+	return fresh;
+}
+
+/* Without a place to remember it in, an object is looked at each time. */
+static void
+visit(const struct dl_phdr_info *info)
+{
+	struct object *object = object_of(info);
+	struct image image;
+
+	if (object && (!object->slot || *object->slot == object->value) &&
+	    object->turn) {
+		object->turn = got.turn;
+		return;
+	}
+	if (read_image(&image, info) && !is_exempt(&image))
+		point(&image);
+	if (!object)
+		object = object_add(info);
+	if (!object)
+		return;
+	object->slot = image.slot;
+	object->value = image.value;
+	object->turn = got.turn;
+}
+
+/* The loader holds its lock: an object stays while it is looked at. */
+static int
+each_object(struct dl_phdr_info *info, size_t size, void *all)
+{
+	(void)size;
+	if (!*(bool *)all && info->dlpi_adds == got.adds &&
+	    info->dlpi_subs == got.subs)
+		return 1;
+	*(bool *)all = true;
+	got.adds = info->dlpi_adds;
+	got.subs = info->dlpi_subs;
+	visit(info);
+	return 0;
+}
+
+/* Those that were not met any more. */
+static void
+drop_closed(void)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < got.count; i++)
+		if (got.objects[i].turn == got.turn)
+			got.objects[left++] = got.objects[i];
+	got.count = left;
+}
+
+static void
+scan(bool all)
+{
+	got.turn = got.turn + 1 ? got.turn + 1 : 1;
+	__atomic_store_n(&got.busy, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&got.held, __ATOMIC_SEQ_CST)) {
+		dl_iterate_phdr(each_object, &all);
+		got.missed = false;
+		if (all)
+			drop_closed();
+	}
+	__atomic_store_n(&got.busy, 0, __ATOMIC_RELEASE);
+}
+
+void
+got_point(bool to_hooks)
+{
+	got.active = true;
+	got.to_hooks = to_hooks;
+	for (uint32_t i = 0; i < got.count; i++)
+		got.objects[i].turn = 0;
+	got.missed = true;
+	for (int i = 0; i < HOLD_TURNS && got.missed && !got.blind; i++) {
+		scan(true);
+		if (got.missed)
+			safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+void
+got_follow(void)
+{
+	uint32_t urgent = __atomic_load_n(&got.urgent, __ATOMIC_ACQUIRE);
+
+	if (!got.active || got.blind)
+		return;
+	if (urgent)
+		__atomic_compare_exchange_n(&got.urgent, &urgent, urgent - 1,
+					    false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED);
+	scan(got.missed);
+}
+
+void
+got_hurry(void)
+{
+	__atomic_store_n(&got.urgent, URGENT, __ATOMIC_RELEASE);
+	ticker_ask();
+}
+
+bool
+got_is_urgent(void)
+{
+	return __atomic_load_n(&got.urgent, __ATOMIC_ACQUIRE) != 0;
+}
+
+void
+got_hold(void)
+{
+	__atomic_fetch_add(&got.held, 1, __ATOMIC_SEQ_CST);
+	got.was_single = alone_is_single();
+	/* The ticker takes that lock for moments; but wait for nobody for
+	 * ever. */
+	for (int i = 0;
+	     i < HOLD_TURNS && __atomic_load_n(&got.busy, __ATOMIC_ACQUIRE);
+	     i++)
+		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+void
+got_release(void)
+{
+	__atomic_fetch_sub(&got.held, 1, __ATOMIC_RELEASE);
+}
+
+void
+got_forked(void)
+{
+	got.held = 0;
+	got.blind |= !got.was_single || got.busy;
+	got.busy = 0;
+	got.urgent = 0;
+}
