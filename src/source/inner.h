@@ -14,6 +14,7 @@ struct source_kind {
 	bool (*flush)(struct source *, int timeout_ms);
 	void (*watch)(struct source *);
 	bool (*ask_rate)(struct source *, const struct rate *, struct err *);
+	bool (*ask_life)(struct source *, bool on, struct err *);
 	bool (*ask_types)(struct source *, struct types_ask *, struct err *);
 	int (*take_types)(struct source *, struct types_ask *, struct types *,
 			  struct err *);

@@ -185,6 +185,25 @@ live_ask_rate(struct source *source, const struct rate *rate, struct err *err)
 }
 
 static bool
+live_ask_life(struct source *source, bool on, struct err *err)
+{
+	struct live *live = source->state;
+
+	if (!live->alive)
+		return err_set(err, "it has ended; see 'heaptop list'");
+	if (live->segment.header.minor < 3)
+		return err_set(err, "its agent is older and cannot be switched; "
+				    "start it again");
+	if (!live->segment.writable)
+		return err_set(err, "permission denied; run as its owner");
+	if (!segment_ask_life(&live->segment,
+			      on ? WIRE_LIFE_ON : WIRE_LIFE_DETACH))
+		return err_set(err, "its segment cannot be written; start it "
+				    "again");
+	return true;
+}
+
+static bool
 live_ask_types(struct source *source, struct types_ask *ask, struct err *err)
 {
 	struct live *live = source->state;
@@ -272,6 +291,7 @@ static const struct source_kind live_kind = {
     .flush = live_flush,
     .watch = live_watch,
     .ask_rate = live_ask_rate,
+    .ask_life = live_ask_life,
     .ask_types = live_ask_types,
     .take_types = live_take_types,
     .memory = live_memory,

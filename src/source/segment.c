@@ -295,6 +295,8 @@ state_word(const struct segment *segment, bool alive)
 		return "exited";
 	case WIRE_STATE_EXECED:
 		return "execed";
+	case WIRE_STATE_DETACHED:
+		return "detached";
 	case WIRE_STATE_STARTING:
 		return alive ? "starting" : "killed";
 	case WIRE_STATE_DORMANT:
@@ -450,5 +452,13 @@ segment_ask_rate(struct segment *segment, uint64_t sample_bytes,
 			     sizeof(budget_ppm)) &&
 	       write_control(segment, CONTROL(sample_bytes), &sample_bytes,
 			     sizeof(sample_bytes)) &&
+	       wake_agent(segment);
+}
+
+bool
+segment_ask_life(struct segment *segment, uint32_t life)
+{
+	return write_control(segment, CONTROL(life_wanted), &life,
+			     sizeof(life)) &&
 	       wake_agent(segment);
 }

@@ -58,6 +58,7 @@ void segment_process(const struct segment *, bool alive, struct process *);
 bool segment_ask_flush(struct segment *, uint32_t *wanted);
 void segment_ask_watch(struct segment *, uint64_t until_ns);
 /* As control.sample_bytes and control.budget_ppm have it. */
+bool segment_ask_life(struct segment *, uint32_t life);
 bool segment_ask_rate(struct segment *, uint64_t sample_bytes,
 		      uint32_t budget_ppm);
 

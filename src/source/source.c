@@ -90,6 +90,14 @@ source_watch(struct source *source)
 }
 
 bool
+source_ask_life(struct source *source, bool on, struct err *err)
+{
+	if (source->kind->ask_life)
+		return source->kind->ask_life(source, on, err);
+	return err_set(err, "it is not one process that runs");
+}
+
+bool
 source_ask_rate(struct source *source, const struct rate *rate, struct err *err)
 {
 	if (source->kind->ask_rate)

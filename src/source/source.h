@@ -58,6 +58,13 @@ void source_watch(struct source *);
  */
 bool source_ask_rate(struct source *, const struct rate *, struct err *);
 /*
+ * Asks the agent to record from now on, or to leave the process alone: one that
+ * was put into it while it ran is gone then, one that was preloaded sleeps. Does
+ * not wait: its state shows in a later snapshot, or in a new segment at the same
+ * path. False when nobody can be asked: err has only the reason, and what to do.
+ */
+bool source_ask_life(struct source *, bool on, struct err *);
+/*
  * Asks the agent what the blocks of these rows are. Does not wait; ask must
  * stay until source_take_types has the answer. False when nobody can be asked:
  * err has only the reason, and what to do.
