@@ -21,6 +21,8 @@
 #include "agent/unwind_rules.h"
 #include "agent/unwind_stop.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 #define DEEP	     5 /* pieces */
 #define DEEP_REPEATS 4
 #define NO_DOMAIN    255 /* the node is wanted, no site */
@@ -75,7 +77,7 @@ site_set(struct strand *strand, uint32_t domain, uint32_t site,
 }
 
 /* Learns the strand's site in a domain: that of a node. False: no room. */
-static bool
+INLINE bool
 settle(struct thread *thread, struct strand *strand, const struct node *node,
        uint32_t domain)
 {
@@ -84,7 +86,7 @@ settle(struct thread *thread, struct strand *strand, const struct node *node,
 
 	if (domain == NO_DOMAIN || strand->known & 1u << domain)
 		return true;
-	site = sites_intern(nodes_get(node->id), domain);
+	site = sites_intern(node, domain);
 	if (!site)
 		return false;
 	leaf = counts_leaf(&thread->counts, site);
@@ -97,7 +99,7 @@ settle(struct thread *thread, struct strand *strand, const struct node *node,
 
 /* The strand's stack and its site, from `node`, which holds its `same`
  * outermost words. */
-static bool
+INLINE bool
 strand_lead(struct thread *thread, struct strand *strand,
 	    const struct trace *trace, const struct node *node, size_t same)
 {
@@ -111,7 +113,7 @@ strand_lead(struct thread *thread, struct strand *strand,
 }
 
 /* Makes the trace the strand. False: no room. */
-static bool
+INLINE bool
 strand_follow(struct thread *thread, struct strand *strand,
 	      const struct trace *trace)
 {
@@ -138,14 +140,15 @@ strand_follow(struct thread *thread, struct strand *strand,
 	return true;
 }
 
-/* The Python stack as the thread's python strand. False: none, or no room. */
-static bool
-python(struct thread *thread, uint32_t domain, bool gil)
+/* The Python stack as the thread's python strand; held: it is the last one.
+ * False: none, or no room. */
+INLINE bool
+python(struct thread *thread, uint32_t domain, bool gil, bool held)
 {
 	struct trace trace = {.domain = domain};
 	bool cut = false;
 
-	if (thread->python.count && py_kept_holds(&thread->py_kept, gil))
+	if (held && thread->python.count)
 		return settle(thread, &thread->python,
 			      thread->python.nodes[thread->python.count - 1],
 			      domain);
@@ -171,7 +174,8 @@ python_base(struct thread *thread)
 {
 	const struct strand *strand = &thread->python;
 
-	if (!python(thread, NO_DOMAIN, false))
+	if (!python(thread, NO_DOMAIN, false,
+		    py_kept_holds(&thread->py_kept, false)))
 		return NULL;
 	return strand->nodes[strand->count - 1];
 }
@@ -259,7 +263,7 @@ join(struct thread *thread, const struct node *base, uint32_t domain)
 			return NULL;
 	}
 	joint.node = node;
-	joint.site = sites_intern(nodes_get(node->id), domain);
+	joint.site = sites_intern(node, domain);
 	if (!joint.site)
 		return NULL;
 	joint.leaf = counts_leaf(&thread->counts, joint.site);
@@ -373,9 +377,9 @@ mixed(struct thread *thread, enum wire_domain domain,
 
 /* The Python frames alone. 0: there are none, or no room. */
 static uint32_t
-python_only(struct thread *thread, enum wire_domain domain, bool gil)
+python_only(struct thread *thread, enum wire_domain domain, bool gil, bool held)
 {
-	if (!python(thread, domain, gil))
+	if (!python(thread, domain, gil, held))
 		return 0;
 	thread->leaf = thread->python.leaves[domain];
 	return thread->python.sites[domain];
@@ -390,21 +394,22 @@ capture_site(struct thread *thread, enum wire_domain domain,
 	if (__builtin_expect(agent_config.native == WIRE_NATIVE_FULL, 0))
 		return mixed(thread, domain, state);
 	if (__builtin_expect(agent_config.native == WIRE_NATIVE_NONE, 0))
-		site = python_only(thread, domain, false);
+		site = python_only(thread, domain, false,
+				   py_kept_holds(&thread->py_kept, false));
 	return site ? site : native(thread, domain, state);
 }
 
 /* Needs Python frames only, if there are any. */
 uint32_t
 capture_python_slow(struct thread *thread, enum wire_domain domain,
-		    const void *frame)
+		    const void *frame, bool held)
 {
 	struct unwind_state state;
 	uint32_t site = 0;
 
 	if (agent_config.native != WIRE_NATIVE_FULL)
 		site = python_only(thread, domain,
-				   domain != WIRE_DOMAIN_PYMEM_RAW);
+				   domain != WIRE_DOMAIN_PYMEM_RAW, held);
 	if (site)
 		return site;
 	RECORD_CALLER_AT(&state, frame);

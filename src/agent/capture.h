@@ -6,6 +6,7 @@
 #ifndef HEAPTOP_AGENT_CAPTURE_H
 #define HEAPTOP_AGENT_CAPTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/py/pykept.h"
@@ -18,23 +19,22 @@
 uint32_t capture_site(struct thread *, enum wire_domain,
 		      const struct unwind_state *);
 /* The same, for a block of one of Python's allocators, whose hook has this
- * frame. */
+ * frame. held: the Python stack is the last one. */
 uint32_t capture_python_slow(struct thread *, enum wire_domain,
-			     const void *frame);
+			     const void *frame, bool held);
 static inline uint32_t
 capture_python(struct thread *thread, enum wire_domain domain,
 	       const void *frame)
 {
 	const struct strand *strand = &thread->python;
+	bool held =
+	    py_kept_holds(&thread->py_kept, domain != WIRE_DOMAIN_PYMEM_RAW);
 
-	if (__builtin_expect(strand->known >> domain & 1 &&
-				 py_kept_holds(&thread->py_kept,
-					       domain != WIRE_DOMAIN_PYMEM_RAW),
-			     1)) {
+	if (__builtin_expect(held && strand->known >> domain & 1, 1)) {
 		thread->leaf = strand->leaves[domain];
 		return strand->sites[domain];
 	}
-	return capture_python_slow(thread, domain, frame);
+	return capture_python_slow(thread, domain, frame, held);
 }
 
 /* The sites that the thread remembers are not to be used any more. */

@@ -27,8 +27,6 @@
 
 #define ID_MASK	    ((UINT64_C(1) << NODES_BITS) - 1)
 #define FIRST_SLOTS 1024
-#define CHUNK_BITS  12
-#define CHUNK	    (1u << CHUNK_BITS)
 
 struct children {
 	uint64_t mask; /* slots - 1 */
@@ -40,14 +38,9 @@ static struct {
 	struct safe_lock lock;
 	uint32_t count;
 	uint32_t placed; /* in children, at least as many as are there */
-	struct node *chunks[NODES_MAX / CHUNK];
 } nodes;
 
-struct node *
-nodes_get(uint32_t id)
-{
-	return &nodes.chunks[id >> CHUNK_BITS][id & (CHUNK - 1)];
-}
+struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
 
 static uint64_t
 hash_of(const struct node *parent, uint64_t word)
@@ -103,16 +96,10 @@ look_up_placed(const struct node *parent, uint64_t word, uint32_t epoch)
 	}
 }
 
-static uint32_t
-tag_of(uint64_t word)
-{
-	return (uint32_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 32) & ~ID_MASK;
-}
-
 static struct node *
 look_up(const struct node *parent, uint64_t word)
 {
-	const uint32_t tag = tag_of(word);
+	const uint32_t tag = node_tag(word);
 	uint32_t epoch = 0;
 
 	if (word & PY_WORD_TAG)
@@ -197,10 +184,10 @@ place_in(const struct node *parent)
 static bool
 chunk_room(uint32_t id)
 {
-	struct node **chunk = &nodes.chunks[id >> CHUNK_BITS];
+	struct node **chunk = &nodes_chunks[id >> NODES_CHUNK_BITS];
 
 	if (!*chunk)
-		*chunk = safe_map(CHUNK * sizeof(**chunk));
+		*chunk = safe_map(NODES_CHUNK * sizeof(**chunk));
 	return *chunk != NULL;
 }
 
@@ -229,7 +216,7 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 	node->epoch = epoch;
 	__atomic_store_n(&nodes.count, id, __ATOMIC_RELEASE);
 	if (place) {
-		__atomic_store_n(place, tag_of(word) | id, __ATOMIC_RELEASE);
+		__atomic_store_n(place, node_tag(word) | id, __ATOMIC_RELEASE);
 	} else {
 		nodes.placed++;
 		children_put(nodes.children, hash_of(parent, word), id);
@@ -238,7 +225,7 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 }
 
 struct node *
-nodes_child(const struct node *parent, uint64_t word)
+nodes_child_slow(const struct node *parent, uint64_t word)
 {
 	struct node *node = look_up(parent, word);
 	uint32_t epoch;

@@ -18,7 +18,10 @@
 #ifndef HEAPTOP_AGENT_NODES_H
 #define HEAPTOP_AGENT_NODES_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "agent/py/py.h"
 
 #define NODES_BITS 24
 #define NODES_MAX  (1u << NODES_BITS)
@@ -37,13 +40,52 @@ struct node {
 	uint32_t children[NODE_CHILDREN];
 };
 
-/* The node of a frame below a parent, made if it is new. NULL: no room,
- * counted as a loss. */
-struct node *nodes_child(const struct node *parent, uint64_t word);
+#define NODES_CHUNK_BITS 12
+#define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
+extern struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
 
 /* How many there are; ids 1..count are complete, parents before children. */
 uint32_t nodes_count(void);
-struct node *nodes_get(uint32_t id);
+static inline struct node *
+nodes_get(uint32_t id)
+{
+	return &nodes_chunks[id >> NODES_CHUNK_BITS][id & (NODES_CHUNK - 1)];
+}
+
+static inline uint32_t
+node_tag(uint64_t word)
+{
+	return (uint32_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 32) &
+	       ~(NODES_MAX - 1);
+}
+
+/* The node of a frame below a parent, made if it is new. NULL: no room,
+ * counted as a loss. */
+struct node *nodes_child_slow(const struct node *parent, uint64_t word);
+static inline struct node *
+nodes_child(const struct node *parent, uint64_t word)
+{
+	uint32_t epoch =
+	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
+	uint32_t tag = node_tag(word);
+
+	for (int i = 0; parent && i < NODE_CHILDREN; i++) {
+		uint32_t entry =
+		    __atomic_load_n(&parent->children[i], __ATOMIC_ACQUIRE);
+		struct node *node;
+
+		if (!entry)
+			break;
+		if ((entry ^ tag) >= NODES_MAX)
+			continue;
+		node = nodes_get(entry ^ tag);
+		if (node->word == word &&
+		    (!(word & PY_WORD_TAG) ||
+		     __atomic_load_n(&node->epoch, __ATOMIC_RELAXED) == epoch))
+			return node;
+	}
+	return nodes_child_slow(parent, word);
+}
 
 static inline uint32_t
 node_id(const struct node *node)

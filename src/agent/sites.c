@@ -25,9 +25,10 @@
 static struct {
 	struct safe_lock lock;
 	uint32_t count;
-	uint32_t era;
 	struct site *chunks[SITES_MAX / CHUNK];
 } sites;
+
+uint32_t sites_now;
 
 static struct site *
 site_at(uint32_t id)
@@ -38,13 +39,9 @@ site_at(uint32_t id)
 static uint32_t
 look_up(const struct node *node, uint32_t domain)
 {
-	uint32_t entry = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
-	uint32_t id = entry & ID_MASK;
+	uint32_t id = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE) & ID_MASK;
 	uint32_t era = sites_era();
 
-	/* All sites are of the first era then. */
-	if (__builtin_expect(!era && entry >> SITE_BITS == domain, 1))
-		return id;
 	for (; id; id = site_at(id)->next)
 		if (site_at(id)->domain == domain &&
 		    __atomic_load_n(&site_at(id)->era, __ATOMIC_ACQUIRE) == era)
@@ -62,7 +59,7 @@ take_over(const struct node *node, uint32_t domain)
 	while (id && (site_at(id)->domain != domain || !counts_are_even(id)))
 		id = site_at(id)->next;
 	if (id)
-		__atomic_store_n(&site_at(id)->era, sites.era,
+		__atomic_store_n(&site_at(id)->era, sites_now,
 				 __ATOMIC_RELEASE);
 	return id;
 }
@@ -92,7 +89,7 @@ site_make(struct node *node, uint32_t domain)
 		return 0;
 	}
 	*site_at(id) =
-	    (struct site){node->id, node->site & ID_MASK, domain, sites.era};
+	    (struct site){node->id, node->site & ID_MASK, domain, sites_now};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
 	__atomic_store_n(&node->site, domain << SITE_BITS | id,
 			 __ATOMIC_RELEASE);
@@ -100,26 +97,21 @@ site_make(struct node *node, uint32_t domain)
 }
 
 uint32_t
-sites_intern(struct node *node, uint32_t domain)
+sites_intern_slow(const struct node *known, uint32_t domain)
 {
+	struct node *node = nodes_get(known->id);
 	uint32_t id = look_up(node, domain);
 
 	if (id)
 		return id;
 	safe_lock(&sites.lock);
 	id = look_up(node, domain);
-	if (!id && sites.era)
+	if (!id && sites_now)
 		id = take_over(node, domain);
 	if (!id)
 		id = site_make(node, domain);
 	safe_unlock(&sites.lock);
 	return id;
-}
-
-uint32_t
-sites_era(void)
-{
-	return __atomic_load_n(&sites.era, __ATOMIC_ACQUIRE);
 }
 
 bool
@@ -133,8 +125,8 @@ void
 sites_begin(void (*tell)(void *, uint32_t), void *context)
 {
 	safe_lock(&sites.lock);
-	tell(context, sites.era + 1);
-	__atomic_store_n(&sites.era, sites.era + 1, __ATOMIC_RELEASE);
+	tell(context, sites_now + 1);
+	__atomic_store_n(&sites_now, sites_now + 1, __ATOMIC_RELEASE);
 	safe_unlock(&sites.lock);
 }
 

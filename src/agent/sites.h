@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/nodes.h"
+
 #define SITE_BITS 24 /* ids fit the live map's entries */
 #define SITES_MAX (1u << SITE_BITS)
 
@@ -30,15 +32,30 @@ struct site {
 
 /* The site of a node and a domain, made if it is new. 0: no room, counted as
  * a loss. */
-struct node;
-uint32_t sites_intern(struct node *, uint32_t domain);
+uint32_t sites_intern_slow(const struct node *, uint32_t domain);
+extern uint32_t sites_now; /* the era that there is; the first is 0 */
+static inline uint32_t
+sites_intern(const struct node *node, uint32_t domain)
+{
+	uint32_t entry = __atomic_load_n(&node->site, __ATOMIC_ACQUIRE);
+
+	/* All sites are of the first era then. */
+	if (__builtin_expect(entry && entry >> SITE_BITS == domain &&
+				 !__atomic_load_n(&sites_now, __ATOMIC_ACQUIRE),
+			     1))
+		return entry & (SITES_MAX - 1);
+	return sites_intern_slow(node, domain);
+}
 
 /* Begins an era, which is told before there is a site of it. What threads
  * remember of sites holds no more, which they notice when they look up
  * (sample_rate_touch). */
 void sites_begin(void (*tell)(void *context, uint32_t era), void *context);
-/* The era that there is; the first is 0. */
-uint32_t sites_era(void);
+static inline uint32_t
+sites_era(void)
+{
+	return __atomic_load_n(&sites_now, __ATOMIC_ACQUIRE);
+}
 /* Whether a site is one of this era; 0 is none. */
 bool sites_is_new(uint32_t id);
 

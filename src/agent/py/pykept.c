@@ -13,8 +13,6 @@
 
 #include "agent/py/pykept.h"
 
-#include <string.h>
-
 #include "agent/arch/arch.h"
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
@@ -39,9 +37,10 @@ opaque(uint64_t value)
 /* One walk. */
 struct attempt {
 	struct py_kept *kept;
-	uint32_t fresh; /* frames that go in front of the kept ones */
-	uint32_t limit; /* only kept frames up to this one can still be met */
-	uint32_t same;	/* frames whose words are as they were */
+	uint64_t thread; /* whose frames these are; 0: nobody's */
+	uint32_t fresh;	 /* frames that go in front of the kept ones */
+	uint32_t limit;	 /* only kept frames up to this one can still be met */
+	uint32_t same;	 /* frames whose words are as they were */
 };
 
 static inline uint16_t *
@@ -80,8 +79,9 @@ read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
 	if (!raw)
 		return true;
 	at = raw * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PY_KEPT_MEMO_BITS);
-	if (likely(kept->memo[at].raw == raw)) {
-		seen->word = kept->memo[at].word;
+	if (likely(kept->memo[at].raw == raw &&
+		   kept->memo[at].epoch == (uint32_t)kept->epoch)) {
+		seen->word = (raw & ~PY_WORD_NO_UNIT) | kept->memo[at].unit;
 		return true;
 	}
 	if (!py_code_group(&seen->word)) {
@@ -90,7 +90,8 @@ read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
 	}
 	kept->memo[at].raw = 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	kept->memo[at].word = seen->word;
+	kept->memo[at].unit = (uint32_t)(seen->word & PY_WORD_NO_UNIT);
+	kept->memo[at].epoch = (uint32_t)kept->epoch;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	kept->memo[at].raw = raw;
 	return true;
@@ -213,9 +214,10 @@ cut_chain(const struct py_layout *layout, struct attempt *attempt, uint32_t met)
 
 /* Brings the kept chain up to date. False: it makes no sense. */
 INLINE bool
-update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
+update(const struct py_layout *layout, struct attempt *attempt)
 {
 	struct py_kept *kept = attempt->kept;
+	uint64_t frame = frame_first(layout, attempt->thread);
 	uint64_t end = kept->frame[0].address;
 	uint32_t met = 0;
 
@@ -324,25 +326,25 @@ py_kept_setup(void)
 	py_kept_holds = all_hold[py_runtime.layout - py_layouts];
 }
 
-#define LAYOUT(name_, ...)                                                     \
-	static bool update_##name_(struct attempt *attempt, uint64_t thread)   \
-	{                                                                      \
-		static const struct py_layout layout = {__VA_ARGS__};          \
-                                                                               \
-		return update(&layout, attempt, frame_first(&layout, thread)); \
+#define LAYOUT(name_, ...)                                                   \
+	static bool update_##name_(struct attempt *attempt, bool gil)        \
+	{                                                                    \
+		static const struct py_layout layout = {__VA_ARGS__};        \
+                                                                             \
+		attempt->thread = thread_state(&layout, attempt->kept, gil); \
+		return attempt->thread && update(&layout, attempt);          \
 	}
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
 
 #define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = update_##name_,
-static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, uint64_t) = {
+static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, bool) = {
 #include "agent/py/pyoffsets.def"
 };
 #undef LAYOUT
 
 static bool
-update_any(const struct py_layout *layout, struct attempt *attempt,
-	   uint64_t thread)
+update_any(const struct py_layout *layout, struct attempt *attempt, bool gil)
 {
 	struct py_kept *kept = attempt->kept;
 	size_t which = (size_t)(layout - py_layouts);
@@ -350,7 +352,7 @@ update_any(const struct py_layout *layout, struct attempt *attempt,
 	attempt->fresh = 0;
 	attempt->limit = kept->count;
 	attempt->same = 0;
-	if (!updates[which](attempt, thread))
+	if (!updates[which](attempt, gil))
 		return false;
 	if (likely(!py_kept_is_cut(kept) || kept->count >= PY_KEPT_LEAST))
 		return true;
@@ -358,7 +360,7 @@ update_any(const struct py_layout *layout, struct attempt *attempt,
 	kept->count = 0;
 	kept->frame[0].address = 0;
 	attempt->fresh = attempt->limit = 0;
-	return updates[which](attempt, thread);
+	return updates[which](attempt, gil);
 }
 
 /* What is not whole is forgotten, and what is from before a code object was
@@ -372,7 +374,6 @@ prepare(struct py_kept *kept)
 		kept->count = 0;
 		kept->frame[0].address = 0;
 		kept->epoch = epoch;
-		memset(kept->memo, 0, sizeof(kept->memo));
 	}
 	/* A signal handler may leave by longjmp while this is under way. */
 	kept->is_whole = false;
@@ -386,16 +387,16 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 	const struct py_layout *layout =
 	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
 	struct attempt attempt = {.kept = kept};
-	const char *thread;
 
 	*same = 0;
 	prepare(kept);
-	thread = layout ? py_runtime_thread(gil) : NULL;
-	if (unlikely(!thread))
+	if (unlikely(!layout))
 		return 0;
 	if (unlikely(!kept->current))
 		kept->current = py_runtime_current_place();
-	if (unlikely(!update_any(layout, &attempt, (uint64_t)thread))) {
+	if (unlikely(!update_any(layout, &attempt, gil))) {
+		if (!attempt.thread)
+			return 0;
 		*words = kept->words;
 		return py_walk(kept->words, FRAMES, gil, cut);
 	}

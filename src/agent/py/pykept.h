@@ -24,7 +24,7 @@
 #define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
 #define PY_KEPT_LEAST	   1024 /* of a chain that is cut */
 #define PY_KEPT_PLACE_BITS 11
-#define PY_KEPT_MEMO_BITS  9
+#define PY_KEPT_MEMO_BITS  11
 
 struct py_kept_frame {
 	uint64_t address;
@@ -43,7 +43,8 @@ struct py_kept {
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
 	struct {
 		uint64_t raw;
-		uint64_t word; /* of the same line, its code object is known */
+		uint32_t unit;	/* of the same line; its code object is known */
+		uint32_t epoch; /* when that was so */
 	} memo[1u << PY_KEPT_MEMO_BITS];
 	uint16_t
 	    place[1u << PY_KEPT_PLACE_BITS]; /* by address: where to look */
