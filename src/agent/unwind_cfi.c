@@ -273,6 +273,13 @@ remember(struct machine *machine, bool restore)
 	return true;
 }
 
+/* An offset counts in units of the CIE's; a damaged one may wrap. */
+static int64_t
+offset_of(const struct machine *machine, uint64_t number)
+{
+	return (int64_t)(number * (uint64_t)machine->cie->data_factor);
+}
+
 /* Takes the place of an expression, and skips it. */
 static int64_t
 read_block(struct machine *machine, struct cfi_cursor *code)
@@ -287,25 +294,26 @@ read_block(struct machine *machine, struct cfi_cursor *code)
 static bool
 run_column(struct machine *machine, struct cfi_cursor *code, uint8_t op)
 {
-	const int64_t factor = machine->cie->data_factor;
 	uint64_t number = cfi_read_uleb(code);
 
 	switch (op) {
 	case OP_OFFSET_EXTENDED:
 		return set_column(machine, number, CFI_AT,
-				  (int64_t)cfi_read_uleb(code) * factor);
+				  offset_of(machine, cfi_read_uleb(code)));
 	case OP_OFFSET_EXTENDED_SF:
-		return set_column(machine, number, CFI_AT,
-				  cfi_read_sleb(code) * factor);
+		return set_column(
+		    machine, number, CFI_AT,
+		    offset_of(machine, (uint64_t)cfi_read_sleb(code)));
 	case OP_GNU_NEGATIVE_OFFSET:
 		return set_column(machine, number, CFI_AT,
-				  -((int64_t)cfi_read_uleb(code) * factor));
+				  offset_of(machine, -cfi_read_uleb(code)));
 	case OP_VAL_OFFSET:
 		return set_column(machine, number, CFI_IS,
-				  (int64_t)cfi_read_uleb(code) * factor);
+				  offset_of(machine, cfi_read_uleb(code)));
 	case OP_VAL_OFFSET_SF:
-		return set_column(machine, number, CFI_IS,
-				  cfi_read_sleb(code) * factor);
+		return set_column(
+		    machine, number, CFI_IS,
+		    offset_of(machine, (uint64_t)cfi_read_sleb(code)));
 	case OP_REGISTER:
 		return set_column(machine, number, CFI_REGISTER,
 				  (int64_t)cfi_read_uleb(code));
@@ -329,7 +337,6 @@ run_column(struct machine *machine, struct cfi_cursor *code, uint8_t op)
 static bool
 run_cfa(struct machine *machine, struct cfi_cursor *code, uint8_t op)
 {
-	const int64_t factor = machine->cie->data_factor;
 	struct cfi_row *row = machine->row;
 	uint64_t number;
 
@@ -339,15 +346,18 @@ run_cfa(struct machine *machine, struct cfi_cursor *code, uint8_t op)
 		return set_cfa(machine, number, (int64_t)cfi_read_uleb(code));
 	case OP_DEF_CFA_SF:
 		number = cfi_read_uleb(code);
-		return set_cfa(machine, number, cfi_read_sleb(code) * factor);
+		return set_cfa(
+		    machine, number,
+		    offset_of(machine, (uint64_t)cfi_read_sleb(code)));
 	case OP_DEF_CFA_REGISTER:
 		return set_cfa(machine, cfi_read_uleb(code), row->cfa_value);
 	case OP_DEF_CFA_OFFSET:
 		return set_cfa(machine, row->cfa_register,
 			       (int64_t)cfi_read_uleb(code));
 	case OP_DEF_CFA_OFFSET_SF:
-		return set_cfa(machine, row->cfa_register,
-			       cfi_read_sleb(code) * factor);
+		return set_cfa(
+		    machine, row->cfa_register,
+		    offset_of(machine, (uint64_t)cfi_read_sleb(code)));
 	case OP_DEF_CFA_EXPRESSION:
 		if (!set_cfa(machine, 0, read_block(machine, code)))
 			return false;
@@ -372,8 +382,7 @@ run_one(struct machine *machine, struct cfi_cursor *code, bool *moved)
 		return true;
 	case OP_OFFSET:
 		return set_column(machine, low, CFI_AT,
-				  (int64_t)cfi_read_uleb(code) *
-				      machine->cie->data_factor);
+				  offset_of(machine, cfi_read_uleb(code)));
 	case OP_RESTORE:
 		return restore_column(machine, low);
 	}

@@ -44,6 +44,61 @@ agent_unreadable(const char *path, struct err *err)
 		       path, strerror(errno));
 }
 
+/* Root, the user, or whose heaptop this is. */
+static bool
+is_trusted(uid_t owner)
+{
+	struct stat self;
+
+	return owner == 0 || owner == geteuid() ||
+	       (stat("/proc/self/exe", &self) == 0 && owner == self.st_uid);
+}
+
+/* Whether somebody else may write there. A group of the user's own is no one
+ * else; in a sticky directory nobody replaces what is another's. */
+static bool
+others_write(const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX)
+		return false;
+	return st->st_mode & S_IWOTH ||
+	       (st->st_mode & S_IWGRP && st->st_gid && st->st_gid != getegid());
+}
+
+/* What is loaded into programs must be what its owner put there: the file, and
+ * every folder on its way. */
+static bool
+agent_is_safe(const char *path, const struct stat *file, struct err *err)
+{
+	char *part = mem_string(path);
+	struct stat st = *file;
+	bool good = is_trusted(st.st_uid);
+
+	if (!good)
+		err_set(err,
+			"the agent '%s' belongs to another user; set "
+			"HEAPTOP_AGENT to a copy of your own",
+			path);
+	while (good) {
+		char *slash = strrchr(part, '/');
+
+		good = !others_write(&st);
+		if (!good)
+			err_set(err,
+				"'%s', where the agent is, may be written by "
+				"others; take that right away or set "
+				"HEAPTOP_AGENT to a copy elsewhere",
+				part);
+		if (!slash || !slash[1])
+			break;
+		slash[slash == part] = '\0';
+		if (good && stat(part, &st) != 0)
+			good = agent_unreadable(path, err);
+	}
+	free(part);
+	return good;
+}
+
 static bool
 agent_check(const char *path, struct err *err)
 {
@@ -65,7 +120,7 @@ agent_check(const char *path, struct err *err)
 			       "colon, which LD_PRELOAD cannot hold; set "
 			       "HEAPTOP_AGENT to a copy elsewhere",
 			       path);
-	return true;
+	return agent_is_safe(path, &st, err);
 }
 
 char *
@@ -113,6 +168,11 @@ preload_directory(struct err *err)
 		return err_set(err,
 			       "'%s' is not a directory of yours; remove it or "
 			       "set HEAPTOP_DIR to another directory",
+			       path);
+	if (st.st_mode & 022)
+		return err_set(err,
+			       "others may write to '%s'; take that right away "
+			       "or set HEAPTOP_DIR to another directory",
 			       path);
 	if (access(path, R_OK | W_OK | X_OK) != 0)
 		return directory_unusable("write to", err);

@@ -20,7 +20,8 @@
 /*
  * Absolute path of the agent, owned by the caller: $HEAPTOP_AGENT if set,
  * else the one beside this program (a build tree), else the installed one.
- * NULL with one line when it is not a regular file that can be read.
+ * NULL with one line when it is not a regular file that can be read, or when
+ * others than its owner could have put it there.
  */
 char *preload_find(struct err *);
 

@@ -73,13 +73,15 @@ problem:
 		 reason ? reason + 3 : err.text);
 }
 
-static int
-open_directory(struct err *err)
+int
+segment_directory_open(const char *path, uid_t owner, struct err *err)
 {
-	const char *path = segment_directory();
+	const char *chosen = getenv("HEAPTOP_DIR");
+	bool root_chose = geteuid() == 0 && chosen && *chosen;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat found;
 
+	err->text[0] = '\0';
 	if (fd < 0) {
 		if (errno == ELOOP || errno == ENOTDIR)
 			source_fail(err, path,
@@ -90,8 +92,9 @@ open_directory(struct err *err)
 				    strerror(errno));
 		return -1;
 	}
-	if (fstat(fd, &found) == 0 && geteuid() != 0 &&
-	    found.st_uid != geteuid()) {
+	if (fstat(fd, &found) != 0) {
+		source_fail(err, path, "%s; set HEAPTOP_DIR", strerror(errno));
+	} else if (found.st_uid != owner && !root_chose) {
 		source_fail(err, path,
 			    "the directory belongs to another "
 			    "user; remove it or set HEAPTOP_DIR");
@@ -126,8 +129,7 @@ process_list(struct process_entry **list, size_t *count, struct err *err)
 
 	*list = NULL;
 	*count = 0;
-	err->text[0] = '\0';
-	directory = open_directory(err);
+	directory = segment_directory_open(segment_directory(), geteuid(), err);
 	if (directory < 0)
 		return !err->text[0];
 	stream = fdopendir(directory);

@@ -30,6 +30,10 @@ struct segment {
 	uint64_t heartbeat_ns;
 };
 
+/* A descriptor of a directory of segments, if it belongs to owner and nobody
+ * else may write there; root may choose anybody's. -1 with err "": there is
+ * none. */
+int segment_directory_open(const char *path, uid_t owner, struct err *);
 /* Opens a regular file, for writing too where that is allowed. */
 int segment_open_file(int directory, const char *name, int flags,
 		      bool *writable);

@@ -269,19 +269,19 @@ open_file(const char *path, struct err *err)
 }
 
 /*
- * The segment of a pid among the entries of a directory: the one with the
- * process's own start time, else the newest, of a process that is gone.
+ * When the segment of a pid among the entries of a directory began: the one
+ * with the process's own start time, else the newest, of a process that is
+ * gone. 0: there is none.
  */
-static char *
-find_segment(const char *directory, uint32_t pid, uint64_t started)
+static uint64_t
+find_segment(int directory, uint32_t pid, uint64_t started)
 {
-	DIR *stream = opendir(directory);
+	DIR *stream = fdopendir(fcntl(directory, F_DUPFD_CLOEXEC, 0));
 	struct dirent *entry;
 	uint64_t best = 0;
-	char *path;
 
 	if (!stream)
-		return NULL;
+		return 0;
 	while ((entry = readdir(stream))) {
 		uint32_t found;
 		uint64_t at;
@@ -295,11 +295,34 @@ find_segment(const char *directory, uint32_t pid, uint64_t started)
 			best = at;
 	}
 	closedir(stream);
-	if (!best || (started && best != started))
-		return NULL;
-	path = mem_format("%s/%" PRIu32 "-%" PRIu64 WIRE_SUFFIX, directory, pid,
-			  best);
-	return path;
+	return started && best != started ? 0 : best;
+}
+
+/* The segment of a pid in somebody's directory. NULL with err "": none. */
+static struct source *
+open_in(const char *directory, uid_t owner, uint32_t pid, struct err *err)
+{
+	int folder = segment_directory_open(directory, owner, err);
+	uint64_t best =
+	    folder < 0 ? 0 : find_segment(folder, pid, proc_start_time(pid));
+	struct source *source = NULL;
+	char *path = mem_format("%s/%" PRIu32 "-%" PRIu64 WIRE_SUFFIX,
+				directory, pid, best);
+	bool writable;
+	int fd;
+
+	if (best) {
+		fd = segment_open_file(folder, strrchr(path, '/') + 1,
+				       O_NOFOLLOW, &writable);
+		if (fd < 0)
+			fail_open(err, path);
+		else
+			source = live_open(fd, writable, path, err);
+	}
+	if (folder >= 0)
+		close(folder);
+	free(path);
+	return source;
 }
 
 static bool
@@ -328,33 +351,20 @@ fail_pid(uint32_t pid, struct err *err)
 struct source *
 source_open_pid(uint32_t pid, struct err *err)
 {
-	uint64_t started = proc_start_time(pid);
-	char *path = find_segment(segment_directory(), pid, started);
-	struct source *source;
-	bool writable;
-	int fd;
+	struct source *source =
+	    open_in(segment_directory(), geteuid(), pid, err);
 	uid_t uid;
 
-	if (!path && !getenv("HEAPTOP_DIR") && geteuid() == 0 &&
-	    proc_uid(pid, &uid)) {
+	if (!source && !err->text[0] && !getenv("HEAPTOP_DIR") &&
+	    geteuid() == 0 && proc_uid(pid, &uid)) {
 		char *directory =
 		    mem_format(WIRE_DIR_PREFIX "%u", (unsigned)uid);
 
-		path = find_segment(directory, pid, started);
+		source = open_in(directory, uid, pid, err);
 		free(directory);
 	}
-	if (!path) {
+	if (!source && !err->text[0])
 		fail_pid(pid, err);
-		return NULL;
-	}
-	fd = segment_open_file(AT_FDCWD, path, O_NOFOLLOW, &writable);
-	if (fd < 0) {
-		fail_open(err, path);
-		source = NULL;
-	} else {
-		source = live_open(fd, writable, path, err);
-	}
-	free(path);
 	return source;
 }
 

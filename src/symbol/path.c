@@ -3,6 +3,7 @@
 
 #include "symbol/path.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Inside root, whatever symlinks say; -1 also when the kernel cannot. */
+/* Inside root, whatever symlinks say. A kernel that cannot do that is asked for
+ * a file that is no symlink, at a place that the target may still lead out. */
 static int
 open_beneath(const char *root, const char *path)
 {
@@ -24,12 +26,12 @@ open_beneath(const char *root, const char *path)
 	if (directory < 0)
 		return -1;
 	fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
-	if (fd < 0 && faccessat(directory, ".", F_OK, 0) == 0) {
+	if (fd < 0 && errno == ENOSYS) {
 		char whole[8192];
 		int length = snprintf(whole, sizeof(whole), "%s%s", root, path);
 
 		if (length > 0 && (size_t)length < sizeof(whole))
-			fd = open(whole, O_PATH | O_CLOEXEC);
+			fd = open(whole, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	}
 	close(directory);
 	return fd;

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -251,6 +252,21 @@ settings_path(const char *name)
 	return NULL;
 }
 
+FILE *
+settings_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat found;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &found) && S_ISREG(found.st_mode))
+		return fdopen(fd, "r");
+	close(fd);
+	errno = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+	return NULL;
+}
+
 /* Takes a line apart, in place. False when it has no setting. */
 static bool
 line_split(char *line, char **key, char **value)
@@ -313,7 +329,7 @@ void
 settings_read(struct viewer_options *options, const char *path, char *notice,
 	      size_t notice_size)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = settings_open(path);
 	char line[LINE_MAX_BYTES];
 	struct err err;
 
@@ -398,7 +414,7 @@ settings_write(const struct viewer_options *options, const char *path,
 	char *real = realpath(path, NULL); /* it may be a link to be kept */
 	char *target = real ? real : mem_string(path);
 	char *fresh = mem_format("%s.new", target);
-	FILE *old = fopen(target, "re");
+	FILE *old = settings_open(target);
 	FILE *file = NULL;
 	bool good = folders_make(target, err);
 

@@ -29,6 +29,10 @@ extern const size_t setting_count;
  * neither XDG_CONFIG_HOME nor HOME says where they are. */
 char *settings_path(const char *name);
 
+/* Opens a file of the user's for reading, if it is a regular one; never waits.
+ * NULL with errno. */
+FILE *settings_open(const char *path);
+
 /* Reads path into options, whose texts live as long as the program. No file is
  * no setting. notice gets a line about the first thing that was not understood,
  * or "". */

@@ -180,7 +180,7 @@ theme_parse(struct theme *theme, const char *text, const char *name,
 static bool
 theme_file(struct theme *theme, const char *path, struct err *err)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = settings_open(path);
 	char *text;
 	size_t size;
 	bool done;

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # fuzz.sh - every fuzz target on its corpus, and on mutations of that for
-# FUZZ_SECONDS, 3 by default.
+# FUZZ_SECONDS, 2 by default.
 #
 #	fuzz.sh				the programs of this build
 #	fuzz.sh --long TARGETS		with libFuzzer, ASan and UBSan, built by
 #					clang in ./fuzz; new inputs stay there
 set -u
-source=$(cd "${top_srcdir:-${srcdir:-.}}" && pwd) || exit 1
-seconds=${FUZZ_SECONDS:-3}
+source=$(cd "${top_srcdir:-.}" && pwd) || exit 1
+seconds=${FUZZ_SECONDS:-2}
 corpus=$source/tests/fuzz/corpus
 names=$(cd "$corpus" && ls)
 
@@ -30,11 +30,13 @@ fuzz_short()
 fuzz_build()
 {
 	mkdir -p fuzz && cd fuzz || exit 1
+	# clang does not define what gcc does where ASan is on.
 	[ -e Makefile ] || "$source/configure" -q CC=clang \
+		CPPFLAGS=-D__SANITIZE_ADDRESS__=1 \
 		CFLAGS='-g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' ||
 		exit 1
 	# shellcheck disable=SC2086 # the targets are words
-	make -s FUZZ_ENGINE=-fsanitize=fuzzer $1 || exit 1
+	make -s LDFLAGS=-fsanitize=fuzzer $1 || exit 1
 }
 
 fuzz_one()
@@ -44,7 +46,7 @@ fuzz_one()
 	mkdir -p "found/$name"
 	UBSAN_OPTIONS=print_stacktrace=1 \
 		"tests/fuzz/fuzz_$name" "found/$name" "$corpus/$name" \
-		"-max_total_time=$seconds" -max_len=65536 -timeout=20 \
+		"-max_total_time=$seconds" -timeout=20 \
 		-rss_limit_mb=1024 -print_final_stats=1 \
 		"-artifact_prefix=found/$name-" >"$log" 2>&1
 	local status=$?

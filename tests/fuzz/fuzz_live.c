@@ -40,7 +40,7 @@ change(void)
 			writer.turn->turn++;
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case 1:
 	case 2:
 		fuzz_take(&changes, bytes, size);

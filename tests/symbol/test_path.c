@@ -81,7 +81,7 @@ static void
 test_open(void **state)
 {
 	char folder[] = "/tmp/test_path.XXXXXX";
-	char fifo[64], file[64], inside[64], link[64];
+	char fifo[64], file[64], inside[64], link[64], out[64];
 	struct stat info;
 	int fd;
 
@@ -95,6 +95,8 @@ test_open(void **state)
 	assert_int_equal(mkdir(inside, 0700), 0);
 	write_file(file, "x");
 	assert_int_equal(symlink("/file", link), 0);
+	snprintf(out, sizeof(out), "%s/out", folder);
+	assert_int_equal(symlink("/etc/passwd", out), 0);
 
 	assert_int_equal(path_open(NULL, fifo, true, NULL), -1);
 	assert_int_equal(path_open(NULL, inside, true, NULL), -1);
@@ -106,6 +108,7 @@ test_open(void **state)
 	/* The link's absolute path counts from the root. */
 	assert_int_equal(first_byte(folder, "/link"), 'x');
 	assert_int_equal(first_byte(folder, "/../../file"), 'x');
+	assert_int_equal(path_open(folder, "/out", true, NULL), -1);
 	assert_int_equal(path_open(folder, "file", true, NULL), -1);
 	assert_int_equal(path_open("/no/such", "/file", true, NULL), -1);
 
@@ -114,6 +117,7 @@ test_open(void **state)
 	assert_int_equal(info.st_size, 1);
 	close(fd);
 	unlink(link);
+	unlink(out);
 	unlink(file);
 	unlink(fifo);
 	rmdir(inside);
