@@ -228,7 +228,8 @@ struct wire_status {
 				  process's, since the tick before */
 	uint64_t types_offset; /* of struct wire_types; 0: never asked for */
 	uint32_t types_done;   /* the last control.types_wanted served */
-	uint32_t types_pad;
+	uint32_t asleep;       /* minor 3: 1: dormant until life_wanted is on,
+				  and not since the program paused it */
 	uint64_t work_units;   /* minor 2: of work done, as the program says */
 	uint64_t pool_bytes;   /* minor 2: mapped by allocators from within
 				  a call: what they cut blocks from */

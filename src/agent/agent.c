@@ -7,8 +7,8 @@
  * before it starts:
  *
  *	HEAPTOP_DIR	  where segments go, instead of /dev/shm/heaptop-<uid>
- *	HEAPTOP_MODE	  exact, sample, or sample:BYTES; dormant: nothing until
- *			  it is switched on
+ *	HEAPTOP_MODE	  exact, sample, or sample:BYTES; dormant, or one of
+ *			  these behind dormant: until it is switched on, nothing
  *	HEAPTOP_BUDGET	  what it may cost of the process's CPU time: 2%, or
  *			  20000 parts of a million; then it begins sampled
  *	HEAPTOP_UNWINDER  rules, libunwind or check
@@ -139,10 +139,15 @@ read_rate(void)
 	const char *mode = setting("HEAPTOP_MODE");
 	const char *share = setting("HEAPTOP_BUDGET");
 	uint32_t ppm = share ? read_share(share) : 0;
+	bool asleep = false;
 
 	agent_config.sample_bytes = 1;
 	if (ppm)
 		agent_config.sample_bytes = SAMPLE_DEFAULT;
+	if (real_is_late || (mode && strncmp(mode, "dormant", 7) == 0))
+		asleep = true;
+	if (mode && strncmp(mode, "dormant:", 8) == 0)
+		mode += 8;
 	if (mode && strcmp(mode, "exact") == 0)
 		agent_config.sample_bytes = 1;
 	if (mode && strcmp(mode, "sample") == 0)
@@ -151,7 +156,7 @@ read_rate(void)
 		agent_config.sample_bytes = strtoull(mode + 7, NULL, 10);
 	budget_set(ppm);
 	sample_rate_set(agent_config.sample_bytes);
-	if (real_is_late || (mode && strcmp(mode, "dormant") == 0))
+	if (asleep)
 		life_sleep();
 }
 

@@ -117,6 +117,14 @@ life_tend(bool forked)
 		py_join();
 }
 
+bool
+life_is_wished(const struct wire_control *control)
+{
+	return __atomic_load_n(&life.wished, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&control->life_wanted, __ATOMIC_RELAXED) !=
+		   life.seen;
+}
+
 enum wire_life
 life_wish(const struct wire_control *control)
 {
@@ -130,7 +138,12 @@ life_wish(const struct wire_control *control)
 			return WIRE_LIFE_DETACH;
 		on |= wanted == WIRE_LIFE_ON;
 	}
-	return on && life_is_asleep() ? WIRE_LIFE_ON : WIRE_LIFE_AS_IS;
+	if (!on)
+		return WIRE_LIFE_AS_IS;
+	if (life_is_asleep())
+		return WIRE_LIFE_ON;
+	sample_stop(false); /* the program had paused it */
+	return WIRE_LIFE_AS_IS;
 }
 
 void

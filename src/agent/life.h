@@ -31,7 +31,8 @@ void life_begin(void);
 void life_tend(bool forked);
 
 /* What is to be done, now that this is wished of a process that is like this:
- * LIFE_AS_IS, nothing. */
+ * LIFE_AS_IS, nothing. Whether there is a wish not looked at yet. */
+bool life_is_wished(const struct wire_control *);
 enum wire_life life_wish(const struct wire_control *);
 /* The same by a call from within. Context: any thread of the program. */
 void life_wish_on(void);

@@ -54,13 +54,14 @@
 static struct {
 	bool started;
 	bool forked;
-	long pid;	/* of the process that started the thread */
-	uint32_t stop;	/* futex: 1 the process is at its exit */
-	uint32_t begun; /* 1: set by whoever is first, segment or exit */
-	uint32_t ready; /* the segment exists; control->wake can be used */
-	uint32_t asked; /* 1: the program wants a tick */
-	uint32_t done;	/* futex: 1 the thread has ended */
-	uint32_t named; /* sites 1..named have a tally */
+	long pid;	 /* of the process that started the thread */
+	uint32_t stop;	 /* futex: 1 the process is at its exit */
+	uint32_t begun;	 /* 1: set by whoever is first, segment or exit */
+	uint32_t ready;	 /* the segment exists; control->wake can be used */
+	uint32_t asked;	 /* 1: the program wants a tick */
+	uint32_t leaves; /* 1: it will end, though the process goes on */
+	uint32_t done;	 /* futex: 1 the thread has ended */
+	uint32_t named;	 /* sites 1..named have a tally */
 	bool short_of_memory; /* in this tick: some changes are left out */
 	uint32_t *dirty;
 	uint64_t dirty_count;
@@ -251,6 +252,7 @@ fill_status(uint32_t state)
 	status->agent_bytes = safe_held() + live_measure() +
 			      threads_resident() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	status->asleep = life_is_asleep();
 	budget_tick(status);
 	status->live_map = live.kind;
 	status->pool_bytes = pools_bytes();
@@ -325,7 +327,7 @@ wait_for_tick(void)
 	for (;;) {
 		uint32_t wake = load(&control->wake);
 		bool asked =
-		    load(&ticker.asked) ||
+		    load(&ticker.asked) || life_is_wished(control) ||
 		    load(&control->flush_wanted) != ticker.status.flush_done;
 		uint64_t wanted = asked ? CLOSEST_NS : interval();
 		uint64_t spent = clock_now(CLOCK_MONOTONIC) - start;
@@ -386,6 +388,8 @@ live_on(void)
 		return !life_on() || segment_again();
 	case WIRE_LIFE_DETACH:
 		life_off();
+		__atomic_store_n(&ticker.leaves, real_is_late,
+				 __ATOMIC_RELEASE);
 		/* Until those that are inside a hook are out of it. */
 		futex_wait(&ticker.stop, 0, CLOSEST_NS);
 		return !real_is_late;
@@ -430,12 +434,12 @@ run(void)
 	__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
 	state = run_ticks();
 	tick(state);
-	if (!agent_config.keep)
-		segment_unlink(&ticker.segment);
 	if (state == WIRE_STATE_DETACHED) {
 		__atomic_store_n(&ticker.ready, 0, __ATOMIC_RELEASE);
 		agent_off();
 	}
+	if (!agent_config.keep)
+		segment_unlink(&ticker.segment);
 }
 
 static void *
@@ -560,6 +564,10 @@ ticker_ask(void)
 bool
 ticker_runs(void)
 {
+	/* It ends any moment. */
+	while (load(&ticker.leaves) && !load(&ticker.done))
+		if (!futex_wait(&ticker.done, 0, STOP_NS))
+			break;
 	return ticker.started && !load(&ticker.done);
 }
 

@@ -1,4 +1,4 @@
-/* cmd_env.c - `heaptop env`: the line that loads the agent. */
+/* cmd_env.c - `heaptop env`: the lines that load the agent. */
 #include "config.h"
 
 #include <stdio.h>
@@ -27,13 +27,14 @@ cmd_env(const struct options *options)
 	char *agent = preload_find(&err);
 	char *value;
 
-	(void)options;
 	if (!agent)
 		return failed(&err);
 	value = preload_value(agent);
 	printf("export LD_PRELOAD=");
 	print_quoted(value);
 	putchar('\n');
+	if (options->dormant)
+		printf("export HEAPTOP_MODE=dormant\n");
 	free(value);
 	free(agent);
 	return STATUS_DONE;

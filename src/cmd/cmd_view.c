@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/subcommand.h"
+#include "cmd/life.h"
 #include "cmd/open.h"
 #include "cmd/view.h"
 #include "export/export.h"
@@ -83,6 +84,25 @@ view_can_open(const struct options *options)
 	       (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
 }
 
+/* Whoever opens a process wants to see what it does from now on. */
+static struct source *
+wake(struct source *source, struct err *err)
+{
+	const struct process *process = &source_snapshot(source)->process;
+	uint32_t pid = process->pid;
+
+	if (!process->asleep)
+		return source;
+	fprintf(stderr,
+		"heaptop: the agent in process %u was asleep; it records from "
+		"now on, until heaptop detach %u\n",
+		pid, pid);
+	source_close(source);
+	if (!life_switch(pid, true, NULL, err))
+		return NULL;
+	return source_open_pid(pid, err);
+}
+
 static struct source *
 open_view_family(const struct options *options, struct err *err)
 {
@@ -118,6 +138,8 @@ cmd_view(const struct options *options)
 			      "-b or heaptop report");
 		return failed(&err);
 	}
+	if (source && !(source = wake(source, &err)))
+		return failed(&err);
 	view_options(options, &viewer);
 	status = viewer_run(source, &viewer, NULL, &err);
 	if (source)

@@ -123,6 +123,7 @@ word_check(enum value kind, const char *word, struct err *err)
 	}
 
 FLAG(headless)
+FLAG(dormant)
 FLAG(freelists)
 FLAG(keep)
 FLAG(inclusive)

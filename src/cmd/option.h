@@ -47,6 +47,8 @@ enum value {
 	  "record one block in BYTES on average and estimate (512K)")          \
 	X(BUDGET, budget, 0, "budget", "PERCENT", TEXT,                        \
 	  "sample, as finely as this share of CPU time allows, as 2%")         \
+	X(DORMANT, dormant, 0, "dormant", NULL, NONE,                          \
+	  "load the agent asleep: at no cost until it is switched on")         \
 	X(UNWINDER, unwinder, 0, "unwinder", "HOW", UNWINDER,                  \
 	  "walk stacks by rules, by libunwind, or check one by the other")     \
 	X(NATIVE, native, 0, "native", "WHICH", NATIVE,                        \
@@ -161,6 +163,7 @@ struct options {
 	uint32_t budget_ppm; /* of the program's CPU time; 0 none */
 	const char *unwinder; /* a word the agent takes; NULL its default */
 	const char *native;   /* likewise */
+	bool dormant;
 	bool freelists;
 	bool headless;
 	const char *save;

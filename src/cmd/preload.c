@@ -246,6 +246,7 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 	    bool keep)
 {
 	char text[64] = "exact";
+	char mode[80];
 	char *list = preload_value(agent);
 
 	setenv("LD_PRELOAD", list, 1);
@@ -253,7 +254,9 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 	if (options->has_sample)
 		snprintf(text, sizeof(text), "sample:%" PRIu64,
 			 options->sample_bytes);
-	setenv("HEAPTOP_MODE", text, 1);
+	if (options->dormant)
+		snprintf(mode, sizeof(mode), "dormant:%s", text);
+	setenv("HEAPTOP_MODE", options->dormant ? mode : text, 1);
 	snprintf(text, sizeof(text), "%" PRIu32, options->budget_ppm);
 	if (options->budget_ppm)
 		setenv("HEAPTOP_BUDGET", text, 1);

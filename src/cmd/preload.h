@@ -3,14 +3,15 @@
  *
  * The names below are all that the agent reads:
  *   LD_PRELOAD        the agent first, then what the user had
- *   HEAPTOP_MODE      exact, or sample:BYTES
+ *   HEAPTOP_MODE      exact, or sample:BYTES; behind "dormant:" for later
  *   HEAPTOP_BUDGET    parts per million of CPU time to keep within
  *   HEAPTOP_UNWINDER  rules, libunwind or check
  *   HEAPTOP_NATIVE    none, leaf or full
  *   HEAPTOP_FREELISTS 1, or not set
  *   HEAPTOP_RUN       16 hexadecimal digits, the same for all processes
- *   HEAPTOP_KEEP      the process whose segment stays after a clean exit; 1:
- * all HEAPTOP_DIR       the directory of segments
+ *   HEAPTOP_KEEP      the process whose segment stays after a clean exit, or
+ *                     1: all of them
+ *   HEAPTOP_DIR       the directory of segments
  */
 #ifndef HEAPTOP_CMD_PRELOAD_H
 #define HEAPTOP_CMD_PRELOAD_H

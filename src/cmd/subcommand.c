@@ -39,8 +39,11 @@ const struct subcommand subcommands[] = {
 		"added. The exit status is the program's: 128+N when "
 		"signal N killed it, 127 when it was not found, 126 "
 		"when it could not be executed, 125 when heaptop "
-		"failed.",
+		"failed. With --dormant nothing is recorded until "
+		"heaptop attach, or the viewer when it opens the process, "
+		"switches it on; then blocks from before are unknown.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
+		   OPTION_BIT(DORMANT) |
 		   OPTION_BIT(UNWINDER) | OPTION_BIT(NATIVE) |
 		   OPTION_BIT(FREELISTS) | OPTION_BIT(HEADLESS) |
 		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
@@ -165,9 +168,12 @@ const struct subcommand subcommands[] = {
     {
 	.name = "env",
 	.operands = "",
-	.summary = "print the line that loads the agent",
-	.text = "For service files and shells: eval \"$(heaptop env)\".",
-	.options = COMMON,
+	.summary = "print the lines that load the agent",
+	.text = "For service files and shells: eval \"$(heaptop env)\". With "
+		"--dormant the agent is loaded asleep: this is for services, "
+		"where heaptop attach switches it on when it is needed; in a "
+		"unit of systemd write each as Environment=NAME=VALUE.",
+	.options = OPTION_BIT(DORMANT) | COMMON,
 	.run = cmd_env,
     },
     {

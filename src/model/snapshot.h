@@ -65,6 +65,7 @@ struct process {
 	uint64_t run_id;
 	bool alive;	   /* when the snapshot was taken */
 	const char *state; /* "running", "exited", "killed", "dormant" ... */
+	bool asleep;	   /* dormant, and will record once it is asked to */
 	const char *mode;  /* "exact" or "sampled" */
 	const char *unwinder;
 	const char *native;    /* "none", "leaf" or "full" */

@@ -346,6 +346,7 @@ segment_process(const struct segment *segment, bool alive,
 	    .run_id = header->run_id,
 	    .alive = alive,
 	    .state = state_word(segment, alive),
+	    .asleep = alive && status->asleep == 1,
 	    .mode = is_sampled(segment) ? "sampled" : "exact",
 	    .unwinder = header->unwinder == WIRE_UNWINDER_LIBUNWIND
 			    ? "libunwind"
