@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/alone.h"
+#include "heaptop/wire.h"
 
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
@@ -142,6 +144,27 @@ check_single(void)
 	CHECK(!__libc_single_threaded);
 }
 
+/* From then on the ticker stays. Before, it ends when it can make none, as
+ * nobody cannot. */
+static bool
+has_segment(void)
+{
+	const char *directory = getenv("HEAPTOP_DIR");
+	char pattern[400];
+	glob_t found;
+	bool has;
+
+	if (directory)
+		snprintf(pattern, sizeof(pattern), "%s/%d-*", directory,
+			 (int)getpid());
+	else
+		snprintf(pattern, sizeof(pattern), WIRE_DIR_PREFIX "%u/%d-*",
+			 (unsigned)geteuid(), (int)getpid());
+	has = glob(pattern, 0, NULL, &found) == 0;
+	globfree(&found);
+	return has;
+}
+
 static void
 check_in_child(void (*body)(void))
 {
@@ -150,7 +173,7 @@ check_in_child(void (*body)(void))
 
 	CHECK(pid >= 0);
 	if (!pid) {
-		CHECK(WAIT_FOR(tasks() >= 2));
+		CHECK(WAIT_FOR(tasks() >= 2 && has_segment()));
 		body();
 		_exit(0);
 	}
@@ -215,7 +238,7 @@ check_change_stays_single(void)
 static void
 check_changes(void)
 {
-	CHECK(WAIT_FOR(tasks() == 2));
+	CHECK(WAIT_FOR(tasks() == 2 && has_segment()));
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		check_in_child(changes[i]);
 	check_in_child(check_change_stays_single);
@@ -232,6 +255,7 @@ static void
 check_changes_of_threads(void)
 {
 	check_in_child(change_with_thread);
+	CHECK(WAIT_FOR(has_segment()));
 	run_with_thread(change_all);
 }
 
