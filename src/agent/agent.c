@@ -282,7 +282,6 @@ heaptop_agent_attach(const char *settings)
 		if (!agent_on || !life_is_asleep())
 			return agent_on ? 1 : -1;
 		life_wish_on();
-		ticker_ask();
 		return 0;
 	}
 	if (ticker_runs())

@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/counts.h"
+#include "agent/life.h"
 #include "agent/live.h"
 #include "agent/modules.h"
 #include "agent/nodes.h"
@@ -36,7 +37,7 @@ heaptop_trace_start(void)
 	bool hushed;
 	bool done;
 
-	if (!agent_on)
+	if (!agent_on || !life_wake())
 		return -1;
 	/* A signal handler must not want a site while the lock is held. */
 	hushed = record_hush(__builtin_frame_address(0));

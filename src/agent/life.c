@@ -7,6 +7,9 @@
 
 #include "agent/life.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "agent/counts.h"
 #include "agent/got.h"
 #include "agent/live.h"
@@ -15,10 +18,14 @@
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
+#include "agent/safe.h"
 #include "agent/said.h"
 #include "agent/sample.h"
+#include "agent/ticker.h"
 #include "agent/tracing.h"
 #include "agent/unwind.h"
+
+#define WAKE_STEPS 2000 /* of a millisecond */
 
 static struct {
 	bool asleep;
@@ -150,4 +157,17 @@ void
 life_wish_on(void)
 {
 	__atomic_store_n(&life.wished, true, __ATOMIC_RELEASE);
+	ticker_ask();
+}
+
+bool
+life_wake(void)
+{
+	const struct timespec step = {0, 1000000};
+
+	for (int i = 0; i < WAKE_STEPS && life_is_asleep(); i++) {
+		life_wish_on();
+		safe_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
+	}
+	return !life_is_asleep();
 }

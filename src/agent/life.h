@@ -34,8 +34,10 @@ void life_tend(bool forked);
  * LIFE_AS_IS, nothing. Whether there is a wish not looked at yet. */
 bool life_is_wished(const struct wire_control *);
 enum wire_life life_wish(const struct wire_control *);
-/* The same by a call from within. Context: any thread of the program. */
+/* The same by a call from within. wake waits for it, two seconds at most; false:
+ * it is asleep still. Context: any thread of the program. */
 void life_wish_on(void);
+bool life_wake(void);
 
 /* Records from now on. True: what was published before is not true any more. */
 bool life_on(void);

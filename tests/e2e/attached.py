@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-from drive import (ALL, BUILD, SOURCE, Failed, Program, Tap, must, report,
+from drive import (ALL, BUILD, PYTHON, SOURCE, Failed, Program, Tap, must, report,
                    segments, wait_for, workplace)
 from segment import CONTROL, PAGE, SYS_FUTEX, FUTEX_WAKE
 
@@ -214,6 +214,18 @@ def asleep(tap, scratch):
         tap.equal((status, errors), (7, ""), "woken: ends as it does bare")
 
 
+def tracing_wakes(tap, scratch):
+    """import heaptop as tracemalloc, in a service that sleeps."""
+    script = ("import heaptop; heaptop.start(); kept = bytes(100000); "
+              "print(heaptop.get_traced_memory()[0] >= 100000)")
+    environment = dict(os.environ, LD_PRELOAD=AGENT, HEAPTOP_MODE="dormant",
+                       PYTHONPATH=str(SOURCE / "share" / "python"))
+    result = subprocess.run([PYTHON, "-c", script], env=environment, text=True,
+                            capture_output=True, stdin=subprocess.DEVNULL)
+    tap.equal((result.stdout, result.stderr), ("True\n", ""),
+              "a program that wants to trace wakes the agent")
+
+
 def python(tap, scratch, interpreter, version):
     script = scratch / "kept.py"
     script.write_text(PYTHON_PROGRAM)
@@ -247,7 +259,8 @@ def main():
                             ("bound at once", ("-Wl,-z,now,-z,relro",)),
                             ("not to be moved", ("-no-pie", "-fno-pic"))):
             tap.part(name, c_program, tap, scratch, name, *flags)
-        for part in (many_cycles, later_library, forks, asleep):
+        for part in (many_cycles, later_library, forks, asleep,
+                     tracing_wakes):
             tap.part(part.__name__, part, tap, scratch)
         for found in pythons.found():
             tap.part(f"Python {found.version}", python, tap, scratch,
