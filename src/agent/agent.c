@@ -43,6 +43,7 @@
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
+#include "agent/rest.h"
 #include "agent/safe.h"
 #include "agent/said.h"
 #include "agent/sample.h"
@@ -160,9 +161,15 @@ read_rate(void)
 		life_sleep();
 }
 
+/* Forks of which libc tells us that are under way. */
+static uint32_t forks;
+
 static void
 hold(void)
 {
+	__atomic_fetch_add(&forks, 1, __ATOMIC_SEQ_CST);
+	if (agent_config.rests)
+		rest_begin();
 	threads_hold();
 	got_hold();
 }
@@ -172,16 +179,17 @@ release(void)
 {
 	got_release();
 	threads_release();
+	if (agent_config.rests)
+		rest_release();
+	__atomic_fetch_sub(&forks, 1, __ATOMIC_SEQ_CST);
 }
 
-/* In the child, before fork returns there. */
+/* again: the ticker begins with what is left of the parent's. */
 static void
-forked(void)
+follow(bool again)
 {
 	uint64_t guard = thread_tls.guard;
 
-	if (!agent_on)
-		return;
 	thread_tls.guard = GUARD_FOREVER;
 	nodes_forked();
 	sites_forked();
@@ -195,10 +203,30 @@ forked(void)
 	got_forked();
 	unwind_forked();
 	threads_forked();
+	rest_forked();
 	agent_config.keep = agent_config.keep_all;
 	ticker_forget();
-	ticker_start(true);
+	ticker_start(true, again);
 	thread_tls.guard = guard;
+}
+
+/* In the child, before fork returns there. */
+static void
+forked(void)
+{
+	forks = 0;
+	if (agent_on)
+		follow(false);
+}
+
+bool
+agent_child(void)
+{
+	/* Soon libc tells us. */
+	if (forks)
+		return false;
+	follow(true);
+	return agent_on;
 }
 
 void
@@ -216,6 +244,7 @@ agent_early(void)
 	modules_init();
 	unwind_init(WIRE_UNWINDER_RULES);
 	live_init();
+	sample_setup();
 	agent_on = true;
 	thread_tls.guard = guard;
 }
@@ -235,7 +264,8 @@ begin(void)
 	followed = true;
 	if (!life_is_asleep())
 		py_setup();
-	ticker_start(false);
+	agent_config.rests = py_counts_threads();
+	ticker_start(false, false);
 }
 
 static void __attribute__((constructor(101))) agent_begin(void)

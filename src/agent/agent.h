@@ -22,6 +22,10 @@ bool hooks_ready(void);
 /* Hooks record no more; they only forward. */
 void agent_off(void);
 
+/* In a child of which libc was told nothing: goes on as after any fork. False:
+ * nothing is recorded, for now or at all. Context: hook. */
+bool agent_child(void);
+
 /* The process ends: publishes the final totals. */
 void agent_exit(void);
 
@@ -35,6 +39,7 @@ struct agent_config {
 	uint32_t native;       /* HEAPTOP_NATIVE, enum wire_native */
 	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
 	bool keep;	       /* this process's file outlives a clean exit */
+	bool rests;	       /* the ticker is not there while it forks */
 };
 extern struct agent_config agent_config;
 

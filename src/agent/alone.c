@@ -85,6 +85,12 @@ alone_after_thread(bool made)
 		set_single(1);
 }
 
+void
+alone_thread_again(void)
+{
+	alone.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
 bool
 alone_is_uncounted(void)
 {

@@ -23,6 +23,8 @@
 /* Around the ticker's pthread_create. */
 void alone_before_thread(void);
 void alone_after_thread(bool made);
+/* It has begun again, without pthread_create. Context: hook. */
+void alone_thread_again(void);
 
 /* Whether libc does not count the ticker: then it must not see it end. */
 bool alone_is_uncounted(void);

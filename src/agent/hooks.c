@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
+#include "agent/rest.h"
 #include "agent/safe.h"
 
 #define EXPORT __attribute__((visibility("default"), noinline))
@@ -369,26 +371,25 @@ is_block(int prot, int flags)
 	return flags & MAP_ANONYMOUS && prot & (PROT_READ | PROT_WRITE);
 }
 
-#define MAP_BODY(call_)                                                       \
-	do {                                                                  \
-		void *block_;                                                 \
-		settle();                                                     \
-		if (!is_ready() || !(call_))                                  \
-			return raw_map(start, size, prot, flags, fd, offset); \
-		BEGIN();                                                      \
-		block_ = (call_)(start, size, prot, flags, fd, offset);       \
-		if (thread_ && block_ != MAP_FAILED && flags & MAP_FIXED &&   \
-		    !is_block(prot, flags))                                   \
-			record_unmapped(thread_, block_, pages(size));        \
-		if (!thread_ && block_ != MAP_FAILED &&                       \
-		    is_block(prot, flags))                                    \
-			pools_changed((int64_t)pages(size));                  \
-		END_BORN(WIRE_DOMAIN_MMAP,                                    \
-			 block_ != MAP_FAILED && is_block(prot, flags)        \
-			     ? block_                                         \
-			     : NULL,                                          \
-			 pages(size));                                        \
-		return block_;                                                \
+#define MAP_BODY(call_)                                                        \
+	do {                                                                   \
+		void *block_;                                                  \
+		settle();                                                      \
+		if (!is_ready() || !(call_))                                   \
+			return raw_map(start, size, prot, flags, fd, offset);  \
+		BEGIN();                                                       \
+		block_ = (call_)(start, size, prot, flags, fd, offset);        \
+		if (thread_ && block_ != MAP_FAILED && flags & MAP_FIXED &&    \
+		    !is_block(prot, flags))                                    \
+			record_unmapped(thread_, block_, pages(size));         \
+		if (!thread_ && block_ != MAP_FAILED && is_block(prot, flags)) \
+			pools_changed((int64_t)pages(size));                   \
+		END_BORN(WIRE_DOMAIN_MMAP,                                     \
+			 block_ != MAP_FAILED && is_block(prot, flags)         \
+			     ? block_                                          \
+			     : NULL,                                           \
+			 pages(size));                                         \
+		return block_;                                                 \
 	} while (0)
 
 EXPORT void *
@@ -502,6 +503,43 @@ EXPORT void __attribute__((noreturn)) _exit(int status)
 EXPORT void __attribute__((noreturn)) _Exit(int status)
 {
 	_exit(status);
+}
+
+/* Some namespaces are closed to a process of more than one thread. */
+EXPORT int
+unshare(int what)
+{
+	bool rests = agent_on && what & CLONE_NEWUSER;
+	int result;
+
+	if (!is_ready() || !real.unshare) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (rests)
+		rest_begin();
+	result = real.unshare(what);
+	if (rests)
+		rest_release();
+	return result;
+}
+
+EXPORT int
+setns(int fd, int what)
+{
+	bool rests = agent_on;
+	int result;
+
+	if (!is_ready() || !real.setns) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (rests)
+		rest_begin();
+	result = real.setns(fd, what);
+	if (rests)
+		rest_release();
+	return result;
 }
 
 /* So that the ticker changes its user and groups too. */

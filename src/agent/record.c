@@ -13,6 +13,7 @@
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/py/py.h"
+#include "agent/rest.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
 #include "agent/sites.h"
@@ -69,10 +70,18 @@ look_up(void)
 
 	if (!agent_on)
 		return false;
-	/* While the interpreter starts, no hook may pass by. */
-	if (py_settling && SAMPLE_LEVEL(rate))
-		rate = SAMPLE_LEVEL(rate);
-	if (thread_tls.rate == rate)
+	if (!rate) {
+		if (!agent_child())
+			return false;
+		rate = __atomic_load_n(&sample_rate, __ATOMIC_ACQUIRE);
+	}
+	if (rest_is_on())
+		rest_end();
+	/* While the interpreter starts, no hook may pass by; while the ticker
+	 * rests, some hook is to look whether that has been long enough. */
+	if ((py_settling && SAMPLE_LEVEL(rate)) || rest_is_on())
+		rate = SAMPLE_RATE_SLOW | SAMPLE_LEVEL(rate);
+	if (thread_tls.rate == rate && thread_tls.thread)
 		return true;
 	if (!thread_self())
 		return false;
@@ -533,5 +542,7 @@ record_forked(void)
 	/* What is thrown in the child has nothing to do with its parent's. */
 	if (thread_tls.thread)
 		thread_tls.thread->sampler.random = 0;
+	/* There is no rate yet, and the next may be one that there was. */
+	thread_tls.rate = SAMPLE_RATE_SLOW;
 	sample_rate_touch();
 }

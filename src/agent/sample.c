@@ -8,8 +8,11 @@
 #include "agent/sample.h"
 
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "agent/live.h"
+#include "agent/safe.h"
 
 #define LN2	 0.69314718055994530942
 #define MANTISSA ((UINT64_C(1) << 52) - 1)
@@ -17,7 +20,15 @@
 
 _Static_assert((int)SAMPLE_LEVELS == (int)LIVE_LEVELS, "levels");
 
-uint32_t sample_rate = 16;
+#define RATE_FIRST 16
+#define PAGE	   4096
+
+/* So that nothing else is on its page. */
+static union {
+	uint32_t rate;
+	char page[PAGE];
+} rate_page __attribute__((aligned(PAGE)));
+extern uint32_t sample_rate __attribute__((alias("rate_page")));
 bool sample_was_exact = true;
 
 /* interval[0] is 1. A level, once given, keeps its interval. */
@@ -118,9 +129,9 @@ level_of(uint64_t interval)
 static uint32_t
 rate_after(uint32_t rate, uint32_t level)
 {
-	uint32_t next = ((rate | 15u) + 1) | level;
+	uint32_t next = ((rate | 15u) + 1) & ~SAMPLE_RATE_SLOW;
 
-	return next & ~15u ? next : next | 16;
+	return (next ? next : RATE_FIRST) | level;
 }
 
 static uint32_t
@@ -145,13 +156,20 @@ sample_rate_touch(void)
 }
 
 void
+sample_setup(void)
+{
+	safe_syscall(SYS_madvise, (long)&rate_page, sizeof(rate_page),
+		     MADV_WIPEONFORK, 0, 0, 0);
+}
+
+void
 sample_rate_set(uint64_t interval)
 {
 	uint32_t level = level_of(interval);
 	uint32_t rate = __atomic_load_n(&sample_rate, __ATOMIC_RELAXED);
 
 	/* The first rate decides; later ones can only add exact blocks. */
-	if (!level || rate == 16)
+	if (!level || !rate)
 		__atomic_store_n(&sample_was_exact, !level, __ATOMIC_RELEASE);
 	__atomic_store_n(&levels.wanted, level, __ATOMIC_SEQ_CST);
 	sample_rate_touch();

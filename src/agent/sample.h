@@ -37,8 +37,12 @@
 #define SAMPLE_INTERVAL_MAX (UINT64_C(1) << 40)
 
 /* Changes whenever a thread has to look up before its next event: the rate has
- * changed, or the agent was switched off. Never 0. */
+ * changed, or the agent was switched off. 0 before there is one, and in a child
+ * of fork until the next touch: it has a page of its own, which the kernel
+ * clears there, so that a child of which libc was told nothing is noticed. */
 extern uint32_t sample_rate;
+/* With a level: a thread's copy that is no rate, so it looks up each time. */
+#define SAMPLE_RATE_SLOW    (UINT32_C(1) << 31)
 #define SAMPLE_LEVEL(rate_) ((rate_)&15u)
 /* The level of a rate at which nothing new is recorded: no point falls. */
 #define SAMPLE_LEVEL_NONE 15u
@@ -53,6 +57,8 @@ extern bool sample_was_exact;
 void sample_rate_set(uint64_t interval);
 /* Makes every thread look up. */
 void sample_rate_touch(void);
+/* The page is cleared in children from now on. Context: setup. */
+void sample_setup(void);
 /* 1 exact, else the interval; while stopped, that of before and after. */
 uint64_t sample_interval(void);
 /* From now on no new block is recorded, or they are again. Frees are counted

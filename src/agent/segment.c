@@ -239,11 +239,17 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 {
 	uint64_t pid = (uint64_t)CALL(getpid, 0, 0, 0, 0);
 	uint64_t started = start_time();
+	struct stat found;
 	char *start;
 
 	segment->fd = open_file(segment, pid, started);
 	if (safe_failed(segment->fd))
 		return false;
+	if (!safe_failed(
+		CALL(newfstatat, segment->fd, "", &found, AT_EMPTY_PATH))) {
+		segment->device = found.st_dev;
+		segment->inode = found.st_ino;
+	}
 	segment->size = WIRE_BODY_OFFSET + extra;
 	segment->held = segment->size;
 	start = map_part(segment, 0, segment->size);
@@ -300,6 +306,27 @@ void
 segment_unlink(struct segment *segment)
 {
 	CALL(unlinkat, AT_FDCWD, segment->path, 0, 0);
+}
+
+static bool
+is_same_file(long fd, const struct segment *segment)
+{
+	struct stat found;
+
+	return !safe_failed(CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH)) &&
+	       found.st_dev == segment->device &&
+	       found.st_ino == segment->inode;
+}
+
+void
+segment_reopen(struct segment *segment)
+{
+	segment->fd = CALL(openat, AT_FDCWD, segment->path,
+			   O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	if (safe_failed(segment->fd) || is_same_file(segment->fd, segment))
+		return;
+	CALL(close, segment->fd, 0, 0, 0);
+	segment->fd = -EBADF;
 }
 
 void

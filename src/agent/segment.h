@@ -27,6 +27,7 @@ struct segment {
 	uint64_t size;		    /* of the file */
 	uint64_t held;		    /* of these, what was not discarded */
 	long fd;
+	uint64_t device, inode;
 	struct {
 		void *start;
 		uint64_t bytes;
@@ -46,6 +47,9 @@ void segment_discard(struct segment *, void *part, uint64_t offset,
 /* Copies *status in and makes it the whole one. */
 void segment_publish(struct segment *, const struct wire_status *);
 void segment_unlink(struct segment *);
+/* The thread that opened it is gone, and its descriptors with it. If the file
+ * cannot be opened any more, it does not grow. */
+void segment_reopen(struct segment *);
 /* Unmaps it: nobody may use what was in it. The file stays. */
 void segment_close(struct segment *);
 /* In a forked child: forgets the parent's. */

@@ -47,7 +47,7 @@ static struct {
 	uint32_t folding;
 } threads;
 
-__thread struct thread_tls thread_tls;
+__thread struct thread_tls thread_tls = {.rate = SAMPLE_RATE_SLOW};
 
 struct thread *
 threads_first(void)

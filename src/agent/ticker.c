@@ -9,17 +9,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <linux/futex.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/alone.h"
@@ -32,6 +27,7 @@
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
+#include "agent/rest.h"
 #include "agent/ring.h"
 #include "agent/safe.h"
 #include "agent/said.h"
@@ -39,6 +35,7 @@
 #include "agent/segment.h"
 #include "agent/sites.h"
 #include "agent/thread.h"
+#include "agent/ticker_thread.h"
 #include "agent/types.h"
 
 #define WATCHED_NS  UINT64_C(100000000)
@@ -49,19 +46,22 @@
 #define WATCH_LIMIT UINT64_C(60000000000)
 #define FIRST_SLOTS 1024
 #define FIRST_NAMES (128u << 10)
-#define STACK_EXTRA (128u << 10)
+
+enum { STOP_EXIT = 1, STOP_REST = 2 };
 
 static struct {
 	bool started;
 	bool forked;
 	long pid;	 /* of the process that started the thread */
-	uint32_t stop;	 /* futex: 1 the process is at its exit */
+	uint32_t stop;	 /* futex: why it is to stop, STOP_ */
 	uint32_t begun;	 /* 1: set by whoever is first, segment or exit */
 	uint32_t ready;	 /* the segment exists; control->wake can be used */
 	uint32_t asked;	 /* 1: the program wants a tick */
 	uint32_t leaves; /* 1: it will end, though the process goes on */
 	uint32_t done;	 /* futex: 1 the thread has ended */
 	uint32_t named;	 /* sites 1..named have a tally */
+	uint64_t cpu_ns; /* of its times before a rest */
+	uint64_t interval_ns; /* of ticks, when it began to rest */
 	bool short_of_memory; /* in this tick: some changes are left out */
 	uint32_t *dirty;
 	uint64_t dirty_count;
@@ -248,7 +248,8 @@ fill_status(uint32_t state)
 			    : state;
 	status->file_size = ticker.segment.size;
 	status->sites = ticker.named;
-	status->agent_cpu_ns = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	status->agent_cpu_ns =
+	    ticker.cpu_ns + clock_now(CLOCK_THREAD_CPUTIME_ID);
 	status->agent_bytes = safe_held() + live_measure() +
 			      threads_resident() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
@@ -401,118 +402,148 @@ live_on(void)
 static uint32_t
 run_ticks(void)
 {
-	while (!load(&ticker.stop)) {
+	uint32_t stop;
+
+	while (!(stop = load(&ticker.stop))) {
 		if (!live_on())
 			return WIRE_STATE_DETACHED;
 		tick(WIRE_STATE_RUNNING);
 		wait_for_tick();
 	}
-	return WIRE_STATE_EXITED;
+	return stop & STOP_EXIT ? WIRE_STATE_EXITED : WIRE_STATE_RUNNING;
 }
 
-static void
-run(void)
+/* False: there is nothing to tick for. */
+static bool
+begin(void)
 {
-	uint32_t state;
-
 	/* Many a process is a child that calls exec at once, or a command that
 	 * is over in a moment: nobody could look at it, so it gets no file.
 	 * One that says something is meant to be looked at. */
 	if (!agent_config.keep && !real_is_late && !load(&ticker.asked))
 		futex_wait(&ticker.stop, 0, DELAY_NS);
 	if (__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
-		return;
+		return false;
 	if (ticker.forked)
 		counts_restart();
 	life_begin();
-	if (!segment_begin()) {
-		/* Nothing could be shown: cost nothing either. */
-		life_off();
-		agent_off();
-		return;
+	if (segment_begin()) {
+		__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
+		return true;
 	}
-	__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
+	/* Nothing could be shown: cost nothing either. */
+	life_off();
+	agent_off();
+	return false;
+}
+
+/* What the thread had of its own went with it. */
+static void
+begin_again(void)
+{
+	segment_reopen(&ticker.segment);
+	if (life_is_asleep())
+		got_point(false);
+}
+
+/* Hooks are to find out when the rest is over, also those that are not called
+ * while the agent is asleep. */
+static void
+end_for_now(void)
+{
+	ticker.cpu_ns += clock_now(CLOCK_THREAD_CPUTIME_ID);
+	/* Others do not read the control page: somebody may cut the file. */
+	ticker.interval_ns = interval();
+	if (life_is_asleep())
+		got_point(true);
+}
+
+/* Whether it is to be run again. */
+static bool
+run(void)
+{
+	uint32_t state;
+
+	if (load(&ticker.ready))
+		begin_again();
+	else if (!begin())
+		return false;
 	state = run_ticks();
 	tick(state);
+	if (state == WIRE_STATE_RUNNING) {
+		end_for_now();
+		return true;
+	}
 	if (state == WIRE_STATE_DETACHED) {
 		__atomic_store_n(&ticker.ready, 0, __ATOMIC_RELEASE);
 		agent_off();
 	}
 	if (!agent_config.keep)
 		segment_unlink(&ticker.segment);
+	return false;
 }
 
-static void *
-thread_main(void *unused)
+/* Whether the thread may begin again. */
+static bool
+serve(void)
 {
-	thread_tls.guard = GUARD_FOREVER;
-	safe_syscall(SYS_prctl, PR_SET_NAME, (long)"heaptop", 0, 0, 0, 0);
-	/* A descriptor table of its own, empty: what is opened here can be
-	 * neither seen, closed nor replaced by the program. Linux 5.9. */
-	safe_syscall(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
-	run();
+	if (run())
+		return true;
 	__atomic_store_n(&ticker.done, 1, __ATOMIC_RELEASE);
 	futex_wake(&ticker.done);
-	/* libc, which does not count this thread, must not see it end. */
-	if (alone_is_uncounted())
-		safe_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
-	return unused;
-}
-
-/* With every signal blocked: the program's handlers are for its own threads. */
-static int
-thread_create(pthread_attr_t *attributes)
-{
-	sigset_t all;
-	sigset_t old;
-	pthread_t id;
-	int failed;
-
-	alone_before_thread();
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	failed = pthread_create(&id, attributes, thread_main, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	alone_after_thread(!failed);
-	return failed;
-}
-
-/* The C library takes thread-local storage out of the stack: a program that
- * has much of it needs a stack of the usual size. */
-static bool
-thread_start(void)
-{
-	size_t small = (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_EXTRA;
-	pthread_attr_t attributes;
-	size_t usual;
-	int failed;
-
-	if (pthread_attr_init(&attributes))
-		return false;
-	pthread_attr_getstacksize(&attributes, &usual);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, small);
-	failed = thread_create(&attributes);
-	if (failed) {
-		pthread_attr_setstacksize(&attributes, usual);
-		failed = thread_create(&attributes);
-	}
-	pthread_attr_destroy(&attributes);
-	return !failed;
+	return false;
 }
 
 void
-ticker_start(bool forked)
+ticker_start(bool forked, bool again)
 {
 	uint64_t guard = thread_tls.guard;
 
 	ticker.forked = forked;
 	ticker.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
-	ticker.started = thread_start();
+	ticker.started =
+	    again ? ticker_thread_again() : ticker_thread_start(serve);
 	thread_tls.guard = guard;
 	if (!ticker.started)
 		agent_off();
+}
+
+static void
+wake(void)
+{
+	uint32_t *word;
+
+	if (!load(&ticker.ready)) {
+		futex_wake(&ticker.stop);
+		return;
+	}
+	word = &ticker.segment.control->wake;
+	/* The kernel adds 1 and wakes: of a file that somebody has cut short
+	 * it says so, where a store would be a SIGBUS. */
+	safe_syscall(SYS_futex, (long)word, FUTEX_WAKE_OP, INT_MAX, 0,
+		     (long)word, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+}
+
+static void
+stop(uint32_t why)
+{
+	__atomic_fetch_or(&ticker.stop, why, __ATOMIC_SEQ_CST);
+	futex_wake(&ticker.stop);
+	wake();
+}
+
+/* A process that may make no thread any more ticks for the last time itself. */
+static void
+end_rest(void)
+{
+	uint64_t guard = thread_tls.guard;
+
+	if (!rest_take() || !ticker_thread_wait_end(STOP_NS) || ticker_wake())
+		return;
+	thread_tls.guard = GUARD_FOREVER;
+	serve();
+	thread_tls.guard = guard;
 }
 
 void
@@ -523,22 +554,18 @@ ticker_stop(void)
 
 	/* A child that was made without telling libc has no ticker, and one
 	 * made by vfork would stop its parent's. */
-	if (!ticker.started ||
-	    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != ticker.pid)
+	if (!ticker.started || !ticker_is_ours())
 		return;
 	if (!agent_config.keep &&
 	    !__atomic_exchange_n(&ticker.begun, 1, __ATOMIC_ACQ_REL))
 		return;
-	__atomic_store_n(&ticker.stop, 1, __ATOMIC_RELEASE);
-	futex_wake(&ticker.stop);
+	stop(STOP_EXIT);
 	while (!load(&ticker.done) &&
 	       (now = clock_now(CLOCK_MONOTONIC)) < end) {
+		if (rest_is_on())
+			end_rest();
 		/* Each round: the thread may only now have come to wait. */
-		if (load(&ticker.ready)) {
-			__atomic_fetch_add(&ticker.segment.control->wake, 1,
-					   __ATOMIC_RELEASE);
-			futex_wake(&ticker.segment.control->wake);
-		}
+		wake();
 		futex_wait(&ticker.done, 0, 10000000);
 	}
 }
@@ -546,19 +573,38 @@ ticker_stop(void)
 void
 ticker_ask(void)
 {
-	uint32_t *word;
-
 	if (__atomic_exchange_n(&ticker.asked, 1, __ATOMIC_ACQ_REL))
 		return;
-	if (!load(&ticker.ready)) {
-		futex_wake(&ticker.stop);
-		return;
-	}
-	word = &ticker.segment.control->wake;
-	/* The kernel adds 1 and wakes: of a file that somebody has cut short
-	 * it says so, where a store would be a SIGBUS. */
-	safe_syscall(SYS_futex, (long)word, FUTEX_WAKE_OP, INT_MAX, 0,
-		     (long)word, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+	wake();
+	if (rest_is_on())
+		rest_end();
+}
+
+void
+ticker_rest(void)
+{
+	stop(STOP_REST);
+}
+
+bool
+ticker_wake(void)
+{
+	__atomic_fetch_and(&ticker.stop, ~STOP_REST, __ATOMIC_SEQ_CST);
+	return ticker_thread_again();
+}
+
+bool
+ticker_is_ours(void)
+{
+	return safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == ticker.pid;
+}
+
+bool
+ticker_is_due(void)
+{
+	return load(&ticker.ready) &&
+	       clock_now(CLOCK_MONOTONIC) - ticker.status.mono_ns >
+		   ticker.interval_ns;
 }
 
 bool

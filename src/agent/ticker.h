@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 /* Context: setup. Starts the thread, which makes a segment when the process
- * has lived for 10 ms; at once when segments are to be kept. */
-void ticker_start(bool forked);
+ * has lived for 10 ms; at once when segments are to be kept. again: with what
+ * is left of one that this process had; then the context is hook. */
+void ticker_start(bool forked, bool again);
 
 /* Context: setup. Whether the thread is there; it ends when a late agent is
  * detached. */
@@ -26,6 +27,16 @@ void ticker_stop(void);
 /* Context: hook. A tick soon: within milliseconds, unless there is no segment
  * yet; then at the first one. */
 void ticker_ask(void);
+
+/* For rest.h, context: hook. Asks the thread to tick once more and to end ...
+ */
+void ticker_rest(void);
+/* ... and begins it again, when it has ended. */
+bool ticker_wake(void);
+/* Whether its last tick is as long ago as two ticks are from each other. */
+bool ticker_is_due(void);
+/* Whether this process is the one that has the thread. */
+bool ticker_is_ours(void);
 
 /* Context: any. What the agent held at its last tick. */
 uint64_t ticker_agent_bytes(void);

@@ -21,7 +21,7 @@ struct thread;
  */
 struct thread_tls {
 	uint64_t countdown; /* mass that passes; 0 in exact mode */
-	uint32_t rate;	    /* copy of sample_rate; 0: look up */
+	uint32_t rate;	    /* copy of sample_rate, or SAMPLE_RATE_SLOW */
 	uint32_t untimed;   /* recorded blocks until one is timed */
 	uint64_t guard;
 	struct thread *thread;

@@ -27,13 +27,10 @@ LONG = ["test_capi", "test_gc", "test_threading", "test_fork1",
         "test_subprocess", "test_multiprocessing_fork", "test_tracemalloc",
         "test_ctypes", "test_asyncio", "test_embed", "test_exceptions",
         "test_generators", "test_io", "test_json", "test_pickle",
-        "test_sqlite3"]
+        "test_sqlite3", "test_os"]
 OLDER_NAMES = {"test_sqlite3": "test_sqlite"}
 # What cannot be the same, and why.
-THREADS = "from 3.12 on fork warns of every thread, and the agent has one"
 KNOWN = {
-    "test_main_thread_after_fork": THREADS,
-    "test_native_id_after_fork": THREADS,
     "test_vfork_used_when_expected":
         "it reads what strace prints, which names the agent's thread",
 }

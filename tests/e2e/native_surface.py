@@ -17,7 +17,8 @@ HOOKS = {"malloc", "calloc", "realloc", "free", "memalign", "posix_memalign",
          "aligned_alloc", "valloc", "pvalloc", "malloc_usable_size",
          "mmap", "mmap64", "mremap", "munmap", "dlclose", "_exit", "_Exit",
          "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid",
-         "setresuid", "setresgid", "setgroups", "initgroups"}
+         "setresuid", "setresgid", "setgroups", "initgroups", "unshare",
+         "setns"}
 # C23's, where the C library has them.
 HOOKS |= {name for name in ("free_sized", "free_aligned_sized")
           if hasattr(ctypes.CDLL(None), name)}

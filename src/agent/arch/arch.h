@@ -68,6 +68,12 @@ arch_load_to_write_64(void *word)
  * it, if it was compiled to what we know: of the calling thread, where the word
  * is in thread-local storage. NULL: cannot be told. */
 const uint64_t *arch_returned_word(const void *function);
+/* clone, for a thread: it runs main, which does not return, on this stack (the
+ * address of its upper end, in multiples of 16) with this descriptor. id_word
+ * is for its number, in both senses of clone's flags. Returns the number, or
+ * -errno. */
+long arch_clone(uint64_t flags, void *stack, uint32_t *id_word,
+		uint64_t descriptor, void (*main)(void));
 #else
 #error "no port of the agent to this CPU"
 #endif

@@ -28,6 +28,9 @@ bool py_setup(void);
 
 /* Version as 0x030b0200, 0 when there is none; the agent publishes it. */
 uint32_t py_version(void);
+/* Whether there is an interpreter that counts the process's threads when it
+ * forks: 3.12 and later, also one that is not known. Context: setup. */
+bool py_counts_threads(void);
 
 /* Re-installs the allocators where start-up replaced them; cheap when the
  * interpreter is initialised or absent. Context: hook (malloc and mmap). */

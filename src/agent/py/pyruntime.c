@@ -196,6 +196,15 @@ py_runtime_find(void)
 	return PY_FOUND;
 }
 
+bool
+py_counts_threads(void)
+{
+	const unsigned long *version = find("Py_Version");
+
+	dlerror();
+	return version && *version >= 0x030c0000;
+}
+
 uint32_t
 py_version(void)
 {

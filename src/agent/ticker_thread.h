@@ -1,0 +1,27 @@
+/*
+ * ticker_thread.h - how the ticker's thread begins, ends and begins again.
+ *
+ * The first time libc makes it. When it has ended, and libc has not seen that,
+ * its stack and its descriptor are still there: it begins again on them by one
+ * system call, from anywhere, also inside malloc.
+ */
+#ifndef HEAPTOP_AGENT_TICKER_THREAD_H
+#define HEAPTOP_AGENT_TICKER_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Context: setup. A thread that runs this, with every signal blocked and an
+ * empty table of descriptors of its own. run returns whether it may begin
+ * again. */
+bool ticker_thread_start(bool (*run)(void));
+/* Context: hook, of nobody but who has seen it end. */
+bool ticker_thread_again(void);
+/* Whether it can. Until it has run for the first time this cannot be told, and
+ * is waited for, at most so long. */
+bool ticker_thread_can_again(uint64_t ns);
+/* Context: any. Until the kernel knows of it no more, at most so long; 0: only
+ * looks. False: it is still there. */
+bool ticker_thread_wait_end(uint64_t ns);
+
+#endif
