@@ -19,6 +19,8 @@
 #include "agent/agent.h"
 #include "agent/alone.h"
 #include "agent/budget.h"
+#include "agent/changes.h"
+#include "agent/counts.h"
 #include "agent/got.h"
 #include "agent/life.h"
 #include "agent/live.h"
@@ -33,7 +35,6 @@
 #include "agent/said.h"
 #include "agent/sample.h"
 #include "agent/segment.h"
-#include "agent/sites.h"
 #include "agent/thread.h"
 #include "agent/ticker_thread.h"
 #include "agent/types.h"
@@ -59,13 +60,8 @@ static struct {
 	uint32_t asked;	 /* 1: the program wants a tick */
 	uint32_t leaves; /* 1: it will end, though the process goes on */
 	uint32_t done;	 /* futex: 1 the thread has ended */
-	uint32_t named;	 /* sites 1..named have a tally */
 	uint64_t cpu_ns; /* of its times before a rest */
 	uint64_t interval_ns; /* of ticks, when it began to rest */
-	bool short_of_memory; /* in this tick: some changes are left out */
-	uint32_t *dirty;
-	uint64_t dirty_count;
-	uint64_t dirty_room;
 	/* Large, and in a process without a segment never touched. */
 	struct segment segment;
 	struct wire_status status;
@@ -103,137 +99,6 @@ load(uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-/* A site whose stack cannot be named is counted in the process totals only. */
-static bool
-name_site(uint32_t id)
-{
-	const struct site *site = sites_get(id);
-	struct tally *tally;
-
-	if (!tally_make(id))
-		return false;
-	tally = tally_get(id);
-	tally->domain = (uint8_t)site->domain;
-	tally->named = names_stacks(site->node) >= site->node;
-	if (!tally->named)
-		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
-	return true;
-}
-
-static bool
-name_sites(uint32_t count)
-{
-	while (ticker.named < count) {
-		if (!name_site(ticker.named + 1))
-			return false;
-		ticker.named++;
-	}
-	return true;
-}
-
-static bool
-dirty_add(uint32_t site)
-{
-	uint64_t room = ticker.dirty_room ? ticker.dirty_room * 2 : 1024;
-	uint32_t *fresh;
-
-	if (ticker.dirty_count == ticker.dirty_room) {
-		fresh = safe_map(room * sizeof(*fresh));
-		if (!fresh)
-			return false;
-		if (ticker.dirty) {
-			memcpy(fresh, ticker.dirty,
-			       ticker.dirty_count * sizeof(*fresh));
-			safe_unmap(ticker.dirty,
-				   ticker.dirty_room * sizeof(*fresh));
-		}
-		ticker.dirty = fresh;
-		ticker.dirty_room = room;
-	}
-	ticker.dirty[ticker.dirty_count++] = site;
-	return true;
-}
-
-static bool
-short_of_memory(void)
-{
-	ticker.short_of_memory = true;
-	return false;
-}
-
-static void
-add_spread(struct spread *sum, const struct spread *change)
-{
-	sum->alloc_bytes += change->alloc_bytes;
-	sum->free_bytes += change->free_bytes;
-	sum->alloc_count += change->alloc_count;
-	sum->free_count += change->free_count;
-}
-
-static bool
-add_change(void *context, uint32_t site, const struct counter *change,
-	   const struct spread *spread)
-{
-	struct wire_totals *totals;
-	struct tally *tally;
-
-	(void)context;
-	/* The site may be newer than this tick's first look. */
-	if (site > ticker.named && !name_sites(sites_count()))
-		return short_of_memory();
-	tally = tally_get(site);
-	if (spread && !tally_spread_make(site))
-		return short_of_memory();
-	if (!tally->dirty && !dirty_add(site))
-		return short_of_memory();
-	tally->dirty = true;
-	if (spread)
-		add_spread(tally_spread(site), spread);
-	tally->sum.alloc_bytes += change->alloc_bytes;
-	tally->sum.alloc_count += change->alloc_count;
-	tally->sum.free_bytes += change->free_bytes;
-	tally->sum.free_count += change->free_count;
-	totals = &ticker.status.totals[tally->domain];
-	totals->alloc_bytes += change->alloc_bytes;
-	totals->alloc_count += change->alloc_count;
-	totals->free_bytes += change->free_bytes;
-	totals->free_count += change->free_count;
-	return true;
-}
-
-/* Those for which there is no room stay dirty, and are tried again. */
-static void
-write_dirty(uint32_t tick)
-{
-	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
-		struct tally *tally = tally_get(ticker.dirty[i]);
-		uint64_t bytes = tally->sum.alloc_bytes - tally->sum.free_bytes;
-
-		if (bytes > tally->peak)
-			tally->peak = bytes;
-		tally->dirty =
-		    tally->named && !ring_site(ticker.dirty[i], tick);
-		if (tally->dirty)
-			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
-	}
-}
-
-/* What was written is now part of a whole tick. */
-static void
-commit_dirty(void)
-{
-	uint64_t left = 0;
-
-	for (uint64_t i = 0; i < ticker.dirty_count; i++) {
-		struct tally *tally = tally_get(ticker.dirty[i]);
-
-		tally->committed = tally->newest;
-		if (tally->dirty)
-			ticker.dirty[left++] = ticker.dirty[i];
-	}
-	ticker.dirty_count = left;
-}
-
 static void
 fill_status(uint32_t state)
 {
@@ -247,7 +112,7 @@ fill_status(uint32_t state)
 			    ? WIRE_STATE_DORMANT
 			    : state;
 	status->file_size = ticker.segment.size;
-	status->sites = ticker.named;
+	status->sites = changes_named();
 	status->agent_cpu_ns =
 	    ticker.cpu_ns + clock_now(CLOCK_THREAD_CPUTIME_ID);
 	status->agent_bytes = safe_held() + live_measure() +
@@ -283,23 +148,19 @@ tick(uint32_t state)
 	if (!ticker.forked && number % 10 == 1)
 		unwind_modules_scan();
 	budget_wishes(ticker.segment.control);
-	/* What is left out is told again in the next tick; but say so. */
-	ticker.short_of_memory = !name_sites(sites_count());
 	life_tend(ticker.forked);
-	counts_collect(add_change, NULL);
-	if (ticker.short_of_memory)
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
+	changes_collect(ticker.status.totals);
 	said_publish(&ticker.status);
-	ring_fit(ticker.named, ticker.dirty_count);
-	write_dirty(number);
-	if (ticker.dirty_count)
+	ring_fit(changes_named(), changes_count());
+	changes_write(number);
+	if (changes_count())
 		ring_tick(number, clock_now(CLOCK_REALTIME));
-	types_serve(&ticker.segment, &ticker.status, ticker.named,
+	types_serve(&ticker.segment, &ticker.status, changes_named(),
 		    &ticker.stop);
 	fill_status(state);
 	ticker.status.flush_done = flush;
 	segment_publish(&ticker.segment, &ticker.status);
-	commit_dirty();
+	changes_commit();
 	ring_settle();
 	threads_tend();
 	py_freelist_tend();
@@ -375,8 +236,7 @@ segment_again(void)
 	types_forget();
 	budget_forked();
 	memset(&ticker.status, 0, sizeof(ticker.status));
-	ticker.named = 0;
-	ticker.dirty_count = 0;
+	changes_forget();
 	return segment_begin();
 }
 
@@ -627,5 +487,6 @@ ticker_forget(void)
 	ring_forget();
 	names_forget();
 	types_forget();
+	changes_forget();
 	memset(&ticker, 0, used);
 }
