@@ -11,6 +11,7 @@
 
 #include "cmd/subcommand.h"
 #include "cmd/preload.h"
+#include "inject/inject.h"
 #include "source/source.h"
 #include "symbol/symbol.h"
 #include "viewer/settings.h"
@@ -94,22 +95,10 @@ check_space(void)
 static bool
 check_ptrace(void)
 {
-	static const char *const scopes[] = {
-	    "any process of yours may be attached to",
-	    "only with sudo, or start it with heaptop run (ptrace_scope is 1)",
-	    "only as root (ptrace_scope is 2)",
-	    "nobody may attach (ptrace_scope is 3); use heaptop run",
-	};
-	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-	unsigned scope = 0;
+	struct err text;
 
-	if (file && (fscanf(file, "%u", &scope) != 1 || scope > 3))
-		scope = 3;
-	if (file)
-		fclose(file);
-	return print_check("ptrace", true,
-			   geteuid() == 0 && scope < 3 ? scopes[0]
-						       : scopes[scope]);
+	inject_allowed(NULL, &text);
+	return print_check("ptrace", true, text.text);
 }
 
 static bool

@@ -1,16 +1,20 @@
 /* cmd_view.c - `heaptop [PID|NAME|FILE]`: the viewer. */
 #include "config.h"
 
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/subcommand.h"
+#include "cmd/attach.h"
 #include "cmd/life.h"
 #include "cmd/open.h"
+#include "cmd/subcommand.h"
 #include "cmd/view.h"
 #include "export/export.h"
+#include "inject/inject.h"
 #include "viewer/settings.h"
 
 /* What the user wrote down; NO_COLOR counts more than that. */
@@ -112,6 +116,46 @@ open_view_family(const struct options *options, struct err *err)
 	return NULL;
 }
 
+/* What is about to happen, before it does. */
+static bool
+agree(uint32_t pid, struct err *err)
+{
+	char answer[16];
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return err_set(err,
+			       "process %" PRIu32
+			       " has no agent; heaptop attach %" PRIu32
+			       " puts one into it while it runs",
+			       pid, pid);
+	printf("Process %" PRIu32 " has no agent yet. One of its threads will "
+	       "stand still for some milliseconds\nto load it; from then on "
+	       "what it allocates is counted. heaptop detach %" PRIu32
+	       " undoes that.\nGo on? [Y/n] ",
+	       pid, pid);
+	fflush(stdout);
+	if (fgets(answer, sizeof(answer), stdin) &&
+	    (*answer == '\n' || *answer == 'y' || *answer == 'Y'))
+		return true;
+	return err_set(err, "process %" PRIu32 " was left as it is", pid);
+}
+
+/* A process that runs without an agent gets one. */
+static bool
+attach_bare(const struct options *options, struct err *err)
+{
+	struct attached attached;
+	struct err ignored;
+	uint32_t pid;
+
+	/* What is dead may have left its segment. */
+	if (!attach_pid(options->operands[0], &pid, &ignored) ||
+	    kill((pid_t)pid, 0) != 0 || attach_state(pid) != AGENT_NONE)
+		return true;
+	return inject_may((pid_t)pid, NULL, err) && agree(pid, err) &&
+	       attach_process(options, pid, &attached, err);
+}
+
 int
 cmd_view(const struct options *options)
 {
@@ -126,6 +170,8 @@ cmd_view(const struct options *options)
 		if (!source)
 			return failed(&err);
 	} else if (options->operand_count) {
+		if (!attach_bare(options, &err))
+			return failed(&err);
 		source = open_source(options->operands[0], &many, &err);
 		/* Several with that name: the list lets the user choose. */
 		if (!source && many < 2)

@@ -281,18 +281,29 @@ set_iterations(struct options *options, const char *value, struct err *err)
 }
 
 static bool
-set_delay(struct options *options, const char *value, struct err *err)
+seconds_parse(const char *value, double *seconds, struct err *err)
 {
 	char *end;
 
-	options->delay_s = strtod(value, &end);
-	if (end == value || *end || !(options->delay_s >= 0.01) ||
-	    options->delay_s > 1e6)
+	*seconds = strtod(value, &end);
+	if (end == value || *end || !(*seconds >= 0.01) || *seconds > 1e6)
 		return err_set(err,
 			       "'%s' is not between 0.01 and 1000000 "
 			       "seconds",
 			       value);
 	return true;
+}
+
+static bool
+set_delay(struct options *options, const char *value, struct err *err)
+{
+	return seconds_parse(value, &options->delay_s, err);
+}
+
+static bool
+set_timeout(struct options *options, const char *value, struct err *err)
+{
+	return seconds_parse(value, &options->timeout_s, err);
 }
 
 #define OPTION_INFO_(id_, setter_, letter_, word_, value_, kind_, help_) \

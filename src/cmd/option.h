@@ -55,6 +55,8 @@ enum value {
 	  "native frames where Python runs: none, leaf, full (leaf)")          \
 	X(FREELISTS, freelists, 0, "freelists", NULL, NONE,                    \
 	  "charge objects that reuse memory to their own line (3.13+)")        \
+	X(TIMEOUT, timeout, 0, "timeout", "SECS", NUMBER,                      \
+	  "how long to look for a moment to load the agent (5)")               \
 	X(HEADLESS, headless, 0, "headless", NULL, NONE,                       \
 	  "no screen; the program keeps its input and output")                 \
 	X(SAVE, save, 0, "save", "FILE", FILE,                                 \
@@ -165,6 +167,7 @@ struct options {
 	const char *native;   /* likewise */
 	bool dormant;
 	bool freelists;
+	double timeout_s; /* 0: the command's own */
 	bool headless;
 	const char *save;
 	bool keep;

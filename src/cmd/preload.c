@@ -242,42 +242,51 @@ directory_make_absolute(void)
 }
 
 void
-preload_set(const char *agent, const struct options *options, uint64_t run_id,
-	    bool keep)
+preload_tell(const struct options *options, uint64_t run_id,
+	     preload_teller *tell, void *context)
 {
 	char text[64] = "exact";
 	char mode[80];
+
+	if (options->has_sample)
+		snprintf(text, sizeof(text), "sample:%" PRIu64,
+			 options->sample_bytes);
+	snprintf(mode, sizeof(mode), "dormant:%s", text);
+	tell(context, "HEAPTOP_MODE", options->dormant ? mode : text);
+	snprintf(text, sizeof(text), "%" PRIu32, options->budget_ppm);
+	tell(context, "HEAPTOP_BUDGET", options->budget_ppm ? text : NULL);
+	if (options->unwinder)
+		tell(context, "HEAPTOP_UNWINDER", options->unwinder);
+	if (options->native)
+		tell(context, "HEAPTOP_NATIVE", options->native);
+	tell(context, "HEAPTOP_FREELISTS", options->freelists ? "1" : NULL);
+	snprintf(text, sizeof(text), "%016" PRIx64, run_id);
+	tell(context, "HEAPTOP_RUN", text);
+}
+
+static void
+tell_environment(void *context, const char *name, const char *value)
+{
+	(void)context;
+	if (value)
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
+
+void
+preload_set(const char *agent, const struct options *options, uint64_t run_id,
+	    bool keep)
+{
+	char text[64];
 	char *list = preload_value(agent);
 
 	setenv("LD_PRELOAD", list, 1);
 	free(list);
-	if (options->has_sample)
-		snprintf(text, sizeof(text), "sample:%" PRIu64,
-			 options->sample_bytes);
-	if (options->dormant)
-		snprintf(mode, sizeof(mode), "dormant:%s", text);
-	setenv("HEAPTOP_MODE", options->dormant ? mode : text, 1);
-	snprintf(text, sizeof(text), "%" PRIu32, options->budget_ppm);
-	if (options->budget_ppm)
-		setenv("HEAPTOP_BUDGET", text, 1);
-	else
-		unsetenv("HEAPTOP_BUDGET");
-	if (options->unwinder)
-		setenv("HEAPTOP_UNWINDER", options->unwinder, 1);
-	if (options->native)
-		setenv("HEAPTOP_NATIVE", options->native, 1);
-	if (options->freelists)
-		setenv("HEAPTOP_FREELISTS", "1", 1);
-	else
-		unsetenv("HEAPTOP_FREELISTS");
-	snprintf(text, sizeof(text), "%016" PRIx64, run_id);
-	setenv("HEAPTOP_RUN", text, 1);
+	preload_tell(options, run_id, tell_environment, NULL);
 	/* Only this process's is looked at after its end, and a program that
 	 * forks a lot would fill the directory. */
 	snprintf(text, sizeof(text), "%d", options->keep ? 1 : (int)getpid());
-	if (keep)
-		setenv("HEAPTOP_KEEP", text, 1);
-	else
-		unsetenv("HEAPTOP_KEEP");
+	tell_environment(NULL, "HEAPTOP_KEEP", keep ? text : NULL);
 	directory_make_absolute();
 }

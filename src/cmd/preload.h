@@ -32,6 +32,12 @@ bool preload_directory(struct err *);
 /* A random number that is not 0. */
 uint64_t preload_run_id(void);
 
+/* Says what the agent is to know of the options, in the names above. A value of
+ * NULL: it must not be set. Values last as long as the call. */
+typedef void preload_teller(void *context, const char *name, const char *value);
+void preload_tell(const struct options *, uint64_t run_id, preload_teller *,
+		  void *context);
+
 /* Sets the environment of this process: to be called in the child. */
 void preload_set(const char *agent, const struct options *, uint64_t run_id,
 		 bool keep);

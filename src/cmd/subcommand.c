@@ -14,7 +14,8 @@ const struct subcommand subcommands[] = {
 	.summary = "show a process, or a list to choose from",
 	.text = "Opens the viewer on the process with that PID, on the "
 		"profiled process with that NAME, or on a segment or "
-		"snapshot FILE. Without an operand it shows the "
+		"snapshot FILE. A process that is not profiled yet is "
+		"attached to, once you have agreed. Without an operand it shows the "
 		"profiled processes to choose from. With --family it "
 		"shows a process and its workers as one: the oldest of "
 		"its forebears that run the same program, and all that "
@@ -53,6 +54,39 @@ const struct subcommand subcommands[] = {
 	.program = true,
 	.operand = VALUE_COMMAND,
 	.run = cmd_run,
+    },
+    {
+	.name = "attach",
+	.operands = "PID",
+	.summary = "put the agent into a process that runs",
+	.text = "One thread of the process is stopped for some milliseconds, "
+		"at a point where it can load the agent, and goes on as it "
+		"was; all others run on. What is allocated from then on is "
+		"counted; blocks from before are unknown. An agent that "
+		"sleeps in the process is woken, which stops nothing. It takes "
+		"the right to trace the process: that of its user, or of "
+		"root. heaptop detach undoes it.",
+	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
+		   OPTION_BIT(NATIVE) | OPTION_BIT(TIMEOUT) | COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_attach,
+    },
+    {
+	.name = "detach",
+	.operands = "PID",
+	.summary = "leave a process alone again",
+	.text = "Nothing is recorded any more, and the process calls its own "
+		"allocators, as before. Of an agent that was attached only "
+		"the file stays mapped; one that was loaded at the start "
+		"sleeps. heaptop attach switches either on again, which "
+		"counts from zero.",
+	.options = COMMON,
+	.operands_min = 1,
+	.operands_max = 1,
+	.operand = VALUE_PROCESS,
+	.run = cmd_detach,
     },
     {
 	.name = "list",

@@ -41,6 +41,8 @@ const struct subcommand *subcommand_find(const char *name);
 
 int cmd_view(const struct options *);
 int cmd_run(const struct options *);
+int cmd_attach(const struct options *);
+int cmd_detach(const struct options *);
 int cmd_list(const struct options *);
 int cmd_top(const struct options *);
 int cmd_report(const struct options *);

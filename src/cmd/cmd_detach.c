@@ -1,0 +1,38 @@
+/* cmd_detach.c - `heaptop detach PID`. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/attach.h"
+#include "cmd/life.h"
+#include "cmd/subcommand.h"
+
+int
+cmd_detach(const struct options *options)
+{
+	bool sleeps = false;
+	struct err err;
+	uint32_t pid;
+
+	if (!attach_pid(options->operands[0], &pid, &err))
+		return failed_usage(options->command, &err);
+	if (attach_state(pid) == AGENT_NONE) {
+		err_set(&err,
+			"no agent records process %" PRIu32
+			"; heaptop list shows where there is one",
+			pid);
+		return failed(&err);
+	}
+	if (!life_switch(pid, false, &sleeps, &err))
+		return failed(&err);
+	printf(sleeps ? "process %" PRIu32
+			": nothing is recorded any more; the agent that was "
+			"loaded at its start sleeps\n"
+		      : "process %" PRIu32
+			": the agent is off; its file stays mapped, and "
+			"nothing of it runs\n",
+	       pid);
+	printf("heaptop attach %" PRIu32 " records again, from zero\n", pid);
+	return STATUS_DONE;
+}
