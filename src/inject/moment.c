@@ -50,13 +50,22 @@ static const char *const holding[] = {
 #define COUNT(array_) (sizeof(array_) / sizeof(*(array_)))
 
 static void
-range_add(struct moments *moments, uint64_t start, uint64_t end)
+range_add(struct ranges *ranges, uint64_t start, uint64_t end)
 {
 	if (start >= end)
 		return;
-	moments->bad = mem_room(moments->bad, &moments->bad_room,
-				moments->bad_count, sizeof(*moments->bad));
-	moments->bad[moments->bad_count++] = (struct range){start, end};
+	ranges->list = mem_room(ranges->list, &ranges->room, ranges->count,
+				sizeof(*ranges->list));
+	ranges->list[ranges->count++] = (struct range){start, end};
+}
+
+static bool
+is_in(const struct ranges *ranges, uint64_t pc)
+{
+	for (size_t i = 0; i < ranges->count; i++)
+		if (pc >= ranges->list[i].start && pc < ranges->list[i].end)
+			return true;
+	return false;
 }
 
 /* Static functions of an allocator stand before its first public one, behind
@@ -70,7 +79,8 @@ allocator_add(struct moments *moments, const struct object *object)
 		uint64_t before = at ? object_end_before(object, at) : 0;
 
 		if (at)
-			range_add(moments, before ? before : at, at + size);
+			range_add(&moments->bad, before ? before : at,
+				  at + size);
 	}
 }
 
@@ -82,7 +92,7 @@ functions_add(struct moments *moments, const struct object *object)
 		uint64_t at = object_find(object, holding[i], &size);
 
 		if (at)
-			range_add(moments, at, at + size);
+			range_add(&moments->bad, at, at + size);
 	}
 }
 
@@ -94,7 +104,7 @@ is_same_file(const struct region *a, const struct region *b)
 
 /* The code of the object that begins at regions[first]. */
 static void
-code_add(struct moments *moments, const struct regions *regions, size_t first)
+code_add(struct ranges *ranges, const struct regions *regions, size_t first)
 {
 	for (size_t i = first; i < regions->count; i++) {
 		const struct region *region = &regions->list[i];
@@ -102,7 +112,7 @@ code_add(struct moments *moments, const struct regions *regions, size_t first)
 		if (!is_same_file(region, &regions->list[first]))
 			break;
 		if (region->executable)
-			range_add(moments, region->start, region->end);
+			range_add(ranges, region->start, region->end);
 	}
 }
 
@@ -118,10 +128,11 @@ object_add(struct moments *moments, const struct regions *regions, size_t first,
 	if (!object_read(&object, memory, region->start))
 		return;
 	if (object_find(&object, "malloc", NULL)) {
+		code_add(&moments->system, regions, first);
 		if (strcmp(region->path, program) == 0)
 			allocator_add(moments, &object);
 		else
-			code_add(moments, regions, first);
+			code_add(&moments->bad, regions, first);
 	}
 	object_fini(&object);
 }
@@ -139,31 +150,26 @@ moments_init(struct moments *moments, const struct regions *regions, int memory,
 	for (size_t i = 0; i < regions->count; i++) {
 		const struct region *region = &regions->list[i];
 
-		if (is_same_file(region, libc_at) && region->executable)
-			moments->code =
-			    (struct range){region->start, region->end};
-		if (region->start == loader)
-			code_add(moments, regions, i);
-		else if (region->offset == 0 && region->inode &&
-			 region != libc_at && strchr(region->path, '/'))
+		if (region == libc_at) {
+			code_add(&moments->system, regions, i);
+		} else if (region->start == loader) {
+			code_add(&moments->system, regions, i);
+			code_add(&moments->bad, regions, i);
+		} else if (strcmp(region->path, "[vdso]") == 0) {
+			code_add(&moments->system, regions, i);
+		} else if (region->offset == 0 && region->inode &&
+			   *region->path == '/') {
 			object_add(moments, regions, i, memory, program);
+		}
 	}
 }
 
 void
 moments_fini(struct moments *moments)
 {
-	free(moments->bad);
+	free(moments->bad.list);
+	free(moments->system.list);
 	*moments = (struct moments){0};
-}
-
-static bool
-is_bad(const struct moments *moments, uint64_t pc)
-{
-	for (size_t i = 0; i < moments->bad_count; i++)
-		if (pc >= moments->bad[i].start && pc < moments->bad[i].end)
-			return true;
-	return false;
 }
 
 /* As much of a stack as can be read. */
@@ -191,7 +197,7 @@ is_handler_return(const struct moments *moments, const struct trace *trace,
 {
 	uint8_t code[9];
 
-	return pc >= moments->code.start && pc < moments->code.end &&
+	return is_in(&moments->system, pc) &&
 	       trace_peek(trace, pc, code, sizeof(code)) &&
 	       arch_is_sigreturn(code);
 }
@@ -204,11 +210,13 @@ stack_is_good(const struct moments *moments, const struct trace *trace,
 	uint8_t frame[ARCH_FRAME_SIZE];
 	size_t size, i;
 
-	if (is_bad(moments, pc))
+	size_t near = is_in(&moments->system, pc) ? NEAR / sizeof(*words) : 0;
+
+	if (is_in(&moments->bad, pc))
 		return false;
 	size = stack_read(trace, sp, words, sizeof(words));
 	for (i = 0; i < size / sizeof(*words); i++) {
-		if (i < NEAR / sizeof(*words) && is_bad(moments, words[i]) &&
+		if (i < near && is_in(&moments->bad, words[i]) &&
 		    returns_there(trace, words[i]))
 			return false;
 		if (handlers >= HANDLERS_MAX ||
@@ -227,7 +235,7 @@ moment_is_good(const struct moments *moments, const struct trace *trace,
 	       const struct user_regs_struct *regs, bool parked)
 {
 	if (parked)
-		return !is_bad(moments, arch_pc(regs));
+		return !is_in(&moments->bad, arch_pc(regs));
 	return stack_is_good(moments, trace, arch_pc(regs), arch_sp(regs), 0);
 }
 

@@ -2,9 +2,13 @@
  * moment.h - whether a thread that is stopped may load a library just there.
  *
  * It may not within an allocator, the loader, fork or exit: what it holds the
- * loader would wait for, for ever. "Within" is told by its pc and by the return
- * addresses on the nearest part of its stack, and of what a signal handler has
- * interrupted. A word of the stack may be old, so this errs towards "not now".
+ * loader would wait for, for ever. None of these calls code of the program
+ * while it holds a lock that cannot be had twice. So where the pc is elsewhere
+ * than in the C library and in what else they consist of, all is well; where it
+ * is there, the return addresses on the nearest part of the stack tell. A word
+ * of the stack may be old, so this errs towards "not now". What a signal
+ * handler has interrupted is looked at in the same way.
+ *
  * Who sits in a system call that neither takes nor waits for such a lock, and
  * has not moved for a while, is believed to be nowhere in between.
  */
@@ -23,11 +27,15 @@ struct range {
 	uint64_t end;
 };
 
+struct ranges {
+	struct range *list;
+	size_t count;
+	size_t room;
+};
+
 struct moments {
-	struct range *bad;
-	size_t bad_count;
-	size_t bad_room;
-	struct range code; /* of libc: where signal handlers return to */
+	struct ranges bad;    /* whose functions hold locks */
+	struct ranges system; /* all that they call */
 };
 
 /* Looks through all objects of the process. libc is the one read already;
