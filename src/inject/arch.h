@@ -96,9 +96,10 @@ enum arch_plan_state { PLAN_RUNS, PLAN_DONE, PLAN_LEAVES };
 extern const uint8_t arch_code[];
 extern const uint8_t arch_code_end[];
 
-/* Sets the thread up to run the code, which is at `code`. */
+/* Sets the thread up to run the code, which is at `code`. It makes what is from
+ * the plan to `end`, where its stack begins, writable for itself. */
 void arch_plan_prepare(struct user_regs_struct *, uint64_t code, uint64_t plan,
-		       uint64_t stack);
+		       uint64_t end);
 /*
  * A signal frame that brings the thread back to where it was, to be written at
  * `address`, a multiple of 64. Returns its size, or 0 when room does not do.

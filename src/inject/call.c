@@ -60,16 +60,6 @@ plan_get(const struct work *work, size_t field)
 	return value;
 }
 
-static bool
-map(struct work *work, uint64_t at, uint64_t size, uint64_t rights,
-    uint64_t flags, long *result)
-{
-	uint64_t args[6] = {at, size, rights, flags, (uint64_t)-1, 0};
-
-	return trace_syscall(work->trace, &work->state->regs,
-			     work->call->syscall, SYS_mmap, args, result);
-}
-
 /* Puts a text into the mapping; returns its address there. */
 static uint64_t
 put(struct work *work, const void *text, size_t size)
@@ -117,19 +107,28 @@ write_plan(struct work *work)
 	       trace_poke(work->trace, work->plan, &plan, sizeof(plan));
 }
 
-/* The mapping with everything in it. */
+/* The mapping with everything in it. It may be run, and is written by us alone;
+ * the code makes the rest of it writable. */
 static bool
 work_begin(struct work *work, struct err *err)
 {
 	const size_t code_size = (size_t)(arch_code_end - arch_code);
 	int pid = (int)work->trace->pid;
-	long at, code;
+	uint64_t args[6] = {0, ROOM, PROT_READ | PROT_EXEC,
+			    MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1};
+	long at;
 
-	if (!map(work, 0, ROOM, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, &at))
+	if (!trace_syscall(work->trace, &work->state->regs, work->call->syscall,
+			   SYS_mmap, args, &at))
 		return err_set(err,
 			       "process %d did not come back from a system "
 			       "call; try again",
+			       pid);
+	if (at == -EACCES || at == -EPERM)
+		return err_set(err,
+			       "process %d may not have code that is in no "
+			       "file (SELinux, or its service); start it with "
+			       "heaptop run",
 			       pid);
 	if (at < 0 && at > -PAGE)
 		return err_set(err,
@@ -138,17 +137,8 @@ work_begin(struct work *work, struct err *err)
 			       pid, strerror((int)-at), pid);
 	work->room = (uint64_t)at;
 	work->plan = work->room + PAGE;
-	if (!map(work, work->room, PAGE, PROT_READ | PROT_EXEC,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, &code) ||
-	    (uint64_t)code != work->room ||
-	    !trace_poke(work->trace, work->room, arch_code, code_size))
-		return err_set(err,
-			       "process %d may not have code that is in no "
-			       "file (SELinux or a service's "
-			       "MemoryDenyWriteExecute); start it with heaptop "
-			       "run",
-			       pid);
-	if (!write_frame(work) || !write_plan(work))
+	if (!trace_poke(work->trace, work->room, arch_code, code_size) ||
+	    !write_frame(work) || !write_plan(work))
 		return err_set(err,
 			       "cannot write into the memory of process %d; "
 			       "start it with heaptop run",
@@ -156,21 +146,27 @@ work_begin(struct work *work, struct err *err)
 	return true;
 }
 
-/* To the code; signals wait meanwhile, but for those that a fault raises. */
+/* Signals wait, but for those that a fault raises. */
+static bool
+hold_signals(struct work *work)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+	uint64_t signals = ~UINT64_C(0);
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		signals &= ~(UINT64_C(1) << (faults[i] - 1));
+	return ptrace(PTRACE_SETSIGMASK, work->trace->tid, sizeof(signals),
+		      &signals) == 0;
+}
+
+/* To the code. */
 static bool
 work_start(struct work *work)
 {
 	struct user_regs_struct regs = work->state->regs;
-	uint64_t signals = ~UINT64_C(0);
 
-	for (int number = 1; number < 32; number++)
-		if (number == SIGSEGV || number == SIGBUS || number == SIGILL ||
-		    number == SIGFPE || number == SIGTRAP)
-			signals &= ~(UINT64_C(1) << (number - 1));
 	arch_plan_prepare(&regs, work->room, work->plan, work->room + ROOM);
-	return ptrace(PTRACE_SETSIGMASK, work->trace->tid, sizeof(signals),
-		      &signals) == 0 &&
-	       arch_regs_write(work->trace->tid, &regs) &&
+	return arch_regs_write(work->trace->tid, &regs) &&
 	       trace_go(work->trace);
 }
 
@@ -195,31 +191,17 @@ work_wait(struct work *work)
 	}
 }
 
-/* The thread stands at the end of a system call and must not be given its
- * registers there: a call of its own is begun again by the kernel only behind a
- * stop that was asked for. */
-static bool
-settle(struct work *work)
-{
-	return ptrace(PTRACE_INTERRUPT, work->trace->tid, 0, 0) == 0 &&
-	       trace_go(work->trace) &&
-	       trace_stop(work->trace, STOP_NS) == TRACE_STOP_ASKED;
-}
-
 /* Takes the mapping away and lets the thread go on where it was. */
 static void
 work_end(struct work *work)
 {
 	uint64_t args[6] = {work->room, ROOM};
 	uint64_t until = trace_now_ns() + STOP_NS;
-	long ignored;
 
 	if (work->trace->until_ns < until)
 		work->trace->until_ns = until;
-	if (work->room)
-		trace_syscall(work->trace, &work->state->regs,
-			      work->call->syscall, SYS_munmap, args, &ignored);
-	settle(work);
+	trace_syscall_last(work->trace, &work->state->regs, work->call->syscall,
+			   work->room ? SYS_munmap : -1, args);
 	arch_write(work->trace->tid, work->state);
 	trace_end(work->trace);
 }
@@ -327,6 +309,10 @@ call_make(struct trace *trace, const struct arch_state *state,
 	struct work work = {.trace = trace, .state = state, .call = call};
 	enum trace_stop stop;
 
+	if (!hold_signals(&work)) {
+		trace_end(trace);
+		return CALL_AGAIN;
+	}
 	if (!work_begin(&work, err)) {
 		work_end(&work);
 		return CALL_FAILED;

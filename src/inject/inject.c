@@ -21,7 +21,6 @@
 #include "inject/thread.h"
 
 enum {
-	STOP_NS = 200000000, /* that one thread may take to stop */
 	PAUSE_MIN_NS = 500000,
 	PAUSE_MAX_NS = 20000000,
 	LIBC_OPEN = (int)0x80000000, /* what __libc_dlopen_mode wants set */
@@ -273,9 +272,14 @@ borrow(struct injection *injection, struct thread *thread, struct err *err)
 	enum call_end end;
 
 	thread_look(thread, trace.pid);
+	if (thread->stuck)
+		return CALL_AGAIN;
 	if (!trace_begin(&trace))
 		return not_traced(injection, errno, err);
-	stop = trace_stop(&trace, STOP_NS);
+	/* We cannot leave it before it has stopped. */
+	stop = trace_stop(&trace, injection->until_ns > trace_now_ns()
+				      ? injection->until_ns - trace_now_ns()
+				      : 0);
 	began = trace_now_ns();
 	if (stop != TRACE_STOP_ASKED) {
 		trace_end(&trace);

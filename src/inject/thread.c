@@ -3,7 +3,8 @@
  *
  * Best is one that waits in a system call which goes on by itself after a stop.
  * Next is one that runs; then one in a call that a stop makes fail, which has
- * to be begun again. What cannot be stopped at all comes last.
+ * to be begun again. What cannot be
+ * stopped at all is left alone.
  */
 #include "config.h"
 
@@ -11,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,15 +45,19 @@ task_read(pid_t pid, pid_t tid, const char *name, char *out, size_t size)
 	return got > 0;
 }
 
-static char
-task_state(pid_t pid, pid_t tid)
+/* A field of /proc's stat, which are numbered from 1; the name, 2, may hold
+ * anything. */
+static const char *
+task_field(char *text, int field)
 {
-	char text[512];
-	const char *at;
+	const char *at = strrchr(text, ')');
 
-	task_read(pid, tid, "stat", text, sizeof(text));
-	at = strrchr(text, ')');
-	return at && at[1] ? at[2] : 'X';
+	for (; at && field > 2; field--) {
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+	return at ? at : "X";
 }
 
 /* When a thread last ran, by the clock of the scheduler, in ns. */
@@ -67,15 +73,27 @@ task_ran_ns(pid_t pid, pid_t tid)
 	return at ? (uint64_t)(strtod(at + 1, NULL) * 1e6) : 0;
 }
 
-/* That clock now: ours, who has just woken up. */
+/*
+ * How long a thread has been waiting. Each processor has such a clock, so that
+ * of ours is taken where it last ran, right after we have been woken up there.
+ */
 static uint64_t
-slept_ns(pid_t pid, pid_t tid)
+slept_ns(pid_t pid, pid_t tid, unsigned processor)
 {
 	uint64_t ran = task_ran_ns(pid, tid);
-	uint64_t now;
+	uint64_t now = 0;
+	cpu_set_t before, there;
 
+	CPU_ZERO(&there);
+	if (processor >= CPU_SETSIZE ||
+	    sched_getaffinity(0, sizeof(before), &before) != 0)
+		return 0;
+	CPU_SET(processor, &there);
+	if (sched_setaffinity(0, sizeof(there), &there) != 0)
+		return 0;
 	trace_pause(1000);
 	now = task_ran_ns(getpid(), getpid());
+	sched_setaffinity(0, sizeof(before), &before);
 	return ran && now > ran ? now - ran : 0;
 }
 
@@ -100,20 +118,25 @@ rank_of(const char *line, char state)
 void
 thread_look(struct thread *thread, pid_t pid)
 {
-	char line[sizeof(thread->call)];
+	char line[sizeof(thread->call)], stat[1024];
 	uint64_t now = trace_now_ns();
 
 	task_read(pid, thread->tid, "syscall", line, sizeof(line));
+	task_read(pid, thread->tid, "stat", stat, sizeof(stat));
 	if (strcmp(line, thread->call) != 0 || !thread->since_ns) {
 		thread->since_ns = now;
 		memcpy(thread->call, line, sizeof(line));
 	}
-	thread->rank = rank_of(line, task_state(pid, thread->tid));
+	thread->rank = rank_of(line, *task_field(stat, 3));
 	thread->parked =
 	    (thread->rank == RANK_WAITS || thread->rank == RANK_FAILS) &&
 	    now - thread->since_ns > PARKED_NS;
-	thread->slept_ns =
-	    thread->rank == RANK_FAILS ? slept_ns(pid, thread->tid) : 0;
+	thread->stuck = thread->rank == RANK_STUCK;
+	thread->slept_ns = 0;
+	if (thread->rank == RANK_FAILS)
+		thread->slept_ns =
+		    slept_ns(pid, thread->tid,
+			     (unsigned)strtoul(task_field(stat, 39), NULL, 10));
 }
 
 static struct thread *

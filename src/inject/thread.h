@@ -15,7 +15,8 @@ struct thread {
 	uint64_t since_ns; /* that the line has been the same */
 	uint64_t slept_ns; /* how long it has been waiting by the scheduler's
 			      clock, 0 unknown */
-	bool parked;
+	bool parked; /* it has been there for a while, and holds nothing */
+	bool stuck;  /* it cannot be stopped, or has ended */
 	bool seen;
 };
 

@@ -162,6 +162,22 @@ trace_syscall(struct trace *trace, const struct user_regs_struct *from,
 }
 
 bool
+trace_syscall_last(struct trace *trace, const struct user_regs_struct *from,
+		   uint64_t pc, long call, const uint64_t args[6])
+{
+	struct user_regs_struct regs = *from;
+
+	if (call >= 0) {
+		arch_syscall_prepare(&regs, pc, call, args);
+		if (!arch_regs_write(trace->tid, &regs) || !go_to_call(trace))
+			return false;
+	}
+	return ptrace(PTRACE_INTERRUPT, trace->tid, 0, 0) == 0 &&
+	       trace_go(trace) &&
+	       wait_until(trace, trace->until_ns) == TRACE_STOP_ASKED;
+}
+
+bool
 trace_peek(const struct trace *trace, uint64_t address, void *out, size_t size)
 {
 	return pread(trace->memory, out, size, (off_t)address) == (ssize_t)size;

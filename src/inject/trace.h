@@ -56,6 +56,13 @@ void trace_end(struct trace *);
 bool trace_syscall(struct trace *, const struct user_regs_struct *, uint64_t pc,
 		   long call, const uint64_t args[6], long *result);
 
+/* The same with a call that returns soon, whatever it says. The thread is
+ * stopped as by trace_stop afterwards, where it may be given other registers:
+ * its own system call is begun again by the kernel only behind such a stop.
+ * call -1: none is made. */
+bool trace_syscall_last(struct trace *, const struct user_regs_struct *,
+			uint64_t pc, long call, const uint64_t args[6]);
+
 /* Memory of the process, all of it or false. */
 bool trace_peek(const struct trace *, uint64_t address, void *, size_t size);
 bool trace_poke(const struct trace *, uint64_t address, const void *,

@@ -25,16 +25,20 @@ enum { XSTATE_SW = 464, XSTATE_HEADER = 512, FEATURES_TILE = 3 << 17 };
 #define SW_MAGIC2 0x46505845u
 
 /*
- * rbx is the plan. errno is the thread's own and stays as it was. When all is
- * done the thread waits for its tracer in select, which, interrupted, leaves
- * nothing behind for the kernel to restart; without a tracer it returns as
- * from a signal handler.
+ * rbx is the plan, which is followed by the stack, r12 the size of both. errno
+ * is the thread's own and stays as it was. When all is done the thread waits
+ * for its tracer in select, which, interrupted, leaves nothing behind for the
+ * kernel to restart; without a tracer it returns as from a signal handler.
  */
 __asm__(".pushsection .rodata\n"
 	".globl arch_code\n"
 	".globl arch_code_end\n"
 	"arch_code:\n"
-	"	cld\n"
+	"	mov %rbx, %rdi\n" /* the plan and the stack: to be written */
+	"	mov %r12, %rsi\n"
+	"	mov $3, %edx\n"
+	"	mov $10, %eax\n" /* mprotect */
+	"	syscall\n"
 	"	call *16(%rbx)\n"
 	"	mov %rax, 120(%rbx)\n"
 	"	mov (%rax), %ecx\n"
@@ -273,12 +277,13 @@ _Static_assert(offsetof(ucontext_t, uc_mcontext.gregs) +
 
 void
 arch_plan_prepare(struct user_regs_struct *regs, uint64_t code, uint64_t plan,
-		  uint64_t stack)
+		  uint64_t end)
 {
 	regs->rip = code;
 	regs->rbx = plan;
+	regs->r12 = end - plan;
 	regs->rbp = 0;
-	regs->rsp = stack & ~UINT64_C(15);
+	regs->rsp = end & ~UINT64_C(15);
 	regs->orig_rax = (uint64_t)-1;
 	regs->eflags &= ~UINT64_C(0x40500); /* no trap, direction, alignment */
 }
