@@ -19,6 +19,8 @@
  *	HEAPTOP_RUN	  16 hexadecimal digits, the same for one `heaptop run`
  *	HEAPTOP_KEEP	  the number of a process whose segment outlives its
  *			  clean exit; 1: those of all processes
+ *	HEAPTOP_ONLY	  the number of the process that is looked at, and none
+ *			  that it starts
  *
  * Context: setup.
  */
@@ -40,6 +42,7 @@
 #include "agent/maps.h"
 #include "agent/modules.h"
 #include "agent/nodes.h"
+#include "agent/only.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
@@ -102,6 +105,7 @@ read_config(void)
 	    agent_config.keep_all ||
 	    (keep && strtol(keep, NULL, 10) ==
 			 safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+	agent_config.only = !told && only_is_set();
 	py_freelist_wanted = freelists && strcmp(freelists, "1") == 0;
 	agent_config.unwinder = WIRE_UNWINDER_RULES;
 	if (unwinder && strcmp(unwinder, "libunwind") == 0)
@@ -206,7 +210,10 @@ follow(bool again)
 	rest_forked();
 	agent_config.keep = agent_config.keep_all;
 	ticker_forget();
-	ticker_start(true, again);
+	if (agent_config.only)
+		agent_off();
+	else
+		ticker_start(true, again);
 	thread_tls.guard = guard;
 }
 
@@ -237,7 +244,7 @@ agent_early(void)
 
 	/* A privileged program is not to be looked into. */
 	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL) ||
-	    getauxval(AT_SECURE))
+	    getauxval(AT_SECURE) || only_excludes())
 		return;
 	thread_tls.guard = GUARD_FOREVER;
 	read_rate();
@@ -277,6 +284,8 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	if (real_is_late)
 		return;
 	agent_early();
+	if (only_excludes())
+		only_leave();
 	if (!agent_on)
 		return;
 	thread_tls.guard = GUARD_FOREVER;

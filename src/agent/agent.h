@@ -39,6 +39,7 @@ struct agent_config {
 	uint32_t native;       /* HEAPTOP_NATIVE, enum wire_native */
 	bool keep_all;	       /* HEAPTOP_KEEP: 1 */
 	bool keep;	       /* this process's file outlives a clean exit */
+	bool only;	       /* HEAPTOP_ONLY: its children go quiet */
 	bool rests;	       /* the ticker is not there while it forks */
 };
 extern struct agent_config agent_config;

@@ -63,6 +63,8 @@ enum value {
 	  "save the final totals in FILE when the program ends")               \
 	X(KEEP, keep, 0, "keep", NULL, NONE,                                   \
 	  "keep the segments of processes that have ended")                    \
+	X(NO_CHILDREN, no_children, 0, "no-children", NULL, NONE,              \
+	  "look at the program alone, not at what it starts")                  \
 	X(OUTPUT, output, 0, "output", "WHERE", OUTPUT,                        \
 	  "program's output: pane, inherit, null or a file")                   \
 	X(GROUP_BY, group_by, 'g', "group-by", "KEY", GROUP,                   \
@@ -171,6 +173,7 @@ struct options {
 	bool headless;
 	const char *save;
 	bool keep;
+	bool no_children;
 	const char *output; /* NULL: as the terminal is */
 
 	bool has_group_by;

@@ -288,5 +288,8 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 	 * forks a lot would fill the directory. */
 	snprintf(text, sizeof(text), "%d", options->keep ? 1 : (int)getpid());
 	tell_environment(NULL, "HEAPTOP_KEEP", keep ? text : NULL);
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	tell_environment(NULL, "HEAPTOP_ONLY",
+			 options->no_children ? text : NULL);
 	directory_make_absolute();
 }

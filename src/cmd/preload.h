@@ -11,6 +11,7 @@
  *   HEAPTOP_RUN       16 hexadecimal digits, the same for all processes
  *   HEAPTOP_KEEP      the process whose segment stays after a clean exit, or
  *                     1: all of them
+ *   HEAPTOP_ONLY      the process that is looked at, and none it starts
  *   HEAPTOP_DIR       the directory of segments
  */
 #ifndef HEAPTOP_CMD_PRELOAD_H

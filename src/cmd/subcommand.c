@@ -42,12 +42,15 @@ const struct subcommand subcommands[] = {
 		"when it could not be executed, 125 when heaptop "
 		"failed. With --dormant nothing is recorded until "
 		"heaptop attach, or the viewer when it opens the process, "
-		"switches it on; then blocks from before are unknown.",
+		"switches it on; then blocks from before are unknown. What "
+		"the program forks or starts has the agent too, and a "
+		"segment of its own, unless --no-children is given.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
 		   OPTION_BIT(DORMANT) |
 		   OPTION_BIT(UNWINDER) | OPTION_BIT(NATIVE) |
 		   OPTION_BIT(FREELISTS) | OPTION_BIT(HEADLESS) |
 		   OPTION_BIT(SAVE) | OPTION_BIT(KEEP) | OPTION_BIT(OUTPUT) |
+		   OPTION_BIT(NO_CHILDREN) |
 		   OPTION_VIEW | COMMON,
 	.operands_min = 1,
 	.operands_max = -1,

@@ -405,7 +405,7 @@ def _(stage):
 def _(stage):
     dice = random.Random(3)
     names = ("MODE", "BUDGET", "UNWINDER", "NATIVE", "FREELISTS", "RUN",
-             "KEEP", "SCRIPT", "UNWIND_LOG")
+             "KEEP", "ONLY", "SCRIPT", "UNWIND_LOG")
     for value in ("", "\x1b[2J", "-1", "99999999999999999999", "sample:",
                   "sample:-1", "%n%s", "x" * 100000,
                   "".join(chr(dice.randrange(1, 0xd800))
