@@ -159,11 +159,12 @@ run_binary(struct machine *machine, uint8_t op)
 static bool
 run_unary(struct machine *machine, uint8_t op)
 {
-	uint64_t *top = &machine->stack[machine->depth - 1];
 	unsigned size = 8;
+	uint64_t *top;
 
 	if (machine->depth < 1)
 		return false;
+	top = &machine->stack[machine->depth - 1];
 	switch (op) {
 	case OP_DEREF_SIZE:
 		size = (unsigned)cfi_read(&machine->code, 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "viewer/screen.h"
 #include "viewer/script.h"
 #include "viewer/view.h"
@@ -305,7 +306,7 @@ static int
 run(struct feed feed, const struct viewer_options *options,
     struct viewer_host *host, char **picked, struct err *err)
 {
-	struct loop *loop = calloc(1, sizeof(*loop));
+	struct loop *loop = mem_alloc(sizeof(*loop));
 	struct viewer *viewer = &loop->viewer;
 	bool utf8 = locale_set();
 	int status = 1;
