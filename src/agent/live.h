@@ -68,8 +68,8 @@ struct live {
 	 * there is none, and while pages of one are given back (live_trim.h).
 	 */
 	uint32_t **chunks;
-	uint64_t limit; /* addresses have a chunk below this number; 0: it is
-			   not for inline code to know, or there is none */
+	uint64_t limit;	 /* addresses have a chunk below this number; 0: it is
+			    not for inline code to know, or there is none */
 	bool has_chunks; /* never in a process that is only sampled */
 	enum wire_live_map kind;
 };
@@ -157,30 +157,40 @@ live_put_quick(uint64_t address, uint32_t site, uint64_t size)
 	return true;
 }
 
-static inline struct block
-live_take(uint64_t address)
+/* live_take for the common case, whose level is 0. False: nothing was done; use
+ * live_take_slow. */
+static inline bool
+live_take_quick(uint64_t address, uint32_t *site, uint64_t *size)
 {
 	uint32_t *entry = live_entry(address);
-	struct block block = {0};
 	uint64_t pair;
 	uint32_t code;
 
 	if (__builtin_expect(!entry, 0))
-		return live_take_slow(address);
+		return false;
 	pair = *(const volatile live_pair *)entry;
 	code = (uint32_t)pair >> LIVE_SITE_BITS;
-	block.site = (uint32_t)pair & LIVE_SITE_MASK;
-	block.size = pair >> 32 & LIVE_TAIL_MAX;
-	if (__builtin_expect(code == LIVE_WIDE && block.size != LIVE_TAIL_MAX,
-			     1)) {
+	*site = (uint32_t)pair & LIVE_SITE_MASK;
+	*size = pair >> 32 & LIVE_TAIL_MAX;
+	if (__builtin_expect(code == LIVE_WIDE && *size != LIVE_TAIL_MAX, 1)) {
 		*(volatile live_pair *)entry = 0;
-		return block;
+		return true;
 	}
-	if (__builtin_expect(code > LIVE_TINY_MAX || !block.site, 0))
-		return live_take_slow(address);
+	if (__builtin_expect(code > LIVE_TINY_MAX || !*site, 0))
+		return false;
 	*(volatile uint32_t *)entry = 0;
-	block.size = code;
-	return block;
+	*size = code;
+	return true;
+}
+
+static inline struct block
+live_take(uint64_t address)
+{
+	struct block block = {0};
+
+	return live_take_quick(address, &block.site, &block.size)
+		   ? block
+		   : live_take_slow(address);
 }
 
 /* Whether there may be a block at an address that was put with a level other

@@ -24,6 +24,13 @@ load(uint64_t address)
 	return *(const uint64_t *)address;
 }
 
+/* As the compiler sees it, the sum is one addressing mode. */
+static inline uint64_t
+word_at(uint64_t sp, uint16_t offset)
+{
+	return ((const uint64_t *)sp)[(uint64_t)offset];
+}
+
 /* Words after the first, in whole blocks: a loop that ends sooner or later is
  * dearer than to compare the last word again. */
 static inline size_t
@@ -149,7 +156,7 @@ checks_hold(const struct piece *piece, const struct unwind_state *state)
 	for (unsigned i = 0; i < piece->checks; i++) {
 		uint64_t bp = check[i].offset == SHAPE_BP_ENTRY
 				  ? state->bp
-				  : load(state->sp + 8 * check[i].offset);
+				  : word_at(state->sp, check[i].offset);
 
 		if (bp - state->sp != check[i].delta)
 			return false;
@@ -169,7 +176,7 @@ words_hold(const struct piece *piece, const struct unwind_state *state)
 	for (; word < end; word += BLOCK, offset += BLOCK)
 #pragma GCC unroll 8
 		for (size_t i = 0; i < BLOCK; i++)
-			differ |= load(state->sp + 8 * offset[i]) ^ word[i];
+			differ |= word_at(state->sp, offset[i]) ^ word[i];
 	return !differ;
 }
 
@@ -240,7 +247,7 @@ other(struct pieces *pieces, const struct piece *guess,
 
 	words[0] = state->pc;
 	for (size_t i = 1; i < guess->count; i++)
-		words[i] = load(state->sp + 8 * offsets[i]);
+		words[i] = word_at(state->sp, offsets[i]);
 	pieces->sought =
 	    (struct piece_sought){.hash = hash_of(words, guess->count),
 				  .words = words,
@@ -363,8 +370,8 @@ seems_same(const struct piece *piece, const struct unwind_state *state,
 	    piece->span > high - state->sp)
 		return false;
 	offsets = offsets_of(piece);
-	return load(state->sp + 8 * offsets[1]) == piece->words[1] &&
-	       load(state->sp + 8 * offsets[2]) == piece->words[2];
+	return word_at(state->sp, offsets[1]) == piece->words[1] &&
+	       word_at(state->sp, offsets[2]) == piece->words[2];
 }
 
 /* The innermost piece, if it is the one of the last walk. */
@@ -411,9 +418,9 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 		pieces->walk[count++] = position;
 		if (piece->is_last)
 			break;
-		slot = state.sp + 8 * piece->caller;
+		slot = state.sp + 8 * (uint64_t)piece->caller;
 		if (piece->bp != SHAPE_BP_ENTRY)
-			state.bp = load(state.sp + 8 * piece->bp);
+			state.bp = word_at(state.sp, piece->bp);
 		state.pc = load(slot);
 		state.sp = slot + 8;
 		*stopped = unwind_is_stop(state.pc, stop_low, stop_size);

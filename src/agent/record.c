@@ -470,19 +470,43 @@ record_reborn(void *frame, void *block)
 	record_end(thread);
 }
 
-uint64_t
-record_gone_slow(void *block)
+static __attribute__((noinline)) uint64_t
+gone_counted(struct taken gone)
+{
+	count_taken(thread_tls.thread, gone);
+	return gone.site ? gone.size : RECORD_UNKNOWN;
+}
+
+static __attribute__((noinline)) uint64_t
+gone_otherwise(void *block)
 {
 	struct block gone;
 
 	/* Not a hook that begins: what counts blocks does not depend on the
 	 * rate, and can be done from a handler too. */
-	if (__builtin_expect(!thread_tls.thread, 0) && !look_up_guarded())
+	if (!thread_tls.thread && !look_up_guarded())
 		return RECORD_UNKNOWN;
 	gone = live_take((uint64_t)block);
-	count_taken(thread_tls.thread,
-		    (struct taken){gone.size, gone.site, gone.level});
-	return gone.site ? gone.size : RECORD_UNKNOWN;
+	return gone_counted((struct taken){gone.size, gone.site, gone.level});
+}
+
+/* The usual case calls nothing, so it saves no registers. */
+uint64_t
+record_gone_slow(void *block)
+{
+	const struct thread *thread = thread_tls.thread;
+	struct leaf *leaf;
+	uint64_t size;
+	uint32_t site;
+
+	if (__builtin_expect(
+		!thread || !live_take_quick((uint64_t)block, &site, &size), 0))
+		return gone_otherwise(block);
+	leaf = counts_leaf_find(&thread->counts, site);
+	if (__builtin_expect(!leaf || tracing_is_on(), 0))
+		return gone_counted((struct taken){size, site, 0});
+	counts_free(leaf, site, size, 1);
+	return size;
 }
 
 struct taken

@@ -16,6 +16,7 @@
 
 #define ARENA_CHUNK (1u << 20)
 #define PAGE	    4096
+#define LINE	    64
 
 static struct {
 	struct arena *arena; /* the chunk small memory is cut from */
@@ -113,7 +114,10 @@ arena_renew(struct arena *old)
 void *
 safe_alloc(size_t size)
 {
-	size = (size + 15) & ~(size_t)15;
+	/* What is larger begins a cache line. */
+	size_t extra = size >= 4 * LINE ? LINE - 16 : 0;
+
+	size = ((size + 15) & ~(size_t)15) + extra;
 	if (size > ARENA_CHUNK / 4)
 		return safe_map(size);
 	for (;;) {
@@ -125,7 +129,8 @@ safe_alloc(size_t size)
 			at = __atomic_fetch_add(&arena->used, size,
 						__ATOMIC_RELAXED);
 			if (at + size <= ARENA_CHUNK)
-				return (char *)arena + at;
+				return (char *)arena +
+				       ((at + extra) & ~(uint64_t)extra);
 		}
 		if (!arena_renew(arena))
 			return NULL;
