@@ -83,7 +83,8 @@ enum wire_domain {
 	X(MMAP_FULL, "mappings beyond the table of mappings")                  \
 	X(MARKS_FULL, "marks of the program beyond those that are kept")       \
 	X(PY_TRACER, "times Python's object births could not be listened to")  \
-	X(NOT_HOOKED, "libraries whose calls could not be redirected")
+	X(NOT_HOOKED, "libraries whose calls could not be redirected")         \
+	X(NOT_FIRST, "allocator before the agent: its blocks are not seen")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {

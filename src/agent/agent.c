@@ -266,6 +266,8 @@ begin(void)
 	if (agent_config.unwinder != WIRE_UNWINDER_RULES &&
 	    !unwind_init((int)agent_config.unwinder))
 		agent_config.unwinder = WIRE_UNWINDER_RULES;
+	if (real_is_behind)
+		record_lost(WIRE_LOST_NOT_FIRST, 1);
 	if (!followed)
 		pthread_atfork(hold, release, forked);
 	followed = true;

@@ -8,9 +8,12 @@
 #include "agent/alone.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "agent/safe.h"
 
@@ -29,16 +32,13 @@ static struct {
 static void
 ask(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-
 	alone.asked = true;
+	/* A sanitizer keeps books of threads: it must see how ours ends. */
+	if (dlsym(RTLD_DEFAULT, "__sanitizer_report_error_summary"))
+		return;
 	alone.threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	alone.single_copy = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
-	alone.single = alone.single_copy;
-	if (!libc)
-		return;
-	alone.single = dlsym(libc, "__libc_single_threaded");
-	dlclose(libc);
+	alone.single = dlsym(RTLD_NEXT, "__libc_single_threaded");
 	/* Without _dl_find_object the ticker takes the loader's lock, and where
 	 * it is counted it ends as any thread does, which frees memory. */
 	alone.can_hide = alone.threads && alone.single &&
@@ -95,6 +95,41 @@ bool
 alone_is_uncounted(void)
 {
 	return alone.threads != NULL;
+}
+
+/* Without its memory the first thread is a zombie, or the system forbids to
+ * ask. Most ticks go no further. */
+static bool
+first_has_ended(void)
+{
+	char byte = 0;
+	char copy;
+	struct iovec from = {&byte, 1};
+	struct iovec to = {&copy, 1};
+
+	return safe_syscall(SYS_process_vm_readv,
+			    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+			    (long)&to, 1, (long)&from, 1, 0) == -ESRCH;
+}
+
+bool
+alone_is_last(void)
+{
+	char text[2048];
+	const char *at;
+
+	if (!first_has_ended() ||
+	    !safe_read_file("/proc/self/stat", text, sizeof(text)))
+		return false;
+	/* The command, field 2, may hold anything; 20 are the threads. */
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 20; field++) {
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+	/* The zombie is one. */
+	return at && strncmp(at, "2 ", 2) == 0;
 }
 
 bool

@@ -29,6 +29,10 @@ void alone_thread_again(void);
 /* Whether libc does not count the ticker: then it must not see it end. */
 bool alone_is_uncounted(void);
 
+/* Whether only the ticker is left: the program's last thread went by exit(2),
+ * which ends a thread, and the process waits for ours. Context: ticker. */
+bool alone_is_last(void);
+
 /* Whether libc says that the program has one thread; false: it has more, or
  * this cannot be told. */
 bool alone_is_single(void);

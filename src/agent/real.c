@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@
 struct real real;
 bool real_ready;
 bool real_is_late;
+bool real_is_behind;
 struct pool_range pool_range = {0, UINTPTR_MAX};
 
 static struct {
@@ -136,17 +138,20 @@ find(void *program, const struct got_hook *hook)
 }
 
 /* What was there from the start, or came with RTLD_GLOBAL, is in the scope of
- * the whole program. */
+ * the whole program. That is asked of the program's own entry in the loader's
+ * list, which is what dlopen(NULL) returns: a sanitizer behind the agent
+ * answers dlopen only once it is set up. */
 static void
 find_all(void)
 {
-	void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
-	void *first = program ? dlsym(program, got_hooks->name) : NULL;
+	void *program = _r_debug.r_map;
+	void *first = dlsym(program, got_hooks->name);
 
-	/* Behind another allocator it is preloaded, and not asked either. */
-	real_is_late = first &&
-		       memcmp(&first, &got_hooks->hook, sizeof(first)) &&
-		       !dlsym(program, WIRE_ATTACH_SYMBOL);
+	if (first && memcmp(&first, &got_hooks->hook, sizeof(first)) != 0) {
+		/* Behind another allocator it is preloaded, and not asked. */
+		real_is_behind = dlsym(program, WIRE_ATTACH_SYMBOL) != NULL;
+		real_is_late = !real_is_behind;
+	}
 	for (const struct got_hook *hook = got_hooks; hook->name; hook++)
 		find(program, hook);
 }

@@ -27,6 +27,8 @@ extern bool real_ready;
 /* The agent was loaded when the program ran already (dlopen, not LD_PRELOAD):
  * nobody calls its hooks by themselves. Known with real_ready. */
 extern bool real_is_late;
+/* Preloaded, but another malloc stands before it: it is not asked. */
+extern bool real_is_behind;
 
 void real_init(void);
 /* Whether the true malloc is the one of libc, which calls no hook. */

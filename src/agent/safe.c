@@ -7,6 +7,7 @@
 
 #include "agent/safe.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -211,4 +212,25 @@ safe_append_u64(char *buffer, size_t size, uint64_t value, unsigned base)
 		value /= base;
 	} while (value);
 	safe_append(buffer, size, digits + at);
+}
+
+size_t
+safe_read_file(const char *path, char *buffer, size_t size)
+{
+	long fd = safe_syscall(SYS_openat, AT_FDCWD, (long)path,
+			       O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	size_t used = 0;
+	long got;
+
+	if (safe_failed(fd))
+		return 0;
+	do {
+		got = safe_syscall(SYS_read, fd, (long)(buffer + used),
+				   (long)(size - 1 - used), 0, 0, 0);
+		if (got > 0)
+			used += (size_t)got;
+	} while (got > 0 && used < size - 1);
+	safe_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+	buffer[used] = '\0';
+	return used;
 }

@@ -56,6 +56,9 @@ void safe_lock_abandon(void);
 /* Whether this thread holds a lock or is about to. */
 bool safe_lock_is_held(void);
 
+/* Reads a small file whole, with a NUL behind it; returns its size or 0. */
+size_t safe_read_file(const char *path, char *buffer, size_t size);
+
 /* Appends text or a number to a NUL-terminated buffer, cutting at its end. */
 void safe_append(char *buffer, size_t size, const char *text);
 void safe_append_u64(char *buffer, size_t size, uint64_t value, unsigned base);

@@ -26,26 +26,6 @@
 	safe_syscall(SYS_##name_, (long)(a_), (long)(b_), (long)(c_), \
 		     (long)(d_), 0, 0)
 
-/* Reads a small file whole, with a NUL behind it; returns its size or 0. */
-static size_t
-read_file(const char *path, char *buffer, size_t size)
-{
-	long fd = CALL(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	size_t used = 0;
-	long got;
-
-	if (safe_failed(fd))
-		return 0;
-	do {
-		got = CALL(read, fd, buffer + used, size - 1 - used, 0);
-		if (got > 0)
-			used += (size_t)got;
-	} while (got > 0 && used < size - 1);
-	CALL(close, fd, 0, 0, 0);
-	buffer[used] = '\0';
-	return used;
-}
-
 static uint64_t
 parse_u64(const char **text, unsigned base)
 {
@@ -72,7 +52,7 @@ start_time(void)
 	char text[2048];
 	const char *at;
 
-	if (!read_file("/proc/self/stat", text, sizeof(text)))
+	if (!safe_read_file("/proc/self/stat", text, sizeof(text)))
 		return 0;
 	at = strrchr(text, ')');
 	for (int field = 2; at && field < 22; field++) {
@@ -87,8 +67,8 @@ static void
 read_boot_id(uint8_t *out)
 {
 	char text[64];
-	size_t used =
-	    read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	size_t used = safe_read_file("/proc/sys/kernel/random/boot_id", text,
+				     sizeof(text));
 	size_t digits = 0;
 
 	for (size_t i = 0; i < used && digits < 32; i++) {
@@ -227,7 +207,7 @@ fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
 	header->unwinder = agent_config.unwinder;
 	header->native = agent_config.native;
 	header->python = py_version();
-	header->command_size = (uint32_t)read_file(
+	header->command_size = (uint32_t)safe_read_file(
 	    "/proc/self/cmdline", header->command, sizeof(header->command));
 	CALL(readlinkat, AT_FDCWD, "/proc/self/exe", header->exe,
 	     sizeof(header->exe) - 1);

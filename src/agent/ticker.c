@@ -264,13 +264,13 @@ run_ticks(void)
 {
 	uint32_t stop;
 
-	while (!(stop = load(&ticker.stop))) {
+	while (!(stop = load(&ticker.stop)) && !alone_is_last()) {
 		if (!live_on())
 			return WIRE_STATE_DETACHED;
 		tick(WIRE_STATE_RUNNING);
 		wait_for_tick();
 	}
-	return stop & STOP_EXIT ? WIRE_STATE_EXITED : WIRE_STATE_RUNNING;
+	return stop == STOP_REST ? WIRE_STATE_RUNNING : WIRE_STATE_EXITED;
 }
 
 /* False: there is nothing to tick for. */

@@ -241,6 +241,26 @@ directory_make_absolute(void)
 	free(absolute);
 }
 
+/* AddressSanitizer refuses to start behind another library, though it works
+ * there; what it is told last counts. */
+static void
+sanitizer_allow(void)
+{
+	const char *given = getenv("ASAN_OPTIONS");
+	const char *more = "verify_asan_link_order=0";
+	size_t size;
+	char *options;
+
+	if (given && strstr(given, more))
+		return;
+	given = given ? given : "";
+	size = strlen(given) + strlen(more) + 2;
+	options = mem_alloc(size);
+	snprintf(options, size, "%s%s%s", given, *given ? ":" : "", more);
+	setenv("ASAN_OPTIONS", options, 1);
+	free(options);
+}
+
 void
 preload_tell(const struct options *options, uint64_t run_id,
 	     preload_teller *tell, void *context)
@@ -283,6 +303,7 @@ preload_set(const char *agent, const struct options *options, uint64_t run_id,
 
 	setenv("LD_PRELOAD", list, 1);
 	free(list);
+	sanitizer_allow();
 	preload_tell(options, run_id, tell_environment, NULL);
 	/* Only this process's is looked at after its end, and a program that
 	 * forks a lot would fill the directory. */
