@@ -30,7 +30,8 @@ engine_free(struct engine *engine)
 	free(engine->canon_frame);
 	table_fini(&engine->canon_frame_table);
 	free(engine->charges);
-	free(engine->sums);
+	free(engine->changes);
+	free(engine->touched);
 	free(engine->site_slot);
 	free(engine->site_place);
 	free(engine->site_stack);
@@ -45,6 +46,9 @@ static void
 forget_names(struct engine *engine)
 {
 	naming_forget(engine);
+	if (engine->place_room)
+		memset(engine->places, 0,
+		       engine->place_room * sizeof(*engine->places));
 	engine->canon_known = 0;
 	table_clear(&engine->canon_table);
 	table_clear(&engine->canon_frame_table);
@@ -83,8 +87,10 @@ refresh_caches(struct engine *engine)
 	if (regrouped) {
 		slots_forget(engine);
 		charges_forget(engine);
+		engine->basis.good = false;
 	}
 	if (filter_changed(engine, filter)) {
+		engine->basis.good = false;
 		free(engine->filter);
 		engine->filter = filter ? mem_string(filter) : NULL;
 	}
@@ -93,20 +99,6 @@ refresh_caches(struct engine *engine)
 	engine->group_by = query->group_by;
 	engine->mine = query->mine;
 	engine->inclusive = inclusive;
-}
-
-static void
-slots_clear(struct engine *engine)
-{
-	for (size_t i = 0; i < engine->slot_count; i++) {
-		struct slot *slot = &engine->slots[i];
-
-		slot->row = (struct row){.identity = slot->row.identity,
-					 .domain = DOMAIN_COUNT};
-		slot->place = 0;
-		slot->best_value = 0;
-		slot->best_site = 0;
-	}
 }
 
 const struct rows *
@@ -122,19 +114,9 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	    rate && snapshot->mono_ns > rate->mono_ns
 		? (double)(snapshot->mono_ns - rate->mono_ns) / 1e9
 		: 0;
-	engine->sampled =
-	    snapshot->spreads || (query->mark && query->mark->spreads);
-	engine->rows = (struct rows){.total = {.domain = DOMAIN_COUNT}};
 	refresh_caches(engine);
-	sites_extend(engine);
-	if (engine->inclusive)
-		charges_extend(engine);
-	filter_slots(engine);
-	slots_clear(engine);
-	if (engine->inclusive)
-		sum_inclusive(engine);
-	else
-		sum_own(engine);
+	sums_follow(engine);
+	engine->rows = (struct rows){.total = engine->total};
 	sort_rows(engine);
 	engine->query = NULL;
 	return &engine->rows;
@@ -186,7 +168,7 @@ engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 	all = mem_array(engine->site_known, sizeof(*all));
 	for (size_t i = 0; i < engine->site_known; i++) {
 		uint32_t stack = engine->site_stack[i];
-		bool own = !cover || !engine->charges[stack].any;
+		bool own = !cover || !charge_any(&engine->charges[stack]);
 
 		if (!engine->site_slot[i])
 			continue;

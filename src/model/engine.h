@@ -10,7 +10,7 @@
  * What is kept between runs, and what ends it:
  *   naming, canon  names another, or names_generation
  *   all the rest   also group_by, inclusive, mine
- *   slots          keep their keys; sums are made anew each time
+ *   slots          keep their keys; their sums what struct basis says
  * New stacks and sites only append to all of them.
  */
 #ifndef HEAPTOP_MODEL_ENGINE_H
@@ -39,8 +39,9 @@ struct slot {
 	struct row row;
 	struct key key;
 	uint32_t place;	     /* the last that was charged, + 1; 0 none yet */
-	uint32_t best_site;  /* index, valid when row.stack is not 0 */
+	uint32_t best_site;  /* id; 0 none yet */
 	uint64_t best_value; /* of that site */
+	bool stale;	     /* it shrank: no site is above best_value now */
 	bool pass;	     /* the filter lets it through */
 };
 
@@ -53,7 +54,11 @@ struct naming {
 };
 #define NAMING_NONE UINT32_MAX
 
-/* What one site, or all sites below a node, come to. */
+/*
+ * What one site, or all sites below a node, come to, or by how much that has
+ * changed (then site_count counts the new ones, and best is of those that
+ * changed).
+ */
 struct sum {
 	uint64_t size;
 	uint64_t count;
@@ -70,22 +75,54 @@ struct sum {
 	double count_diff_variance;
 	uint64_t best_value;
 	uint64_t process_bits;
-	uint32_t best_site; /* index */
+	uint32_t best_site; /* id; 0: none is better than before */
 	uint32_t site_count;
-	uint16_t domain;
+	uint16_t domain; /* of those in site_count */
 };
 
 /* A node in inclusive mode. */
 struct charge {
-	uint64_t bloom; /* of the slots that its path has met */
-	uint32_t mask;	/* locations of its frame that charge here */
-	bool any;	/* its path has a location that may charge */
+	uint32_t bloom[2]; /* of the slots that its path has met: 0 none */
+	uint32_t mask;	   /* locations of its frame that charge here */
+};
+
+/* Whether the path of a node has a location that may charge. */
+static inline bool
+charge_any(const struct charge *charge)
+{
+	return charge->bloom[0] || charge->bloom[1];
+}
+
+/* A slot and what it is sorted by first: greater values come first. */
+struct sort_entry {
+	uint64_t value;
+	uint32_t slot; /* index */
 };
 
 struct place {
 	uint32_t slot;	/* 0 not asked yet */
 	uint32_t frame; /* it belongs to, 0 not known yet */
 };
+
+/* What the sums of the slots are of. They stay when only the order changes,
+ * and follow the snapshot's touches when only sites change. */
+struct basis {
+	bool good;
+	bool sampled;	/* there are spreads, now or at the mark */
+	bool by_growth; /* a row's best site is the one that changed most */
+	const struct snapshot *snapshot;
+	uint64_t touches; /* of the snapshot, as far as they are in the sums */
+	uint64_t mark;	  /* serials; 0 none */
+	uint64_t rate;
+};
+
+/* A site that goes into the sums again. */
+struct change {
+	uint32_t site;	/* index */
+	uint32_t touch; /* index in snapshot->touched, or one of these */
+};
+#define CHANGE_RATE UINT32_MAX	     /* only what its rate is */
+#define CHANGE_BORN (UINT32_MAX - 1) /* it was in no sum */
 
 struct engine {
 	uint64_t names_serial;
@@ -98,7 +135,6 @@ struct engine {
 	const struct query *query;	 /* of the run under way */
 	struct names *names;
 	double rate_seconds; /* since query.rate, 0: no rates */
-	bool sampled;	     /* there are spreads, now or at the mark */
 
 	struct naming naming[2];
 
@@ -117,8 +153,6 @@ struct engine {
 	struct charge *charges; /* [stack] */
 	size_t charge_known;
 	size_t charge_room;
-	struct sum *sums; /* [stack] */
-	size_t sum_room;
 
 	uint32_t *site_slot;  /* [site index]: slot, 0 not known */
 	uint32_t *site_place; /* place + 1 that names it */
@@ -130,6 +164,15 @@ struct engine {
 	size_t slot_count;
 	size_t slot_room;
 	struct table slot_table;
+
+	struct basis basis;
+	struct change *changes; /* NULL: all sites, from nothing */
+	size_t change_count;
+	size_t change_room;
+	bool rated;	   /* all rates are made from nothing */
+	uint64_t *touched; /* bits by site index: in changes, as touched */
+	size_t touched_room;
+	struct row total;
 
 	struct sort_entry *entries;
 	size_t entry_room;
@@ -164,13 +207,33 @@ void sum_spread(const struct engine *, size_t index, struct sum *);
 /* engine_sum.c */
 void sum_site(const struct engine *, size_t index, struct sum *);
 void sum_add(struct sum *, const struct sum *);
-/* place + 1, or 0 for rows that are not made of places. */
+/* What makes a site the best of its row. */
+uint64_t best_of(const struct engine *, size_t index);
+bool is_better(uint64_t value, uint32_t site, uint64_t than_value,
+	       uint32_t than_site);
 void slot_charge(struct engine *, uint32_t slot, uint32_t place,
 		 const struct sum *);
 /* Rates are left as differences and errors as variances, for sort_rows. */
 void row_charge(struct row *, const struct sum *);
+void row_add(struct row *, const struct row *);
+void slot_clear(struct slot *);
+void sites_room(struct engine *);
+void site_assign(struct engine *, size_t index);
 void sites_extend(struct engine *);
+/* Both charge all sites to empty slots, or what has changed of some. */
 void sum_own(struct engine *);
+/* Charges the slots with these bits, by id, with their sites. */
+void sum_dirty(struct engine *, const uint64_t *dirty);
+
+/* engine_change.c */
+size_t change_count(const struct engine *);
+/* Fills sum with what one of them is, and returns its site's index. */
+size_t change_sum(const struct engine *, size_t change, struct sum *);
+size_t change_site(const struct engine *, size_t change);
+/* Brings slots and total up to date. */
+void sums_follow(struct engine *);
+/* Makes them from nothing. */
+void sums_make(struct engine *);
 
 /* engine_inclusive.c */
 void charges_forget(struct engine *);
@@ -178,6 +241,9 @@ void charges_extend(struct engine *);
 void sum_inclusive(struct engine *);
 /* Marks the nodes below (and at) those that charge the slot. */
 uint8_t *inclusive_cover(struct engine *, uint32_t slot);
+
+/* Finds the best sites of those of these slots that are stale. */
+void inclusive_mend(struct engine *, const struct sort_entry *, size_t count);
 
 /* engine_sort.c: fills rows from slots. */
 void sort_rows(struct engine *);

@@ -16,26 +16,36 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
+#define MENDS_MAX 8 /* slots; of more all sums are made anew */
+
+/*
+ * Nodes that have something to charge: those of the sites that changed, and
+ * all further out. Ids of parents are below those of their children.
+ */
+struct nodes {
+	uint64_t *bits;	  /* by stack id */
+	uint32_t *ranks;  /* [id / 64]: how many come before */
+	struct sum *sums; /* [rank] */
+	size_t words;
+};
+
 void
 charges_forget(struct engine *engine)
 {
-	engine->charge_known = 0;
+	free(engine->charges);
+	engine->charges = NULL;
+	engine->charge_known = engine->charge_room = 0;
 }
 
 static void
-nodes_room(struct engine *engine)
+charges_room(struct engine *engine)
 {
 	size_t stacks = names_stacks(engine->names);
 
 	if (stacks >= engine->charge_room) {
-		engine->charge_room = stacks + stacks / 2 + 64;
+		engine->charge_room = stacks + stacks / 8 + 64;
 		engine->charges = mem_grow(engine->charges, engine->charge_room,
 					   sizeof(*engine->charges));
-	}
-	if (stacks >= engine->sum_room) {
-		engine->sum_room = stacks + stacks / 2 + 64;
-		engine->sums = mem_grow(engine->sums, engine->sum_room,
-					sizeof(*engine->sums));
 	}
 	engine->charges[0] = (struct charge){0};
 }
@@ -46,6 +56,13 @@ slot_bits(uint32_t slot)
 	uint64_t hash = hash_mix(3, slot);
 
 	return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63);
+}
+
+static bool
+bloom_has(const struct charge *charge, uint64_t bits)
+{
+	return !((uint32_t)bits & ~charge->bloom[0]) &&
+	       !((uint32_t)(bits >> 32) & ~charge->bloom[1]);
 }
 
 /* Whether the slot is charged at one of these nodes, from `stack` outwards. */
@@ -96,11 +113,10 @@ charge_node(struct engine *engine, uint32_t id)
 			continue;
 		slot = slot_of_place(engine, place, stack.frame);
 		bits = slot_bits(slot);
-		charge.any = true;
-		if ((charge.bloom & bits) != bits ||
-		    !path_has(engine, id, slot))
+		if (!bloom_has(&charge, bits) || !path_has(engine, id, slot))
 			charge.mask |= 1u << i;
-		charge.bloom |= bits;
+		charge.bloom[0] |= (uint32_t)bits;
+		charge.bloom[1] |= (uint32_t)(bits >> 32);
 		engine->charges[id] = charge;
 	}
 }
@@ -110,7 +126,7 @@ charges_extend(struct engine *engine)
 {
 	size_t stacks = names_stacks(engine->names);
 
-	nodes_room(engine);
+	charges_room(engine);
 	for (size_t id = engine->charge_known + 1; id <= stacks; id++)
 		charge_node(engine, (uint32_t)id);
 	engine->charge_known = stacks;
@@ -120,7 +136,7 @@ charges_extend(struct engine *engine)
 static bool
 is_charged_own(const struct engine *engine, size_t site)
 {
-	return !engine->charges[engine->site_stack[site]].any;
+	return !charge_any(&engine->charges[engine->site_stack[site]]);
 }
 
 uint8_t *
@@ -146,61 +162,162 @@ inclusive_cover(struct engine *engine, uint32_t slot)
 	return cover;
 }
 
+static bool
+nodes_have(const struct nodes *nodes, uint32_t id)
+{
+	return nodes->bits[id / 64] >> id % 64 & 1;
+}
+
+static struct sum *
+nodes_sum(const struct nodes *nodes, uint32_t id)
+{
+	uint64_t below = (UINT64_C(1) << id % 64) - 1;
+
+	return &nodes->sums[nodes->ranks[id / 64] +
+			    (unsigned)__builtin_popcountll(
+				nodes->bits[id / 64] & below)];
+}
+
 static void
-sum_sites(struct engine *engine)
+nodes_init(struct engine *engine, struct nodes *nodes)
+{
+	struct names *names = engine->names;
+	size_t count = change_count(engine), sum = 0;
+
+	nodes->words = engine->charge_known / 64 + 1;
+	nodes->bits = mem_array(nodes->words, sizeof(*nodes->bits));
+	nodes->ranks = mem_array(nodes->words, sizeof(*nodes->ranks));
+	for (size_t i = 0; i < count; i++) {
+		size_t site = change_site(engine, i);
+		uint32_t id = engine->site_stack[site];
+
+		if (!engine->site_slot[site] || is_charged_own(engine, site))
+			continue;
+		for (; id && !nodes_have(nodes, id);
+		     id = names_stack(names, id)->parent)
+			nodes->bits[id / 64] |= UINT64_C(1) << id % 64;
+	}
+	for (size_t i = 0; i < nodes->words; i++) {
+		nodes->ranks[i] = (uint32_t)sum;
+		sum += (unsigned)__builtin_popcountll(nodes->bits[i]);
+	}
+	nodes->sums = mem_array(sum, sizeof(*nodes->sums));
+}
+
+static void
+nodes_fini(struct nodes *nodes)
+{
+	free(nodes->bits);
+	free(nodes->ranks);
+	free(nodes->sums);
+}
+
+static void
+sum_sites(struct engine *engine, struct nodes *nodes)
 {
 	uint8_t *cover = engine->filter ? inclusive_cover(engine, 0) : NULL;
+	size_t count = change_count(engine);
 	struct sum sum;
 
-	for (size_t i = 0; i < engine->snapshot->site_count; i++) {
-		uint32_t slot = engine->site_slot[i];
+	for (size_t i = 0; i < count; i++) {
+		size_t site = change_site(engine, i);
+		uint32_t slot = engine->site_slot[site];
+		uint32_t stack = engine->site_stack[site];
 		bool own, pass;
 
 		if (!slot)
 			continue;
-		sum_site(engine, i, &sum);
-		own = is_charged_own(engine, i);
+		change_sum(engine, i, &sum);
+		own = is_charged_own(engine, site);
 		if (own)
-			slot_charge(engine, slot, engine->site_place[i], &sum);
+			slot_charge(engine, slot, engine->site_place[site],
+				    &sum);
 		else
-			sum_add(&engine->sums[engine->site_stack[i]], &sum);
+			sum_add(nodes_sum(nodes, stack), &sum);
 		pass = !cover ? true
 		       : own  ? slot_at(engine, slot)->pass
-			      : cover[engine->site_stack[i]];
+			      : cover[stack];
 		if (pass)
-			row_charge(&engine->rows.total, &sum);
+			row_charge(&engine->total, &sum);
 	}
 	free(cover);
+}
+
+/* What lies below it has been added up. */
+static void
+node_charge(struct engine *engine, const struct nodes *nodes, uint32_t id)
+{
+	struct stack stack = *names_stack(engine->names, id);
+	uint32_t mask = engine->charges[id].mask;
+	const struct sum *sum = nodes_sum(nodes, id);
+	uint32_t first = names_frame(engine->names, stack.frame)->first;
+
+	for (; mask; mask &= mask - 1) {
+		uint32_t place = first + (uint32_t)__builtin_ctz(mask);
+
+		slot_charge(engine, engine->places[place].slot, place + 1, sum);
+	}
+	if (stack.parent)
+		sum_add(nodes_sum(nodes, stack.parent), sum);
 }
 
 void
 sum_inclusive(struct engine *engine)
 {
-	struct names *names = engine->names;
-	size_t stacks = engine->charge_known;
-	struct sum *sums = engine->sums;
+	struct nodes nodes;
 
-	memset(sums, 0, (stacks + 1) * sizeof(*sums));
-	sum_sites(engine);
-	for (size_t id = stacks; id; id--) {
-		uint32_t parent = names_stack(names, (uint32_t)id)->parent;
+	nodes_init(engine, &nodes);
+	sum_sites(engine, &nodes);
+	for (size_t i = nodes.words; i--;)
+		for (uint64_t bits = nodes.bits[i]; bits;) {
+			unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
 
-		if (parent)
-			sum_add(&sums[parent], &sums[id]);
-	}
-	for (size_t id = 1; id <= stacks; id++) {
-		uint32_t mask = engine->charges[id].mask, first;
-
-		if (!sums[id].site_count || !mask)
-			continue;
-		first =
-		    names_frame(names, names_stack(names, (uint32_t)id)->frame)
-			->first;
-		for (; mask; mask &= mask - 1) {
-			uint32_t place = first + (uint32_t)__builtin_ctz(mask);
-
-			slot_charge(engine, engine->places[place].slot,
-				    place + 1, &sums[id]);
+			bits ^= UINT64_C(1) << bit;
+			node_charge(engine, &nodes, (uint32_t)(64 * i + bit));
 		}
+	nodes_fini(&nodes);
+}
+
+/* The best site of one slot, among all that charge it. */
+static void
+mend(struct engine *engine, uint32_t id)
+{
+	struct slot *slot = slot_at(engine, id);
+	uint8_t *cover = inclusive_cover(engine, id);
+
+	slot->stale = false;
+	slot->best_site = 0;
+	for (size_t i = 0; i < engine->site_known; i++) {
+		uint64_t value;
+
+		if (!engine->site_slot[i] ||
+		    !(is_charged_own(engine, i) ? engine->site_slot[i] == id
+						: cover[engine->site_stack[i]]))
+			continue;
+		value = best_of(engine, i);
+		if (!is_better(value, (uint32_t)i + 1, slot->best_value,
+			       slot->best_site))
+			continue;
+		slot->best_value = value;
+		slot->best_site = (uint32_t)i + 1;
+		slot->row.stack = engine->site_stack[i];
 	}
+	free(cover);
+}
+
+void
+inclusive_mend(struct engine *engine, const struct sort_entry *entries,
+	       size_t count)
+{
+	size_t stale = 0;
+
+	for (size_t i = 0; i < count; i++)
+		stale += engine->slots[entries[i].slot].stale;
+	if (stale > MENDS_MAX) {
+		sums_make(engine);
+		return;
+	}
+	for (size_t i = 0; stale && i < count; i++)
+		if (engine->slots[entries[i].slot].stale)
+			mend(engine, entries[i].slot + 1);
 }

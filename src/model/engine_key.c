@@ -16,11 +16,15 @@ slot_at(struct engine *engine, uint32_t id)
 void
 slots_forget(struct engine *engine)
 {
-	engine->slot_count = 0;
-	table_clear(&engine->slot_table);
-	if (engine->place_room)
-		memset(engine->places, 0,
-		       engine->place_room * sizeof(*engine->places));
+	/* Rows by traceback are many: their room is not kept. */
+	free(engine->slots);
+	free(engine->entries);
+	table_fini(&engine->slot_table);
+	engine->slots = NULL;
+	engine->entries = NULL;
+	engine->slot_count = engine->slot_room = engine->entry_room = 0;
+	for (size_t i = 0; i < engine->place_room; i++)
+		engine->places[i].slot = 0;
 	engine->site_known = 0;
 }
 

@@ -46,7 +46,8 @@ static bool
 is_own(const struct engine *engine, size_t site)
 {
 	return !engine->inclusive ||
-	       !engine->charges[engine->site_stack[site]].any;
+	       !charge_any(
+		       &engine->charges[engine->site_stack[site]]);
 }
 
 static void

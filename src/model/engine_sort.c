@@ -11,12 +11,6 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
-/* A slot and what it is sorted by first: greater values come first. */
-struct sort_entry {
-	uint64_t value;
-	uint32_t slot;
-};
-
 static uint64_t
 from_double(double value)
 {
@@ -198,6 +192,8 @@ sort_rows(struct engine *engine)
 	if (count)
 		qsort_r(engine->entries, count, sizeof(*engine->entries),
 			compare, engine);
+	if (engine->inclusive)
+		inclusive_mend(engine, engine->entries, count);
 	if (count > engine->out_room) {
 		engine->out_room = count + count / 2;
 		engine->out = mem_grow(engine->out, engine->out_room,

@@ -8,6 +8,8 @@
 #include "model/engine.h"
 #include "model/merge.h"
 
+#define AHEAD 8 /* sites */
+
 static uint64_t
 magnitude(int64_t value)
 {
@@ -50,18 +52,15 @@ sum_site(const struct engine *engine, size_t index, struct sum *sum)
 	if (engine->rate_seconds > 0)
 		since(query->rate, index, site, &sum->rate_size,
 		      &sum->rate_count);
-	sum->best_value = query->sort == COLUMN_SIZE_DIFF ||
-				  query->sort == COLUMN_COUNT_DIFF ||
-				  query->sort == COLUMN_PER_WORK
-			      ? magnitude(sum->size_diff)
-			      : sum->size;
-	sum->best_site = (uint32_t)index;
+	sum->best_value =
+	    engine->basis.by_growth ? magnitude(sum->size_diff) : sum->size;
+	sum->best_site = (uint32_t)index + 1;
 	sum->site_count = 1;
 	sum->process_bits = engine->snapshot->merge
 				? merge_bits(engine->snapshot->merge, index)
 				: 0;
 	sum->domain = site->domain;
-	if (engine->sampled) {
+	if (engine->basis.sampled) {
 		sum_spread(engine, index, sum);
 		return;
 	}
@@ -69,15 +68,34 @@ sum_site(const struct engine *engine, size_t index, struct sum *sum)
 	sum->size_diff_variance = sum->count_diff_variance = 0;
 }
 
+uint64_t
+best_of(const struct engine *engine, size_t index)
+{
+	const struct site *site = &engine->snapshot->sites[index];
+	int64_t size, count;
+
+	if (!engine->basis.by_growth)
+		return site_live_bytes(site);
+	since(engine->query->mark, index, site, &size, &count);
+	return magnitude(size);
+}
+
+bool
+is_better(uint64_t value, uint32_t site, uint64_t than_value,
+	  uint32_t than_site)
+{
+	if (!site || !than_site)
+		return site;
+	return value > than_value || (value == than_value && site < than_site);
+}
+
 void
 sum_add(struct sum *to, const struct sum *from)
 {
-	if (!from->site_count)
-		return;
-	if (!to->site_count) {
-		*to = *from;
-		return;
-	}
+	if (from->site_count)
+		to->domain = !to->site_count		  ? from->domain
+			     : to->domain != from->domain ? DOMAIN_COUNT
+							  : to->domain;
 	to->size += from->size;
 	to->count += from->count;
 	add(&to->size_diff, from->size_diff);
@@ -91,24 +109,22 @@ sum_add(struct sum *to, const struct sum *from)
 	to->count_variance += from->count_variance;
 	to->size_diff_variance += from->size_diff_variance;
 	to->count_diff_variance += from->count_diff_variance;
-	if (from->best_value > to->best_value ||
-	    (from->best_value == to->best_value &&
-	     from->best_site < to->best_site)) {
+	if (is_better(from->best_value, from->best_site, to->best_value,
+		      to->best_site)) {
 		to->best_value = from->best_value;
 		to->best_site = from->best_site;
 	}
 	to->site_count += from->site_count;
 	to->process_bits |= from->process_bits;
-	if (to->domain != from->domain)
-		to->domain = DOMAIN_COUNT;
 }
 
 void
 row_charge(struct row *row, const struct sum *sum)
 {
-	row->domain = !row->site_count		   ? sum->domain
-		      : row->domain != sum->domain ? DOMAIN_COUNT
-						   : row->domain;
+	if (sum->site_count)
+		row->domain = !row->site_count		   ? sum->domain
+			      : row->domain != sum->domain ? DOMAIN_COUNT
+							   : row->domain;
 	row->site_count += sum->site_count;
 	row->process_bits |= sum->process_bits;
 	row->size += sum->size;
@@ -124,6 +140,29 @@ row_charge(struct row *row, const struct sum *sum)
 	row->count_error += sum->count_variance;
 	row->size_diff_error += sum->size_diff_variance;
 	row->count_diff_error += sum->count_diff_variance;
+}
+
+void
+row_add(struct row *to, const struct row *row)
+{
+	row_charge(to, &(struct sum){
+			   .size = row->size,
+			   .count = row->count,
+			   .size_diff = row->size_diff,
+			   .count_diff = row->count_diff,
+			   .total_size = row->total_size,
+			   .total_count = row->total_count,
+			   .peak_size = row->peak_size,
+			   .rate_size = (int64_t)row->rate_size,
+			   .rate_count = (int64_t)row->rate_count,
+			   .size_variance = row->size_error,
+			   .count_variance = row->count_error,
+			   .size_diff_variance = row->size_diff_error,
+			   .count_diff_variance = row->count_diff_error,
+			   .process_bits = row->process_bits,
+			   .site_count = row->site_count,
+			   .domain = row->domain,
+		       });
 }
 
 /* Takes the texts of one more place into a row: what differs is dropped. */
@@ -156,21 +195,71 @@ row_texts(struct engine *engine, struct slot *slot, uint32_t place)
 		row->line = 0;
 	if (row->module != module)
 		row->module = 0;
+	if (row->kind > frame->kind)
+		row->kind = (uint8_t)frame->kind;
 }
 
-/* The frame of a stack that a place belongs to. */
+/* The frame of a stack that a place belongs to; noted with the place. */
 static uint32_t
-place_frame(struct names *names, uint32_t stack, uint32_t place)
+place_frame(struct engine *engine, uint32_t stack, uint32_t place)
 {
+	struct names *names = engine->names;
+
+	if (place < engine->place_room && engine->places[place].frame)
+		return engine->places[place].frame;
 	for (; stack; stack = names_stack(names, stack)->parent) {
 		uint32_t id = names_stack(names, stack)->frame;
 		const struct frame *frame = names_frame(names, id);
 
 		if (place >= frame->first &&
-		    place - frame->first < frame->count)
+		    place - frame->first < frame->count) {
+			place_note(engine, place, id);
 			return id;
+		}
 	}
 	return 0;
+}
+
+void
+slot_clear(struct slot *slot)
+{
+	slot->row = (struct row){.identity = slot->row.identity,
+				 .domain = DOMAIN_COUNT};
+	slot->place = 0;
+	slot->best_value = 0;
+	slot->best_site = 0;
+	slot->stale = false;
+}
+
+/* Whether the best site of a slot is less than it was. */
+static bool
+best_shrank(const struct engine *engine, const struct slot *slot)
+{
+	size_t site = slot->best_site - 1;
+
+	return engine->changes && slot->best_site &&
+	       engine->touched[site / 64] >> site % 64 & 1 &&
+	       best_of(engine, site) < slot->best_value;
+}
+
+/* best_value stays above all sites of a slot that is stale. */
+static void
+slot_best(struct engine *engine, struct slot *slot, const struct sum *sum)
+{
+	bool better;
+
+	if (!slot->stale && best_shrank(engine, slot))
+		slot->stale = true;
+	better = slot->stale
+		     ? sum->best_site && sum->best_value > slot->best_value
+		     : is_better(sum->best_value, sum->best_site,
+				 slot->best_value, slot->best_site);
+	if (!better)
+		return;
+	slot->stale = false;
+	slot->best_value = sum->best_value;
+	slot->best_site = sum->best_site;
+	slot->row.stack = engine->snapshot->sites[sum->best_site - 1].stack;
 }
 
 void
@@ -178,28 +267,23 @@ slot_charge(struct engine *engine, uint32_t id, uint32_t place,
 	    const struct sum *sum)
 {
 	struct slot *slot = slot_at(engine, id);
-	uint32_t stack = engine->snapshot->sites[sum->best_site].stack;
 
 	if (place && slot->place != place) {
 		row_texts(engine, slot, place - 1);
 		slot->place = place;
 	}
-	if (!slot->row.stack || sum->best_value > slot->best_value ||
-	    (sum->best_value == slot->best_value &&
-	     sum->best_site < slot->best_site)) {
-		slot->row.stack = stack;
-		slot->best_value = sum->best_value;
-		slot->best_site = sum->best_site;
-	}
+	slot_best(engine, slot, sum);
 	row_charge(&slot->row, sum);
 }
 
-static void
-sites_room(struct engine *engine, size_t count)
+void
+sites_room(struct engine *engine)
 {
+	size_t count = engine->snapshot->site_count;
+
 	if (count <= engine->site_room)
 		return;
-	engine->site_room = count + count / 2 + 64;
+	engine->site_room = count + count / 8 + 64;
 	engine->site_slot =
 	    mem_grow(engine->site_slot, engine->site_room, sizeof(uint32_t));
 	engine->site_place =
@@ -208,21 +292,20 @@ sites_room(struct engine *engine, size_t count)
 	    mem_grow(engine->site_stack, engine->site_room, sizeof(uint32_t));
 }
 
-static void
-site_assign(struct engine *engine, size_t index, const struct site *site)
+void
+site_assign(struct engine *engine, size_t index)
 {
+	const struct site *site = &engine->snapshot->sites[index];
 	uint32_t place = naming_find(engine, engine->mine, site->stack);
-	uint32_t frame = place_frame(engine->names, site->stack, place);
+	uint32_t frame = place_frame(engine, site->stack, place);
 	uint32_t slot;
 
-	place_note(engine, place, frame);
-	if (engine->group_by == GROUP_TRACEBACK) {
+	if (engine->group_by == GROUP_TRACEBACK)
 		slot = slot_of_stack(engine, site->stack);
-	} else if (engine->group_by == GROUP_DOMAIN) {
+	else if (engine->group_by == GROUP_DOMAIN)
 		slot = slot_of_domain(engine, site->domain);
-	} else {
+	else
 		slot = slot_of_place(engine, place, frame);
-	}
 	engine->site_slot[index] = slot;
 	engine->site_place[index] = place + 1;
 	engine->site_stack[index] = site->stack;
@@ -234,15 +317,14 @@ sites_extend(struct engine *engine)
 	const struct snapshot *snapshot = engine->snapshot;
 
 	naming_extend(engine, engine->mine);
-	sites_room(engine, snapshot->site_count);
+	sites_room(engine);
 	for (size_t i = 0; i < snapshot->site_count; i++) {
-		const struct site *site = &snapshot->sites[i];
+		uint32_t stack = snapshot->sites[i].stack;
 
-		if (i < engine->site_known &&
-		    engine->site_stack[i] == site->stack)
+		if (i < engine->site_known && engine->site_stack[i] == stack)
 			continue;
-		if (site->stack) {
-			site_assign(engine, i, site);
+		if (stack) {
+			site_assign(engine, i);
 		} else {
 			engine->site_slot[i] = 0;
 			engine->site_stack[i] = 0;
@@ -251,20 +333,52 @@ sites_extend(struct engine *engine)
 	engine->site_known = snapshot->site_count;
 }
 
+/* Slots lie far apart: they are asked for some sites ahead. */
+static void
+prefetch(const struct engine *engine, size_t index)
+{
+	const struct slot *slot;
+
+	if (index >= engine->site_known || !engine->site_slot[index])
+		return;
+	slot = &engine->slots[engine->site_slot[index] - 1];
+	for (size_t line = 0; line < sizeof(*slot); line += 64)
+		__builtin_prefetch((const char *)slot + line, 1);
+}
+
 void
 sum_own(struct engine *engine)
 {
-	size_t count = engine->snapshot->site_count;
+	size_t count = change_count(engine);
 	struct sum sum;
 
 	for (size_t i = 0; i < count; i++) {
+		size_t site;
+
+		if (i + AHEAD < count)
+			prefetch(engine, change_site(engine, i + AHEAD));
+		site = change_site(engine, i);
+		if (!engine->site_slot[site])
+			continue;
+		change_sum(engine, i, &sum);
+		slot_charge(engine, engine->site_slot[site],
+			    engine->site_place[site], &sum);
+		if (slot_at(engine, engine->site_slot[site])->pass)
+			row_charge(&engine->total, &sum);
+	}
+}
+
+void
+sum_dirty(struct engine *engine, const uint64_t *dirty)
+{
+	struct sum sum;
+
+	for (size_t i = 0; i < engine->site_known; i++) {
 		uint32_t slot = engine->site_slot[i];
 
-		if (!slot)
+		if (!slot || !(dirty[slot / 64] >> slot % 64 & 1))
 			continue;
 		sum_site(engine, i, &sum);
 		slot_charge(engine, slot, engine->site_place[i], &sum);
-		if (slot_at(engine, slot)->pass)
-			row_charge(&engine->rows.total, &sum);
 	}
 }

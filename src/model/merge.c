@@ -27,6 +27,7 @@ struct member {
 	size_t part_count;
 	size_t part_room;
 	size_t marks_taken;
+	uint64_t read; /* changes of the snapshot that were taken */
 	struct share total;
 };
 
@@ -61,6 +62,7 @@ merge_new(struct snapshot *whole)
 	    mem_room(NULL, &merge->part_room, 0, sizeof(struct part));
 	merge->part_count = 1;
 	whole->merge = merge;
+	whole->touches = true;
 	return merge;
 }
 
@@ -257,6 +259,8 @@ site_take(struct merge *merge, size_t index, const struct snapshot *from,
 	part = &merge->parts[id];
 	if (!memcmp(&part->held, site, sizeof(*site)))
 		return;
+	snapshot_touch(merge->whole, part->whole,
+		       &merge->whole->sites[part->whole - 1]);
 	turned = site_is_live(site) != site_is_live(&part->held);
 	site_add(merge, part->whole, &part->held, -1);
 	site_add(merge, part->whole, site, 1);
@@ -267,7 +271,6 @@ site_take(struct merge *merge, size_t index, const struct snapshot *from,
 	}
 	if (turned || from->spreads)
 		site_rest(merge, part->whole);
-	snapshot_touch(merge->whole, part->whole);
 	merge->changed = true;
 }
 
@@ -294,10 +297,11 @@ marks_take(struct merge *merge, struct member *member,
 }
 
 void
-merge_take(struct merge *merge, size_t index, struct snapshot *from)
+merge_take(struct merge *merge, size_t index, const struct snapshot *from)
 {
 	struct member *member = &merge->members[index];
-	bool all = !member->snapshot || !from->touches;
+	bool all = !member->snapshot || !from->touches ||
+		   member->read < from->touched_first;
 	char *command = member->process.command;
 	char *exe = member->process.exe;
 
@@ -306,9 +310,11 @@ merge_take(struct merge *merge, size_t index, struct snapshot *from)
 		for (size_t i = 0; i < from->site_count; i++)
 			site_take(merge, index, from, i);
 	else
-		for (size_t i = 0; i < from->touched_count; i++)
-			site_take(merge, index, from, from->touched[i] - 1);
-	from->touched_count = 0;
+		for (size_t i = (size_t)(member->read - from->touched_first);
+		     i < from->touched_count; i++)
+			site_take(merge, index, from,
+				  from->touched[i].site - 1);
+	member->read = snapshot_touches(from);
 	marks_take(merge, member, from);
 	member->process = from->process;
 	member->process.command = command;
@@ -327,9 +333,10 @@ part_drop(struct merge *merge, uint32_t id)
 	while (*at != id)
 		at = &merge->parts[*at].next;
 	*at = part->next;
+	snapshot_touch(merge->whole, part->whole,
+		       &merge->whole->sites[part->whole - 1]);
 	site_add(merge, part->whole, &part->held, -1);
 	site_rest(merge, part->whole);
-	snapshot_touch(merge->whole, part->whole);
 	part->next = merge->free_parts;
 	merge->free_parts = id;
 }

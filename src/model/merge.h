@@ -37,9 +37,9 @@ size_t merge_add(struct merge *, const struct process *);
 /*
  * Takes in what a member has now: always of the same source, whose snapshot
  * stays until the member is dropped. Only the sites of snapshot->touched are
- * looked at where those are kept, which are then forgotten.
+ * looked at where those are kept.
  */
-void merge_take(struct merge *, size_t member, struct snapshot *);
+void merge_take(struct merge *, size_t member, const struct snapshot *);
 void merge_drop(struct merge *, size_t member);
 /* Makes all of the whole that is not sites; after some were taken or dropped.
  */

@@ -9,6 +9,14 @@
 
 #include "base/mem.h"
 
+/* Changes that are kept: at least so many, and one for so many sites. */
+#define TOUCHED_LEAST 64
+#define TOUCHED_SHARE 8
+
+static struct {
+	uint64_t marks; /* made so far */
+} snapshots;
+
 const char *const domain_names[] = {
     [DOMAIN_MALLOC] = "malloc",	      [DOMAIN_PYMEM_RAW] = "pymem_raw",
     [DOMAIN_PYMEM_MEM] = "pymem_mem", [DOMAIN_PYMEM_OBJECT] = "pymem_object",
@@ -59,6 +67,7 @@ snapshot_clone(struct snapshot *to, const struct snapshot *from)
 	to->mark_room = from->mark_count;
 	to->touched = NULL;
 	to->touched_count = to->touched_room = 0;
+	to->touched_first = 0;
 	to->touches = false;
 }
 
@@ -127,15 +136,32 @@ snapshot_add_mark(struct snapshot *snapshot, const struct program_mark *mark)
 	snapshot->marks[snapshot->mark_count++] = *mark;
 }
 
+/* Drops the older half. */
+static void
+touched_drop(struct snapshot *snapshot)
+{
+	size_t old = snapshot->touched_count / 2;
+
+	snapshot->touched_first += old;
+	snapshot->touched_count -= old;
+	memmove(snapshot->touched, snapshot->touched + old,
+		snapshot->touched_count * sizeof(*snapshot->touched));
+}
+
 void
-snapshot_touch(struct snapshot *snapshot, uint32_t site)
+snapshot_touch(struct snapshot *snapshot, uint32_t site,
+	       const struct site *before)
 {
 	if (!snapshot->touches)
 		return;
+	if (snapshot->touched_count >= TOUCHED_LEAST &&
+	    snapshot->touched_count >= snapshot->site_count / TOUCHED_SHARE)
+		touched_drop(snapshot);
 	snapshot->touched =
 	    mem_room(snapshot->touched, &snapshot->touched_room,
 		     snapshot->touched_count, sizeof(*snapshot->touched));
-	snapshot->touched[snapshot->touched_count++] = site;
+	snapshot->touched[snapshot->touched_count++] =
+	    (struct touch){site, *before};
 }
 
 void
@@ -158,6 +184,7 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 {
 	*mark = (struct mark){
 	    .name = mem_string(name),
+	    .serial = ++snapshots.marks,
 	    .time_ns = snapshot->time_ns,
 	    .mono_ns = snapshot->mono_ns,
 	    .tick = snapshot->tick,

@@ -88,6 +88,12 @@ struct program_mark {
 };
 #define PROGRAM_MARKS_MAX 65536 /* more are not looked at */
 
+/* A site that changed, and what it was before. */
+struct touch {
+	uint32_t site; /* id */
+	struct site before;
+};
+
 struct merge;
 
 struct snapshot {
@@ -106,7 +112,7 @@ struct snapshot {
 	uint64_t alloc_count;
 	uint64_t agent_cpu_ns;
 	uint64_t agent_bytes;
-	uint64_t pool_bytes; /* mapped by allocators from within a call */
+	uint64_t pool_bytes;  /* mapped by allocators from within a call */
 	struct memory memory; /* filled when asked: source_memory */
 	struct loss losses[LOSS_MAX];
 	size_t loss_count;   /* only those that are not 0 */
@@ -114,11 +120,15 @@ struct snapshot {
 	struct program_mark *marks; /* oldest first */
 	size_t mark_count;
 	size_t mark_room;
-	/* Sites that changed, by id, some twice: kept for a reader who asks with
-	 * `touches`, and empties them. */
-	uint32_t *touched;
+	/* The newest changes of sites in their order, some of one site, kept if
+	 * `touches`. touched[0] is change number touched_first of all: a reader
+	 * notes the number up to which it has read, snapshot_touches, and looks
+	 * at all sites when it comes back to find that it is below the first.
+	 */
+	struct touch *touched;
 	size_t touched_count;
 	size_t touched_room;
+	uint64_t touched_first;
 	bool touches;
 	const struct merge *merge; /* of several processes; NULL: of one */
 };
@@ -135,8 +145,16 @@ void snapshot_spread(struct snapshot *);
 void spread_clean(struct spread *);
 /* Adds a mark that the program made. */
 void snapshot_add_mark(struct snapshot *, const struct program_mark *);
-/* Notes that a site has changed, where that is asked for. */
-void snapshot_touch(struct snapshot *, uint32_t site);
+/* Notes that a site is about to change or has changed, where changes are kept;
+ * `before` is what it was. Old notes go when there are many. */
+void snapshot_touch(struct snapshot *, uint32_t site,
+		    const struct site *before);
+/* The number of changes so far, where they are kept. */
+static inline uint64_t
+snapshot_touches(const struct snapshot *snapshot)
+{
+	return snapshot->touched_first + snapshot->touched_count;
+}
 /* Recomputes the sums from the sites. */
 void snapshot_sum(struct snapshot *);
 
@@ -162,6 +180,7 @@ site_live_count(const struct site *site)
 /* What was live at one instant: what deltas count from. */
 struct mark {
 	char *name;	  /* "" for the user's own */
+	uint64_t serial;  /* no two of one program have the same; 0 unknown */
 	uint64_t time_ns; /* CLOCK_REALTIME */
 	uint64_t mono_ns;
 	uint64_t tick;

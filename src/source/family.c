@@ -70,7 +70,6 @@ add_member(struct family *family, const struct process_entry *entry)
 	family->sources = mem_room(family->sources, &family->room,
 				   family->count, sizeof(*family->sources));
 	family->sources[family->count++] = member;
-	member->snapshot.touches = true;
 	merge_take(family->merge,
 		   merge_add(family->merge, &member->snapshot.process),
 		   &member->snapshot);

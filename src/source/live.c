@@ -305,6 +305,7 @@ live_open(int fd, bool writable, const char *path, struct err *err)
 	struct source *source = source_make(&live_kind, path);
 	struct live *live = mem_alloc(sizeof(*live));
 
+	source->snapshot.touches = true;
 	source->state = live;
 	if (!segment_open(&live->segment, fd, writable, source->path, err)) {
 		free(live);

@@ -151,6 +151,7 @@ take_slot(struct reader *reader, const struct segment_slot *slot)
 	    (int32_t)(record->tick - reader->ring->ticks[record->id - 1]) < 0)
 		return;
 	reader->ring->ticks[record->id - 1] = record->tick;
+	snapshot_touch(reader->snapshot, record->id, site);
 	sums_add(reader->snapshot, site, -1);
 	*site = (struct site){
 	    .stack = record->stack,
@@ -169,7 +170,6 @@ take_slot(struct reader *reader, const struct segment_slot *slot)
 		site->peak_bytes = site_live_bytes(site);
 	sums_add(reader->snapshot, site, 1);
 	take_spread(reader, record->id - 1, &slot->spread);
-	snapshot_touch(reader->snapshot, record->id);
 }
 
 /* All slots, in any order. */

@@ -6,8 +6,12 @@
  *
  * Stacks are 5 to 40 deep and share their outer frames, as those of a service
  * do; every third frame is native. There is a tenth as many frames as sites.
- * Bytes a site are of the heap, after what was asked: all of it is the
- * viewer's, since no segment is mapped here.
+ * Growth counts from a mark and rates from another, as on the screen. A refresh
+ * touches one site in a hundred: three in four grow, one shrinks.
+ *
+ * Times are of the clock and, behind it, of the processor. Bytes a site are of
+ * the heap, after what was asked: all of it is the viewer's, since no segment
+ * is mapped here.
  */
 #include "config.h"
 
@@ -23,14 +27,42 @@
 #define DEPTH_MIN 5
 #define DEPTH_MAX 40
 #define SCREEN	  100 /* rows that are asked for, but where said */
+#define REFRESHES 21
+
+struct taken {
+	double wall; /* ms */
+	double cpu;
+};
 
 static double
-now_ms(void)
+clock_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static struct taken
+now(void)
+{
+	return (struct taken){clock_ms(CLOCK_MONOTONIC),
+			      clock_ms(CLOCK_THREAD_CPUTIME_ID)};
+}
+
+/* Kilobytes of this process that are resident. */
+static long
+resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long pages = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*d %ld", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static double
@@ -114,29 +146,94 @@ change_sites(struct snapshot *snapshot)
 	for (size_t k = 0; k < snapshot->site_count / 100; k++) {
 		size_t at = (size_t)rand() % snapshot->site_count;
 
-		snapshot->sites[at].alloc_count++;
-		snapshot->sites[at].alloc_bytes += 112;
+		struct site *site = &snapshot->sites[at];
+
+		snapshot_touch(snapshot, (uint32_t)at + 1, site);
+		if (k % 4 || site_live_count(site) < 2) {
+			site->alloc_count++;
+			site->alloc_bytes += 112;
+		} else {
+			site->free_count++;
+			site->free_bytes += 112;
+		}
 	}
+	snapshot->mono_ns += 1000000000;
 }
 
 static void
 run(struct engine *engine, const struct snapshot *snapshot,
     const struct query *query, const char *what, const char *which)
 {
-	double start = now_ms();
+	struct taken start = now(), end;
 	size_t rows = engine_run(engine, snapshot, query)->matched;
 
-	printf("  %-8s %-12s %9.2f ms %8zu rows\n", what, which,
-	       now_ms() - start, rows);
+	end = now();
+	printf("  %-8s %-12s %9.2f ms %9.2f %8zu rows\n", what, which,
+	       end.wall - start.wall, end.cpu - start.cpu, rows);
+}
+
+static int
+compare_times(const void *left, const void *right)
+{
+	const double *a = left, *b = right;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+/* The middle and the worst of some. */
+static void
+print_times(const char *what, const char *which, struct taken *taken)
+{
+	double wall[REFRESHES], cpu[REFRESHES];
+
+	for (int i = 0; i < REFRESHES; i++) {
+		wall[i] = taken[i].wall;
+		cpu[i] = taken[i].cpu;
+	}
+	qsort(wall, REFRESHES, sizeof(*wall), compare_times);
+	qsort(cpu, REFRESHES, sizeof(*cpu), compare_times);
+	printf("  %-8s %-12s %9.2f ms %9.2f, worst %9.2f ms %9.2f\n", what,
+	       which, wall[REFRESHES / 2], cpu[REFRESHES / 2],
+	       wall[REFRESHES - 1], cpu[REFRESHES - 1]);
 }
 
 static void
 refreshes(struct engine *engine, struct snapshot *snapshot,
 	  const struct query *query, const char *which)
 {
+	struct taken taken[REFRESHES], start, end;
+
 	engine_run(engine, snapshot, query);
-	change_sites(snapshot);
-	run(engine, snapshot, query, "refresh", which);
+	for (int i = 0; i < REFRESHES; i++) {
+		change_sites(snapshot);
+		start = now();
+		engine_run(engine, snapshot, query);
+		end = now();
+		taken[i] =
+		    (struct taken){end.wall - start.wall, end.cpu - start.cpu};
+	}
+	print_times("refresh", which, taken);
+}
+
+/* As every other second: rates count from another moment. */
+static void
+rates_move(struct engine *engine, struct snapshot *snapshot,
+	   const struct query *query, struct mark *rate, const char *which)
+{
+	struct taken taken[REFRESHES], start, end;
+
+	for (int i = 0; i < REFRESHES; i++) {
+		mark_fini(rate);
+		mark_take(rate, snapshot, "");
+		change_sites(snapshot);
+		change_sites(snapshot);
+		start = now();
+		engine_run(engine, snapshot, query);
+		end = now();
+		taken[i] =
+		    (struct taken){end.wall - start.wall, end.cpu - start.cpu};
+	}
+	print_times("rates", which, taken);
 }
 
 static void
@@ -147,14 +244,22 @@ measure(size_t count)
 	struct names *names = names_new();
 	struct engine *engine = engine_new();
 	struct query query = {.sort = COLUMN_SIZE, .top = SCREEN};
+	struct mark mark, rate;
 
 	snapshot_init(&snapshot, names);
 	make_sites(&snapshot, count);
+	snapshot.touches = true;
+	mark_take(&mark, &snapshot, "");
+	change_sites(&snapshot);
+	mark_take(&rate, &snapshot, "");
+	change_sites(&snapshot);
+	query.mark = &mark;
+	query.rate = &rate;
 	made = heap_bytes();
 	printf("%zu sites, %zu stacks, %zu frames\n", count,
 	       names_stacks(names), names_frames(names));
 	run(engine, &snapshot, &query, "first", "");
-	printf("  bytes a site: names and totals %.0f, engine %.0f\n",
+	printf("  bytes a site: names, totals and marks %.0f, engine %.0f\n",
 	       (made - before) / (double)count,
 	       (heap_bytes() - made) / (double)count);
 	for (int i = 0; i < GROUP_COUNT; i++) {
@@ -173,6 +278,10 @@ measure(size_t count)
 	run(engine, &snapshot, &query, "sort", "all rows");
 	query.top = SCREEN;
 	refreshes(engine, &snapshot, &query, "own");
+	rates_move(engine, &snapshot, &query, &rate, "own");
+	query.group_by = GROUP_FILENAME;
+	refreshes(engine, &snapshot, &query, "by file");
+	query.group_by = GROUP_LINENO;
 	query.filter = "module_7";
 	run(engine, &snapshot, &query, "filter", "");
 	query.filter = NULL;
@@ -182,8 +291,17 @@ measure(size_t count)
 	query.inclusive = true;
 	run(engine, &snapshot, &query, "own to", "inclusive");
 	refreshes(engine, &snapshot, &query, "inclusive");
-	printf("  bytes a site, after all of it: %.0f\n",
-	       (heap_bytes() - before) / (double)count);
+	rates_move(engine, &snapshot, &query, &rate, "inclusive");
+	printf("  bytes a site, inclusive: %.0f, resident %.0f\n",
+	       (heap_bytes() - before) / (double)count,
+	       (double)resident() * 1024 / (double)count);
+	query.inclusive = false;
+	run(engine, &snapshot, &query, "back to", "own");
+	printf("  bytes a site, own again: %.0f, resident %.0f\n",
+	       (heap_bytes() - before) / (double)count,
+	       (double)resident() * 1024 / (double)count);
+	mark_fini(&mark);
+	mark_fini(&rate);
 	engine_free(engine);
 	snapshot_fini(&snapshot);
 	names_free(names);

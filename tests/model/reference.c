@@ -208,10 +208,14 @@ charge(struct reference *reference, struct expected *row, size_t index)
 	}
 	row->size_diff += size;
 	row->count_diff += count;
-	if (reference->query->sort == COLUMN_SIZE_DIFF)
+	if (reference->query->sort == COLUMN_SIZE_DIFF ||
+	    reference->query->sort == COLUMN_COUNT_DIFF ||
+	    reference->query->sort == COLUMN_PER_WORK)
 		best = (uint64_t)llabs(size);
-	if (best > row->best)
+	if (row->sites == 1 || best > row->best) {
 		row->best = best;
+		row->best_stack = site->stack;
+	}
 	charge_spread(reference, row, index);
 }
 

@@ -18,7 +18,8 @@ struct expected {
 	double size_variance, count_variance;
 	double size_diff_variance, count_diff_variance;
 	uint16_t domain;
-	uint64_t best;
+	uint64_t best; /* of the first site that has most */
+	uint32_t best_stack;
 };
 
 struct reference {
