@@ -362,6 +362,8 @@ ticker_start(bool forked, bool again)
 	ticker.forked = forked;
 	ticker.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
+	/* The parent's may not have come to run yet. */
+	again = again && ticker_thread_can_again(0);
 	ticker.started =
 	    again ? ticker_thread_again() : ticker_thread_start(serve);
 	thread_tls.guard = guard;
