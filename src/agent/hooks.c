@@ -542,21 +542,31 @@ setns(int fd, int what)
 	return result;
 }
 
-/* So that the ticker changes its user and groups too. */
-#define SET_ID(name_, params_, args_)             \
-	EXPORT int name_ params_                  \
-	{                                         \
-		bool suspended;                   \
-		int result;                       \
-                                                  \
-		if (!is_ready() || !real.name_) { \
-			errno = ENOSYS;           \
-			return -1;                \
-		}                                 \
-		suspended = alone_suspend();      \
-		result = real.name_ args_;        \
-		alone_resume(suspended);          \
-		return result;                    \
+/*
+ * So that the ticker changes its user and groups too. Where the program has one
+ * thread, libc would find that what this one may do (PR_SET_KEEPCAPS) another
+ * may not, and abort; so the ticker is none then, and begins again as what the
+ * program has become. If it cannot be brought to that, libc is told of it.
+ */
+#define SET_ID(name_, params_, args_)                         \
+	EXPORT int name_ params_                              \
+	{                                                     \
+		bool rests = agent_on && alone_is_single();   \
+		bool suspended;                               \
+		int result;                                   \
+                                                              \
+		if (!is_ready() || !real.name_) {             \
+			errno = ENOSYS;                       \
+			return -1;                            \
+		}                                             \
+		if (rests)                                    \
+			rest_begin();                         \
+		suspended = !rest_is_on() && alone_suspend(); \
+		result = real.name_ args_;                    \
+		alone_resume(suspended);                      \
+		if (rests)                                    \
+			rest_release();                       \
+		return result;                                \
 	}
 SET_ID(setuid, (uid_t user), (user))
 SET_ID(setgid, (gid_t group), (group))

@@ -103,7 +103,11 @@ all_are(const char *uid, const char *gid, const char *groups)
 	snprintf(wanted[1], sizeof(wanted[1]), gid ? "\nGid:\t%s" : "", gid);
 	snprintf(wanted[2], sizeof(wanted[2]), groups ? "\nGroups:\t%s" : "",
 		 groups);
-	return each_task(look_at_ids, &all) >= 2 && all;
+	/* The ticker is gone during the change, and comes back by a hook. */
+	if (!each_task(look_at_ids, &all) || !all)
+		return false;
+	return WAIT_FOR((free(malloc(100)), tasks()) >= 2) &&
+	       each_task(look_at_ids, &all) >= 2 && all;
 }
 
 static void *

@@ -306,10 +306,22 @@ def check_statuses(tap, scratch):
     tap.equal(result.returncode, 0, "run: without room for a segment, it runs")
 
 
+def check_privileges(tap, _scratch):
+    """Gives up the user and keeps capabilities: what one thread may, others
+    may not."""
+    if not needs(tap, "setpriv", "setpriv"):
+        return
+    if os.geteuid():
+        tap.skip("setpriv", "only root can become somebody else")
+        return
+    same(tap, "setpriv", both_ways("setpriv", "--reuid=65534", "--regid=65534",
+                                   "--clear-groups", "id"))
+
+
 def main():
     tap = Tap()
     for check in (check_sqlite, check_redis, check_gcc, check_git, check_bash,
-                  check_cplusplus, check_statuses):
+                  check_cplusplus, check_privileges, check_statuses):
         with workplace() as scratch:
             tap.part(check.__name__, check, tap, scratch)
     tap.done()
