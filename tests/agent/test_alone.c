@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "agent/alone.h"
-#include "heaptop/wire.h"
 
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
@@ -153,17 +152,12 @@ check_single(void)
 static bool
 has_segment(void)
 {
-	const char *directory = getenv("HEAPTOP_DIR");
 	char pattern[400];
 	glob_t found;
 	bool has;
 
-	if (directory)
-		snprintf(pattern, sizeof(pattern), "%s/%d-*", directory,
-			 (int)getpid());
-	else
-		snprintf(pattern, sizeof(pattern), WIRE_DIR_PREFIX "%u/%d-*",
-			 (unsigned)geteuid(), (int)getpid());
+	snprintf(pattern, sizeof(pattern), "%s/%d-*", getenv("HEAPTOP_DIR"),
+		 (int)getpid());
 	has = glob(pattern, 0, NULL, &found) == 0;
 	globfree(&found);
 	return has;
@@ -297,17 +291,37 @@ target(const char *name)
 	return 0;
 }
 
+/* Who has become nobody cannot remove its segment. */
+static void
+remove_all(const char *directory)
+{
+	char pattern[100];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/*", directory);
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	globfree(&found);
+	rmdir(directory);
+}
+
 static void
 run(const char *name)
 {
+	char directory[] = "/tmp/heaptop-test-XXXXXX";
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	assert_non_null(mkdtemp(directory));
+	pid = fork();
 	if (!pid) {
+		setenv("HEAPTOP_DIR", directory, 1);
 		execl("/proc/self/exe", "test_alone", "target", name, NULL);
 		_exit(255);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	remove_all(directory);
 	assert_int_equal(status, 0);
 }
 
