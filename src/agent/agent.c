@@ -271,7 +271,9 @@ begin(void)
 	if (!followed)
 		pthread_atfork(hold, release, forked);
 	followed = true;
-	if (!life_is_asleep())
+	if (life_is_asleep())
+		py_look();
+	else
 		py_setup();
 	agent_config.rests = py_counts_threads();
 	ticker_start(false, false);

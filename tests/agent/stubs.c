@@ -47,6 +47,11 @@ py_setup(void)
 	return false;
 }
 
+WEAK void
+py_look(void)
+{
+}
+
 WEAK uint64_t
 ticker_agent_bytes(void)
 {

@@ -97,9 +97,15 @@ struct py_name {
 void py_code_name(uint32_t id, uint64_t word, struct py_name *name);
 
 /*
- * Context: ticker. Takes the allocators of an interpreter that runs, if there
- * is one and they are not ours; to be called again and again, since it may come
- * later. py_leave gives them back.
+ * Context: setup, on a thread of the program: the loader allocates when it is
+ * asked for names, and libc takes no lock for a ticker it does not know of.
+ * Finds the interpreter, and leaves it as it is.
+ */
+void py_look(void);
+/*
+ * Context: ticker. Takes the allocators of an interpreter that was found, once
+ * it runs, if they are not ours; to be called again and again, since it may
+ * start later. py_leave gives them back.
  */
 void py_join(void);
 void py_leave(void);

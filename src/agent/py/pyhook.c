@@ -392,12 +392,20 @@ py_setup(void)
 }
 
 void
-py_join(void)
+py_look(void)
 {
 	if (!enter())
 		return;
 	if (!py_runtime.layout && !hook.unknown)
 		find();
+	leave();
+}
+
+void
+py_join(void)
+{
+	if (!enter())
+		return;
 	/* One that starts has one thread, which is not this one. */
 	if (py_runtime.layout && py_runtime.is_initialized() &&
 	    !py_runtime_is_finalizing())
