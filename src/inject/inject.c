@@ -63,7 +63,7 @@ wait_for_libc(struct injection *injection, struct err *err)
 		}
 		libc = find_libc(&injection->regions);
 		musl = regions_named(&injection->regions, "ld-musl-*") ||
-		       regions_named(&injection->regions, "libc.musl-*");
+		       regions_named(&injection->regions, "libc.so");
 		if (libc)
 			return libc;
 		if (musl || !injection->target.loader ||

@@ -9,7 +9,7 @@ commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' out)
 is 'help is a success' '0 ' "$status $err"
 like 'help knows run' '*run*report*' "$commands"
 is 'help fits a terminal' 'yes' \
-    "$([ "$(wc -l <out)" -le 50 ] && ! grep -q '.\{80\}' out && echo yes)"
+    "$([ "$(wc -l <out)" -le 55 ] && ! grep -q '.\{80\}' out && echo yes)"
 try "$heaptop" --version
 like '--version' 'heaptop [0-9]*' "$out"
 try "$heaptop" help

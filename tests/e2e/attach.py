@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+"""Attach and detach leave a program as it was: what it waits for, what it
+computes, its registers, stacks, signals and errno."""
+from attaching import (attach, borrowed, detach, is_left_alone, maps, threads)
+from drive import (PYTHON, Program, Tap, heaptop, profiled_pid, report,
+                   segments, workplace)
+
+WAITS = ("nanosleep", "poll", "select", "ppoll", "epoll", "epoll-forever",
+         "futex", "semaphore", "read", "waitpid", "accept", "semop",
+         "small-stack")
+WORKS = ("registers", "red-zone", "threads", "signals", "handlers",
+         "coroutines", "errno")
+CYCLES = 10
+PAUSES = 30
+
+LOOP = """
+import sys, threading
+kept = []
+print("ready", flush=True)
+done = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), done.set())).start()
+rounds = 0
+while not done.is_set():
+    kept.append([str(i) for i in range(1000)])
+    rounds += 1
+    if len(kept) > 20:
+        kept.clear()
+print(sum(map(len, kept)) == len(kept) * 1000, rounds > 0)
+"""
+
+
+def check_waits(tap):
+    """All wait at the same time, since they only wait."""
+    running = []
+    for kind in WAITS:
+        program = borrowed(kind, 4)
+        pid = program.process.pid
+        before = threads(pid)
+        tap.part(kind, attach, pid)
+        tap.part(kind, detach, pid)
+        tap.part(kind, is_left_alone, tap, kind, pid, before)
+        running.append((kind, program))
+    for kind, program in running:
+        status, lines, errors = program.end()
+        tap.equal((status, errors), (0, ""),
+                  f"{kind}: goes on as if nothing had happened {lines[1:]}")
+        program.__exit__()
+
+
+def check_work(tap, kind):
+    with borrowed(kind, 100) as program:
+        pid = program.process.pid
+        for _ in range(3):
+            attach(pid)
+            detach(pid)
+        status, lines, errors = program.end()
+        tap.equal((status, errors), (0, ""),
+                  f"{kind}: goes on as if nothing had happened {lines[1:]}")
+
+
+def check_cycles(tap):
+    """Ten times on and off; each time it counts from zero."""
+    with Program(PYTHON, "-c", LOOP, bare=True) as program:
+        program.line("^ready$")
+        pid = program.process.pid
+        before = threads(pid)
+        code = maps(pid).count("r-xp")
+        for cycle in range(CYCLES):
+            attach(pid)
+            found = report(pid)
+            if cycle in (0, CYCLES - 1):
+                tap.ok(any(entry["line"] == 9 for entry in found["entries"]),
+                       f"cycle {cycle + 1}: the line that allocates is found",
+                       found["entries"][:3])
+            detach(pid)
+        is_left_alone(tap, "ten cycles", pid, before)
+        tap.equal(segments(), {}, "ten cycles: no segment is left")
+        tap.equal(maps(pid).count("r-xp") - code, 1,
+                  "ten cycles: the agent is mapped once")
+        tap.equal(program.end(), (0, ["ready", "True True"], ""),
+                  "ten cycles: same output and exit status")
+
+
+def check_pauses(tap):
+    """A thread that has a beat of a millisecond tells the worst pause."""
+    stood = []
+    with borrowed("heartbeat", 100) as program:
+        pid = program.process.pid
+        for _ in range(PAUSES):
+            stood.append(attach(pid))
+            detach(pid)
+        status, lines, _ = program.end()
+    stood.sort()
+    print(f"# {PAUSES} cycles: a thread stood still for {stood[0]} ms at "
+          f"least, {stood[PAUSES // 2]} ms in the middle, {stood[-1]} ms at "
+          f"most; {lines[-1]}")
+    tap.equal(status, 0, f"{PAUSES} cycles under load")
+    tap.ok(stood[PAUSES // 2] < 10,
+           "the thread stood still for less than 10 ms, mostly", stood)
+
+
+def check_life(tap):
+    """An agent that is there already is switched, which stops nothing."""
+    with Program(PYTHON, "-c", LOOP, options=("--dormant",)) as program:
+        program.line("^ready$")
+        pid = profiled_pid()
+        result = heaptop("attach", pid)
+        tap.ok("slept" in result.stdout and not result.returncode,
+               "an agent that sleeps is woken", result)
+        tap.ok("already" in heaptop("attach", pid).stdout,
+               "one that records says so")
+        tap.ok("sleeps" in detach(pid), "one that was preloaded sleeps again")
+        tap.equal(program.end()[0], 0, "and the program ends well")
+
+
+def main():
+    tap = Tap()
+    with workplace():
+        tap.part("waits", check_waits, tap)
+        for kind in WORKS:
+            tap.part(kind, check_work, tap, kind)
+        tap.part("cycles", check_cycles, tap)
+        tap.part("pauses", check_pauses, tap)
+        tap.part("life", check_life, tap)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
