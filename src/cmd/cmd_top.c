@@ -40,8 +40,8 @@ print_heading(const struct top *top, bool since)
 
 	printf("heaptop - %s, ", text_time(clock, snapshot->time_ns));
 	if (snapshot->merge)
-		printf("%zu processes of %u (",
-		       merge_members(snapshot->merge), process->pid);
+		printf("%zu processes of %u (", merge_members(snapshot->merge),
+		       process->pid);
 	else
 		printf("process %u (", process->pid);
 	text_clean_write(stdout, process->command);
@@ -113,7 +113,8 @@ print_once(struct top *top, uint64_t turn)
 	struct query query;
 	int status;
 
-	report_query(options, turn ? &top->mark : NULL, &query);
+	report_query(options, turn || options->suspects ? &top->mark : NULL,
+		     &query);
 	query.rate = query.mark;
 	if (!options->has_sort)
 		query.sort = turn ? COLUMN_SIZE_DIFF : COLUMN_SIZE;

@@ -53,6 +53,8 @@ list_take(const struct options *options, struct viewer_options *out)
 	}
 	if (options->has_units)
 		out->units = options->units;
+	if (options->libraries)
+		out->libraries = options->libraries;
 	out->inclusive |= options->inclusive;
 	out->mine |= options->mine;
 	out->filter = options->filter;

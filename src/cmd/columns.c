@@ -216,5 +216,7 @@ columns_print(FILE *file, const struct options *options,
 		print_row(file, options, snapshot, query, rows, i);
 		if (rows->types)
 			export_types(file, snapshot->names, &rows->types[i]);
+		if (rows->suspects)
+			export_evidence(file, rows->suspects, i);
 	}
 }

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cmd/subcommand.h"
 #include "export/export.h"
+#include "model/classify.h"
 
 static bool
 number_parse(const char *text, uint64_t *number, struct err *err)
@@ -132,6 +133,7 @@ FLAG(mine)
 FLAG(family)
 FLAG(types)
 FLAG(ledger)
+FLAG(suspects)
 FLAG(json)
 FLAG(batch)
 FLAG(force)
@@ -151,6 +153,13 @@ TEXT(script)
 WORD(unwinder, VALUE_UNWINDER)
 WORD(native, VALUE_NATIVE)
 WORD(color, VALUE_COLOR)
+
+static bool
+set_libraries(struct options *options, const char *value, struct err *err)
+{
+	options->libraries = value;
+	return classify_choose(value, err);
+}
 
 static bool
 set_exact(struct options *options, const char *value, struct err *err)

@@ -75,11 +75,13 @@ enum value {
 	X(FILTER, filter, 'f', "filter", "TEXT", TEXT,                         \
 	  "only rows with TEXT in file:line or function")                      \
 	X(COLUMNS, columns, 0, "columns", "LIST", COLUMNS,                     \
-	  "these columns, separated by commas; reports as a table")                     \
+	  "columns, separated by commas; reports as a table")                  \
 	X(INCLUSIVE, inclusive, 'i', "inclusive", NULL, NONE,                  \
-	  "charge every line of the stack, not only the block's own")          \
+	  "charge all lines of a stack, not just one")                        \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
 	  "leave out libraries: charge the user's own code")                   \
+	X(LIBRARIES, libraries, 0, "libraries", "LIST", TEXT,                  \
+	  "further paths of libraries; !PATH is none")                         \
 	X(IEC, iec, 0, "iec", NULL, NONE,                                      \
 	  "sizes in powers of 1024: KiB, MiB (the default)")                   \
 	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")       \
@@ -90,6 +92,8 @@ enum value {
 	  "tell under each row what its blocks are, by Python type")           \
 	X(LEDGER, ledger, 0, "ledger", NULL, NONE,                             \
 	  "tell first where the resident memory is, and which part leads")     \
+	X(SUSPECTS, suspects, 0, "suspects", NULL, NONE,                       \
+	  "rows by evidence of a leak since the mark, with the evidence")      \
 	X(JSON, json, 'j', "json", NULL, NONE, "print JSON")                   \
 	X(FAIL_ABOVE, fail_above, 0, "fail-above", "SIZE", SIZE,               \
 	  "exit with status 3 when more than SIZE is live")                    \
@@ -105,7 +109,7 @@ enum value {
 	X(MARK_AFTER, mark_after, 0, "mark-after", "SECS|BYTES", TEXT,         \
 	  "growth counts from then: after 30 seconds, or once 512M are live")  \
 	X(MARK_AT, mark_at, 0, "mark-at", "TEXT", TEXT,                        \
-	  "growth counts from the program's own mark of that TEXT")            \
+	  "growth counts from the program's mark of that TEXT")                \
 	X(HISTORY, history, 0, "history", "BYTES", SIZE,                       \
 	  "memory for the history of the last hour (64M)")                     \
 	X(FORMAT, format, 0, "format", "FORMAT", FORMAT,                       \
@@ -141,7 +145,7 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 #define OPTION_QUERY                                                        \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(TOP) |        \
 	 OPTION_BIT(FILTER) | OPTION_BIT(COLUMNS) | OPTION_BIT(INCLUSIVE) | \
-	 OPTION_BIT(MINE) | OPTION_BIT(JSON) | OPTION_BIT(FAMILY) |       \
+	 OPTION_BIT(MINE) | OPTION_BIT(LIBRARIES) | OPTION_BIT(JSON) | OPTION_BIT(FAMILY) |       \
 	 OPTION_UNITS)
 
 /* From when growth counts, and how much is kept of what was. */
@@ -152,6 +156,7 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 #define OPTION_VIEW                                                     \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(FILTER) | \
 	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
+	 OPTION_BIT(LIBRARIES) |                                        \
 	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
 	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK | \
 	 OPTION_UNITS | OPTION_BIT(COLUMNS) | OPTION_BIT(NO_CONFIG))
@@ -187,9 +192,11 @@ struct options {
 	size_t column_count; /* 0: the usual lines */
 	bool inclusive;
 	bool mine;
+	const char *libraries; /* as classify_choose takes; it has them */
 	bool family;
 	bool types;
 	bool ledger;
+	bool suspects;
 	bool json;
 	bool has_units;
 	enum text_units units;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cmd/columns.h"
 #include "cmd/subcommand.h"
+#include "cmd/suspects.h"
 #include "export/export.h"
 #include "model/rate.h"
 #include "model/shares.h"
@@ -32,7 +33,7 @@ report_query(const struct options *options, const struct mark *mark,
 	    .ascending = options->ascending,
 	    .filter = options->filter,
 	    .mark = mark,
-	    .top = options->top,
+	    .top = options->suspects ? 0 : options->top,
 	};
 	if (options->has_sort)
 		query->sort = options->sort;
@@ -136,6 +137,8 @@ print_text(const struct options *options, struct opened *opened,
 
 	if (options->ledger && ledger_make(&ledger, snapshot))
 		export_ledger(stdout, &ledger);
+	if (rows->suspects)
+		export_watched(stdout, rows->suspects);
 	if (options->column_count)
 		columns_print(stdout, options, snapshot, query, rows);
 	else if (!export_text(stdout, snapshot, query, rows, &source, err))
@@ -275,19 +278,28 @@ report_print(struct engine *engine, const struct options *options,
 	     const struct query *query)
 {
 	struct rows with = *engine_run(engine, snapshot, query);
-	struct trend *trends =
-	    trends_make(engine, options, opened, snapshot, &with);
-	struct shares *shares = shares_of(engine, snapshot, &with);
 	const struct rows *rows = &with;
+	struct judged *judged = NULL;
+	struct trend *trends = NULL;
+	struct shares *shares;
 	struct err err;
 	bool good;
 
-	with.trends = trends;
+	if (options->suspects) {
+		judged = mem_alloc(sizeof(*judged));
+		judged_make(judged, engine, options, opened->history, snapshot,
+			    query, &with);
+	} else {
+		trends = trends_make(engine, options, opened, snapshot, &with);
+		with.trends = trends;
+	}
+	shares = shares_of(engine, snapshot, &with);
 	with.shares = shares;
 	good = options->types
 		   ? print_with_types(engine, options, opened, snapshot, query,
 				      rows, &err)
 		   : print(options, opened, snapshot, query, rows, &err);
+	free(judged);
 	free(trends);
 	shares_free(shares, with.count);
 	/* A write that failed is told once, when the output is closed. */

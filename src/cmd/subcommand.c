@@ -106,10 +106,13 @@ const struct subcommand subcommands[] = {
 	.summary = "print the table again and again",
 	.text = "With -b, prints the table every few seconds with the "
 		"growth since the first time, for logs and scripts; "
-		"with --json one document a line. Without -b it opens "
-		"the viewer.",
+		"with --json one document a line. With --suspects the "
+		"rows come by evidence of a leak, which takes 8 seconds "
+		"to gather, and a line under each tells it. Without -b it "
+		"opens the viewer.",
 	.options = OPTION_BIT(BATCH) | OPTION_BIT(ITERATIONS) |
-		   OPTION_BIT(DELAY) | OPTION_QUERY | OPTION_MARK | COMMON,
+		   OPTION_BIT(DELAY) | OPTION_QUERY | OPTION_BIT(SUSPECTS) |
+		   OPTION_MARK | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,
@@ -127,10 +130,13 @@ const struct subcommand subcommands[] = {
 		"is then said. \"(buffer)\" is memory that objects keep "
 		"elsewhere, as a list does its items; \"(free list)\" is "
 		"dead objects that Python keeps for the next ones. With "
-		"--ledger the first lines tell where the resident memory is.",
+		"--ledger the first lines tell where the resident memory is. "
+		"--suspects needs a FILE that key S of the viewer saved, since "
+		"it judges how rows went over time; of a process use top -b "
+		"--suspects.",
 	.options =
 	    OPTION_QUERY | OPTION_BIT(TYPES) | OPTION_BIT(LEDGER) |
-	    OPTION_BIT(FAIL_ABOVE) | COMMON,
+	    OPTION_BIT(SUSPECTS) | OPTION_BIT(FAIL_ABOVE) | COMMON,
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand = VALUE_PROCESS,

@@ -15,6 +15,7 @@
 #include "model/ledger.h"
 #include "model/query.h"
 #include "model/saved.h"
+#include "model/suspects.h"
 
 /* Where the text of a source line comes from; NULL: none is shown. */
 struct export_source {
@@ -58,6 +59,10 @@ void export_ledger(FILE *, const struct ledger *);
 /* What the blocks of a row are, as a line: "    int 16,707,940 blocks, 509.9
  * MiB; ..."; nothing for none. */
 void export_types(FILE *, const struct names *, const struct types *);
+
+/* For how long suspects were watched; and the evidence of one, as lines. */
+void export_watched(FILE *, const struct suspects *);
+void export_evidence(FILE *, const struct suspects *, size_t index);
 
 /* A format of a whole snapshot, as `export --format` takes. */
 struct export_format {

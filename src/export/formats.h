@@ -6,6 +6,7 @@
 
 #include "model/ledger.h"
 #include "model/saved.h"
+#include "model/suspects.h"
 #include "base/err.h"
 
 bool snapshot_write(FILE *, const struct snapshot *, struct err *);
@@ -16,6 +17,8 @@ bool pprof_write(FILE *, const struct snapshot *, struct err *);
 void snapshot_put_past(FILE *, const struct saved *);
 
 /* As a member: a comma first. */
+void suspects_json(FILE *, const struct suspects *);
+void evidence_json(FILE *, const struct evidence *);
 void ledger_json(FILE *, const struct ledger *);
 
 #endif

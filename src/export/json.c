@@ -164,7 +164,8 @@ put_members(FILE *file, const struct merge *merge)
 static void
 put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 	const struct types *types, const struct trend *trend,
-	const struct shares *shares, const struct extras *extras)
+	const struct shares *shares, const struct evidence *evidence,
+	const struct extras *extras)
 {
 	struct names *names = snapshot->names;
 
@@ -196,6 +197,8 @@ put_row(FILE *file, const struct snapshot *snapshot, const struct row *row,
 		put_types(file, names, types);
 	if (shares)
 		put_shares(file, snapshot->merge, shares);
+	if (evidence)
+		evidence_json(file, evidence);
 	put_traceback(file, names, row->stack);
 	putc('}', file);
 }
@@ -311,6 +314,8 @@ export_json(FILE *file, const struct snapshot *snapshot,
 	if (ledger_make(&ledger, snapshot))
 		ledger_json(file, &ledger);
 	put_since(file, query->mark);
+	if (rows->suspects)
+		suspects_json(file, rows->suspects);
 	fprintf(file, ",\"matched\":%zu,\"entries\":[", rows->matched);
 	for (size_t i = 0; i < rows->count; i++) {
 		if (!label_row_counts(&rows->rows[i]))
@@ -319,7 +324,10 @@ export_json(FILE *file, const struct snapshot *snapshot,
 		put_row(file, snapshot, &rows->rows[i],
 			rows->types ? &rows->types[i] : NULL,
 			rows->trends ? &rows->trends[i] : NULL,
-			rows->shares ? &rows->shares[i] : NULL, &extras);
+			rows->shares ? &rows->shares[i] : NULL,
+			rows->suspects ? &rows->suspects->list[i].evidence
+				       : NULL,
+			&extras);
 		first = false;
 	}
 	fputs("]}\n", file);

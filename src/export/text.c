@@ -168,6 +168,8 @@ export_text(FILE *file, const struct snapshot *snapshot,
 		putc('\n', file);
 		if (rows->types)
 			export_types(file, snapshot->names, &rows->types[i]);
+		if (rows->suspects)
+			export_evidence(file, rows->suspects, i);
 		if (query->group_by == GROUP_TRACEBACK)
 			put_frames(file, snapshot->names, row->stack, source);
 	}

@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "model/names.h"
 
 /*
@@ -177,6 +179,98 @@ any(const char *const *patterns, size_t count, const char *text, size_t size)
 #define ANY(list_, text_, size_) \
 	any(list_, sizeof(list_) / sizeof((list_)[0]), text_, size_)
 
+/* The user's list: the words of `text`, each ended by a NUL in `words`. */
+static struct classify {
+	char *text;
+	char *words;
+	size_t size; /* of words */
+} classify;
+
+/* A word without its "!", and whether it had one. */
+static bool
+word_fits(const char *word, const char *path, bool *mine)
+{
+	size_t size = strlen(path);
+
+	*mine = *word == '!';
+	word += *mine;
+	if (!strchr(word, '*'))
+		return strstr(path, word) != NULL;
+	return matches(word, path, size);
+}
+
+uint32_t
+classify_own(const char *file, uint32_t flags)
+{
+	const char *word = classify.words;
+	bool mine;
+
+	if (!*file)
+		return flags;
+	for (; word && word < classify.words + classify.size;
+	     word += strlen(word) + 1)
+		if (*word && word_fits(word, file, &mine))
+			return mine ? flags & ~(uint32_t)LOCATION_FOREIGN
+				    : flags | LOCATION_FOREIGN;
+	return flags;
+}
+
+static bool
+word_check(const char *word, struct err *err)
+{
+	const char *at = word + (*word == '!');
+	const char *last = at + strlen(at);
+
+	if (!*at || !strcmp(at, "*"))
+		return err_set(err,
+			       "'%.40s' in the list of libraries is no "
+			       "part of a path",
+			       word);
+	for (const char *star = at; (star = strchr(star, '*')); star++)
+		if (star != at && star + 1 != last)
+			return err_set(err,
+				       "'%.40s': a * stands at the ends "
+				       "only",
+				       word);
+	return true;
+}
+
+bool
+classify_choose(const char *list, struct err *err)
+{
+	char *words = mem_string(list ? list : "");
+	size_t size = strlen(words) + 1, used = 0;
+	bool good = true;
+	char *save = NULL;
+
+	for (char *word = strtok_r(words, ", ", &save); word && good;
+	     word = strtok_r(NULL, ", ", &save)) {
+		size_t length = strlen(word) + 1;
+
+		good = word_check(word, err);
+		memmove(words + used, word, length);
+		used += length;
+	}
+	if (!good) {
+		free(words);
+		return false;
+	}
+	free(classify.text);
+	free(classify.words);
+	classify = (struct classify){
+	    .text = mem_string(list ? list : ""),
+	    .words = words,
+	    .size = used < size ? used : size,
+	};
+	return true;
+}
+
+const char *
+classify_chosen(void)
+{
+	return classify.text ? classify.text : "";
+}
+
 static const char *
 base_name(const char *path)
 {
@@ -185,8 +279,18 @@ base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-uint32_t
-classify_module(const char *path)
+static bool
+is_python_library(const char *path)
+{
+	for (size_t i = 0;
+	     i < sizeof(python_folders) / sizeof(python_folders[0]); i++)
+		if (strstr(path, python_folders[i]))
+			return true;
+	return false;
+}
+
+static uint32_t
+module_flags(const char *path)
 {
 	const char *name = base_name(path);
 
@@ -195,13 +299,15 @@ classify_module(const char *path)
 	if (ANY(glue_modules, name, strlen(name)))
 		return LOCATION_GLUE | LOCATION_FOREIGN;
 	if (ANY(foreign_modules, name, strlen(name)) ||
-	    ANY(foreign_paths, path, strlen(path)))
+	    ANY(foreign_paths, path, strlen(path)) || is_python_library(path))
 		return LOCATION_FOREIGN;
-	for (size_t i = 0;
-	     i < sizeof(python_folders) / sizeof(python_folders[0]); i++)
-		if (strstr(path, python_folders[i]))
-			return LOCATION_FOREIGN;
 	return 0;
+}
+
+uint32_t
+classify_module(const char *path)
+{
+	return classify_own(path, module_flags(path));
 }
 
 /*
@@ -254,11 +360,8 @@ classify_native(const char *function, const char *file)
 uint32_t
 classify_python(const char *file)
 {
-	if (ANY(foreign_paths, file, strlen(file)))
-		return LOCATION_FOREIGN;
-	for (size_t i = 0;
-	     i < sizeof(python_folders) / sizeof(python_folders[0]); i++)
-		if (strstr(file, python_folders[i]))
-			return LOCATION_FOREIGN;
-	return 0;
+	bool foreign =
+	    ANY(foreign_paths, file, strlen(file)) || is_python_library(file);
+
+	return classify_own(file, foreign ? LOCATION_FOREIGN : 0);
 }

@@ -194,9 +194,43 @@ static uint32_t
 native_flags(const struct names *names, uint32_t module, uint32_t function,
 	     uint32_t file)
 {
-	return names_module_flags(names, module) |
-	       classify_native(names_text(names, function),
-			       names_text(names, file));
+	const char *path = names_text(names, file);
+
+	return classify_own(
+	    path, names_module_flags(names, module) |
+		      classify_native(names_text(names, function), path));
+}
+
+static uint32_t
+location_flags(const struct names *names, enum frame_kind kind, uint32_t module,
+	       const struct location *location)
+{
+	return kind == FRAME_PYTHON
+		   ? classify_python(names_text(names, location->file))
+		   : native_flags(names, module, location->function,
+				  location->file);
+}
+
+void
+names_reclassify(struct names *names)
+{
+	for (size_t i = 0; i < names->module_count; i++)
+		names->module_flags[i] = (uint8_t)classify_module(
+		    names_text(names, names->modules[i].path));
+	for (size_t i = 0; i < names->frame_count; i++) {
+		const struct frame *frame = &names->frames[i];
+
+		for (uint32_t j = 0; j < frame->count; j++) {
+			struct location *location =
+			    &names->locations[frame->first + j];
+
+			location->flags =
+			    (location->flags & LOCATION_INLINED) |
+			    location_flags(names, frame->kind, frame->module,
+					   location);
+		}
+	}
+	names->generation++;
 }
 
 uint32_t
@@ -236,13 +270,8 @@ names_add_frame(struct names *names, enum frame_kind kind, uint32_t module,
 	for (size_t i = 0; i < count; i++) {
 		struct location copy = location[i];
 
-		copy.flags &= LOCATION_INLINED;
-		if (kind == FRAME_PYTHON)
-			copy.flags |=
-			    classify_python(names_text(names, copy.file));
-		else
-			copy.flags |= native_flags(names, module, copy.function,
-						   copy.file);
+		copy.flags = (copy.flags & LOCATION_INLINED) |
+			     location_flags(names, kind, module, &copy);
 		add_location(names, &copy);
 	}
 	return (uint32_t)names->frame_count;

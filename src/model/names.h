@@ -150,4 +150,8 @@ size_t names_pending(const struct names *);
 /* Counts changes of locations after their first answer. */
 uint64_t names_generation(const struct names *);
 
+/* Sets the flags of all modules and locations anew: the list of
+ * classify_choose is another. A new generation. */
+void names_reclassify(struct names *);
+
 #endif

@@ -149,6 +149,8 @@ struct rows {
 	const struct trend *trends;
 	/* Of each row, what each process has; likewise. */
 	const struct shares *shares;
+	/* Of rows in the order of its list, the evidence; likewise. */
+	const struct suspects *suspects;
 };
 
 /* Reused between calls to spare work; any pair of names and query is right. */

@@ -38,6 +38,9 @@ action do_pause, do_delay_step, do_redraw, do_suspend, do_quit;
 /* Asks for the name of a file; and what to do once it was typed. */
 unsigned prompt_save(struct viewer *, const char *path);
 unsigned save_typed(struct viewer *);
+/* Asks for the list of libraries; and what to do once it was typed. */
+unsigned prompt_libraries(struct viewer *);
+unsigned libraries_typed(struct viewer *);
 /* Asks for the name of the selected mark. */
 unsigned prompt_name(struct viewer *, const char *name);
 /* Moves the cursor of the history. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/classify.h"
 #include "viewer/action.h"
 #include "viewer/settings.h"
 #include "viewer/view.h"
@@ -44,6 +45,12 @@ unsigned
 prompt_name(struct viewer *viewer, const char *name)
 {
 	return prompt_open(viewer, PROMPT_NAME, name);
+}
+
+unsigned
+prompt_libraries(struct viewer *viewer)
+{
+	return prompt_open(viewer, PROMPT_LIBRARIES, classify_chosen());
 }
 
 unsigned
@@ -146,6 +153,7 @@ prompt_changed(struct viewer *viewer)
 		prompt->kind = PROMPT_SAVE;
 		break;
 	case PROMPT_SAVE:
+	case PROMPT_LIBRARIES:
 	case PROMPT_DELAY:
 	case PROMPT_NAME:
 		break;
@@ -168,6 +176,8 @@ prompt_done(struct viewer *viewer)
 	if (prompt->kind == PROMPT_NAME && prompt->text[0])
 		past_name(viewer, viewer->lists[VIEW_MARKS].cursor,
 			  prompt->text);
+	if (prompt->kind == PROMPT_LIBRARIES)
+		return libraries_typed(viewer);
 	if (prompt->kind != PROMPT_DELAY)
 		return STALE_ROWS | STALE_DRAW;
 	if (!delay_parse(prompt->text, &viewer->delay_s, &err))

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/classify.h"
 #include "viewer/action.h"
 #include "viewer/settings.h"
 #include "viewer/view.h"
@@ -96,14 +97,44 @@ mouse_step(struct viewer *viewer, int by)
 	return STALE_LOOK | STALE_DRAW;
 }
 
+static void
+libraries_value(const struct viewer *viewer, char out[SETUP_VALUE_MAX])
+{
+	(void)viewer;
+	snprintf(out, SETUP_VALUE_MAX, "%s",
+		 *classify_chosen() ? classify_chosen() : "as known");
+}
+
+static unsigned
+libraries_step(struct viewer *viewer, int by)
+{
+	(void)by;
+	return prompt_libraries(viewer);
+}
+
+unsigned
+libraries_typed(struct viewer *viewer)
+{
+	struct err err;
+
+	if (!classify_choose(viewer->prompt.text, &err)) {
+		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
+		return STALE_DRAW;
+	}
+	if (viewer->snapshot)
+		names_reclassify(viewer->snapshot->names);
+	return STALE_ROWS | STALE_TRACE | STALE_DRAW;
+}
+
 const struct setup_line setup_lines[SETUP_COUNT] = {
     {"Theme", "dark, light, mono, or one of yours", theme_value, theme_step},
     {"Sizes", "iec KiB, si kB, or plain bytes", units_value, units_step},
     {"Update", "every so many seconds", delay_value, delay_step},
     {"Characters", "utf-8, or ascii for old terminals", characters_value,
      characters_step},
-    {"Mouse", "for clicks, or left to the terminal", mouse_value,
-     mouse_step},
+    {"Mouse", "for clicks, or left to the terminal", mouse_value, mouse_step},
+    {"Libraries", "what else is no code of yours", libraries_value,
+     libraries_step},
 };
 
 unsigned
@@ -159,6 +190,7 @@ settings_of(const struct viewer *viewer, struct viewer_options *out)
 	out->group_by = query->group_by;
 	out->inclusive = query->inclusive;
 	out->mine = query->mine;
+	out->libraries = classify_chosen();
 	out->sort_set = viewer->sort_chosen;
 	out->sort = query->sort;
 	out->ascending = query->ascending;

@@ -78,6 +78,18 @@ shown_escape(struct shown *shown, unsigned char byte)
 	return 1;
 }
 
+/* A joiner before an emoji: where terminals know the joined one, it is one
+ * character of a width that is theirs to choose; so each is drawn alone. */
+static bool
+is_joiner(uint32_t code, const char *next)
+{
+	uint32_t joined;
+
+	return code == 0x200d && text_decode(next, strnlen(next, 4), &joined) &&
+	       (joined >> 8 == 0x26 || joined >> 8 == 0x27 ||
+		joined >> 12 == 0x1f);
+}
+
 /* The next character of text, which is not at its end. Returns its bytes. */
 static int
 shown_next(const struct canvas *canvas, struct shown *shown, const char *text)
@@ -93,6 +105,10 @@ shown_next(const struct canvas *canvas, struct shown *shown, const char *text)
 		return 1;
 	}
 	bytes = text_decode(text, size, &code);
+	if (bytes && is_joiner(code, text + bytes)) {
+		shown->width = shown->bytes = 0;
+		return (int)bytes;
+	}
 	if (!bytes || text_is_hidden(code))
 		return shown_escape(shown, (unsigned char)*text);
 	shown->width = wcwidth((wchar_t)code);

@@ -76,7 +76,7 @@ static int
 name_room(int width)
 {
 	return width >= COLUMNS_WIDE ? 40
-	       : width >= 72	     ? 30
+	       : width >= 72	     ? 36
 	       : width >= 36	     ? 16
 				     : 8;
 }

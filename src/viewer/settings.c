@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "model/classify.h"
 #include "model/word.h"
 #include "viewer/settings.h"
 
@@ -112,6 +113,31 @@ static void
 put_group(const struct viewer_options *options, char out[SETTING_MAX])
 {
 	put_word(out, group_names[options->group_by]);
+}
+
+static bool
+set_libraries(struct viewer_options *options, const char *value,
+	      struct err *err)
+{
+	static char kept[SETTING_MAX];
+
+	if (strlen(value) >= sizeof(kept))
+		return err_set(err, "the list of libraries is too long");
+	if (!strcmp(value, "none"))
+		value = "";
+	if (!classify_choose(value, err))
+		return false;
+	strcpy(kept, value);
+	options->libraries = kept;
+	return true;
+}
+
+static void
+put_libraries(const struct viewer_options *options, char out[SETTING_MAX])
+{
+	bool any = options->libraries && *options->libraries;
+
+	put_word(out, any ? options->libraries : "none");
 }
 
 static bool
@@ -226,6 +252,9 @@ const struct setting settings[] = {
      set_inclusive, put_inclusive},
     {"mine", "yes or no", "whether libraries are charged to their caller",
      set_mine, put_mine},
+    {"libraries", "as --libraries takes, or none",
+     "what is no code of yours beyond what heaptop knows", set_libraries,
+     put_libraries},
     {"theme", "dark, light, mono, a name or a path", "the colours", set_theme,
      put_theme},
     {"color", "auto, always or never", "whether there are colours", set_color,

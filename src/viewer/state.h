@@ -57,7 +57,7 @@ struct zone {
 struct prompt {
 	bool open;
 	enum { PROMPT_SEARCH, PROMPT_FILTER, PROMPT_DELAY, PROMPT_NAME,
-	       PROMPT_SAVE, PROMPT_REPLACE } kind;
+	       PROMPT_SAVE, PROMPT_REPLACE, PROMPT_LIBRARIES } kind;
 	char text[TEXT_MAX];
 	char before[TEXT_MAX]; /* to go back to */
 };

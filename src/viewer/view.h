@@ -100,7 +100,7 @@ void row_place(const struct viewer *, const struct row *, struct place *);
 void view_setup_draw(struct viewer *, struct box);
 
 /* action_setup.c: one line for each thing that can be set; `by` is 1 or -1. */
-#define SETUP_COUNT	5
+#define SETUP_COUNT	6
 #define SETUP_VALUE_MAX TEXT_MAX
 struct setup_line {
 	const char *name;

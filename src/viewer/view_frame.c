@@ -197,6 +197,7 @@ prompt_draw(struct viewer *viewer, int y)
 	    [PROMPT_NAME] = "Name of the mark: ",
 	    [PROMPT_SAVE] = "Save as: ",
 	    [PROMPT_REPLACE] = "It exists; Enter replaces it: ",
+	    [PROMPT_LIBRARIES] = "Libraries too (!PATH is yours): ",
 	    [PROMPT_DELAY] = "Seconds between updates: ",
 	};
 	struct canvas *canvas = &viewer->canvas;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/classify.h"
 #include "viewer/action.h"
 #include "viewer/view.h"
 
@@ -23,6 +24,16 @@ viewer_message(struct viewer *viewer, enum role role, const char *format, ...)
 	va_end(arguments);
 	viewer->message_role = role;
 	viewer->message_end_ns = viewer->now_ns + MESSAGE_NS;
+}
+
+/* An option was checked when it was parsed, a setting when it was read. */
+static void
+libraries_take(struct viewer *viewer, const char *list)
+{
+	struct err err;
+
+	if (!classify_choose(list, &err))
+		viewer_message(viewer, ROLE_WARNING, "%s", err.text);
 }
 
 void
@@ -43,6 +54,7 @@ viewer_init(struct viewer *viewer, struct feed feed,
 	};
 	viewer->sort_chosen = options->sort_set;
 	text_units_set(options->units);
+	libraries_take(viewer, options->libraries);
 	viewer->no_mouse = options->no_mouse;
 	snprintf(viewer->theme_name, sizeof(viewer->theme_name), "%s",
 		 options->theme ? options->theme : "dark");
@@ -122,6 +134,9 @@ viewer_set_feed(struct viewer *viewer, struct feed feed)
 	viewer->feed = feed;
 	viewer->newest = feed.context ? feed.snapshot(feed.context) : NULL;
 	viewer->snapshot = viewer->newest;
+	/* It was opened before the settings were read. */
+	if (viewer->newest && *classify_chosen())
+		names_reclassify(viewer->newest->names);
 	past_init(viewer);
 	viewer->plan = viewer->options->plan;
 	resolve_start(viewer);

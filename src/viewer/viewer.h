@@ -40,6 +40,7 @@ struct viewer_options {
 	enum group group_by;
 	bool inclusive;
 	bool mine;
+	const char *libraries; /* as classify_choose takes; NULL none */
 	bool sort_set;
 	enum column sort;
 	bool ascending;

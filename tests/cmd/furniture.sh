@@ -42,4 +42,17 @@ like 'nor need they be read' '* LIVE*+/-*' "$(screen --no-config)"
 like 'sizes by the settings' '* MB *' "$(screen)"
 like 'or by an option' '* MiB *' "$(screen --iec)"
 
+# What is the user's own code is theirs to say.
+mine() {
+	"$heaptop" report --mine --top 1 --group-by function "$@" saved.json |
+		head -n 1
+}
+like 'a program of its own is own code' '*demo_session_open*' "$(mine)"
+like 'unless the user says that it is none' '*: cmd_demo:*' \
+	"$(mine --libraries 'nothing/, demo_program.c')"
+like 'the first that fits counts' '*demo_session_open*' \
+	"$(mine --libraries '!demo_program.c, demo_program.c')"
+"$heaptop" report --libraries 'a*b' saved.json >/dev/null 2>libraries.err
+is 'a list that is none is refused' 1 "$(grep -c 'at the ends only' libraries.err)"
+
 plan

@@ -2,6 +2,7 @@
 """One leak, a cache that is full, and churn, in C and in Python: the screen of
 suspects names the leak first, and only it; its source shows the line.
 """
+import json
 import shutil
 import subprocess
 
@@ -20,16 +21,38 @@ dump -
 key a
 wait-for SOURCE
 dump -
+key S C-u
+type {saved}
+key Enter
+wait-for saved '
 """
 
 
 def look(scratch, *command):
     """What the screens show of the program."""
     script = scratch / "script"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT.format(saved=scratch / "saved.json"))
     with Program(*command):
         shown = heaptop("--script", script, profiled_pid())
-    return shown.stdout + shown.stderr
+        early = heaptop("top", "-b", "--suspects", "-n", "1", profiled_pid())
+    return shown.stdout + shown.stderr, early.stdout
+
+
+def check_text(tap, scratch, name, early):
+    """The same evidence without a screen."""
+    saved = scratch / "saved.json"
+    text = heaptop("report", "--suspects", saved).stdout
+    answer = heaptop("report", "--suspects", "--json", "--top", "1",
+                     saved).stdout
+    tap.ok("too early to tell" in early, f"{name}: evidence takes time", early)
+    tap.ok(text.count("    evidence: +") == 1 and "no evidence: " in text,
+           f"{name}: a report of what was saved has the evidence", text)
+    answer = json.loads(answer)
+    first = answer["entries"][0]
+    tap.ok(first["function"] == "leak" and len(answer["entries"]) == 1 and
+           first["evidence"]["rank"] > 0 and first["evidence"]["grew"] > 0.9
+           and answer["suspects"]["moments"] >= 8,
+           f"{name}: and as JSON", answer)
 
 
 def line_with(screen, text):
@@ -37,7 +60,7 @@ def line_with(screen, text):
 
 
 def check(tap, scratch, name, source, *command):
-    screen = look(scratch, *command)
+    screen, early = look(scratch, *command)
     lines = screen.splitlines()
     head = next((at for at, line in enumerate(lines) if "LATELY" in line), 0)
     first = lines[head + 1] if head else ""
@@ -49,6 +72,7 @@ def check(tap, scratch, name, source, *command):
     hot = line_with(screen, source)
     tap.ok("█" in hot or "▁" in hot or "▂" in hot or "▃" in hot,
            f"{name}: the source shows what the line holds", screen)
+    check_text(tap, scratch, name, early)
 
 
 def python(tap):

@@ -125,6 +125,41 @@ test_foreign(void **state)
 			 LOCATION_FOREIGN);
 }
 
+static void
+test_chosen(void **state)
+{
+	static const char *const wrong[] = {"!", "*", "!*", "a, b*c/*"};
+	struct names *names = names_new();
+	struct err err;
+	uint32_t frames[2];
+	size_t count;
+
+	(void)state;
+	frames[0] = names_add_python(
+	    names, names_string(names, "/srv/vendor/x.py", 16), 0, 1);
+	frames[1] = names_add_python(
+	    names, names_string(names, "/usr/lib/acme/a.py", 18), 0, 1);
+	assert_true(classify_choose("vendor/,  !/usr/lib/acme/*", &err));
+	assert_string_equal(classify_chosen(), "vendor/,  !/usr/lib/acme/*");
+	assert_int_equal(classify_python("/srv/vendor/y.py"), LOCATION_FOREIGN);
+	assert_int_equal(classify_python("/usr/lib/acme/b.py"), 0);
+	assert_int_equal(classify_python("/usr/lib/acne/b.py"),
+			 LOCATION_FOREIGN);
+	assert_int_equal(classify_module("/usr/lib/acme/libx.so"), 0);
+	assert_int_equal(classify_own("", LOCATION_FOREIGN), LOCATION_FOREIGN);
+	assert_int_equal(names_locations(names, frames[0], &count)->flags, 0);
+	names_reclassify(names);
+	assert_int_equal(names_locations(names, frames[0], &count)->flags,
+			 LOCATION_FOREIGN);
+	assert_int_equal(names_locations(names, frames[1], &count)->flags, 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(classify_choose(wrong[i], &err));
+	assert_int_equal(classify_python("/srv/vendor/y.py"), LOCATION_FOREIGN);
+	assert_true(classify_choose(NULL, &err));
+	assert_int_equal(classify_python("/srv/vendor/y.py"), 0);
+	names_free(names);
+}
+
 #define WRONG_COLUMN \
 	"unknown column 'size\\x1b[2J'; use one of size, size_diff, count, "
 
@@ -152,9 +187,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_strings),
-	    cmocka_unit_test(test_native),
-	    cmocka_unit_test(test_foreign),
+	    cmocka_unit_test(test_strings), cmocka_unit_test(test_native),
+	    cmocka_unit_test(test_foreign), cmocka_unit_test(test_chosen),
 	    cmocka_unit_test(test_words),
 	};
 

@@ -243,6 +243,18 @@ test_setup_screen(void **state)
 	assert_shows(f, "the locale has no characters");
 	fixture_keys(f, "Down Enter");
 	assert_true(f->viewer.no_mouse);
+	fixture_keys(f, "q u"); /* my code */
+	fixture_keys(f, "C Home Down Down Down Down Down Enter");
+	fixture_keys(f, "c h a r t s . p y Enter");
+	assert_shows(f, "charts.py");
+	fixture_keys(f, "q");
+	assert_hides(f, "charts.py");
+	fixture_keys(f, "C Home Down Down Down Down Down Enter");
+	fixture_keys(f, "C-u * Enter");
+	assert_shows(f, "no part of a path");
+	fixture_keys(f, "Enter C-u Enter q");
+	assert_shows(f, "charts.py");
+	fixture_keys(f, "u C");
 	fixture_click(f, 6, 30); /* the second line: select it, then change */
 	assert_int_equal(list->cursor, 1);
 	fixture_click(f, 6, 30);

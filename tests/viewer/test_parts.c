@@ -194,6 +194,10 @@ test_canvas_clips(void **state)
 		    "\u1112\u1161\u11ab\u1100\u1173\u11af\u1112\u1161");
 	assert_string_equal(canvas_row(&canvas, 0, row, sizeof(row)),
 			    "\u1112\u1161\u11ab\u1100\u1173\u11af");
+	/* Joined emoji stand alone; a joiner elsewhere is not let through. */
+	assert_int_equal(canvas_width(&canvas, "\U0001f469\u200d\U0001f4bb"),
+			 4);
+	assert_int_equal(canvas_width(&canvas, "a\u200db"), 14);
 	canvas_text(&canvas, 1, 0, 9, ROLE_TEXT, "\U0001f600.py");
 	assert_int_equal(canvas.cells[canvas.width].width, 2);
 	assert_string_equal(canvas.cells[canvas.width + 2].text, ".");

@@ -106,8 +106,9 @@ test_not_understood(void **state)
 static void
 test_write(void **state)
 {
-	static const char after[] = "inclusive = no\nmine = no\ncolor = auto\n"
-				    "ascii = no\nmouse = yes\n";
+	static const char after[] =
+	    "inclusive = no\nmine = no\n"
+	    "libraries = none\ncolor = auto\nascii = no\nmouse = yes\n";
 	char *link = path_of("config");
 	char *real = path_of("real");
 	char *new = path_of("a/b/config");
