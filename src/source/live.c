@@ -192,8 +192,9 @@ live_ask_life(struct source *source, bool on, struct err *err)
 	if (!live->alive)
 		return err_set(err, "it has ended; see 'heaptop list'");
 	if (live->segment.header.minor < 3)
-		return err_set(err, "its agent is older and cannot be switched; "
-				    "start it again");
+		return err_set(err,
+			       "its agent is older and cannot be switched; "
+			       "start it again");
 	if (!live->segment.writable)
 		return err_set(err, "permission denied; run as its owner");
 	if (!segment_ask_life(&live->segment,
@@ -268,8 +269,9 @@ live_memory(struct source *source, struct err *err)
 	if (source->snapshot.memory.time_ns)
 		return true; /* what it was when it was looked at last */
 	return live->alive
-		   ? err_set(err, "its /proc/%" PRIu32 "/smaps cannot be read; "
-				  "run as its owner",
+		   ? err_set(err,
+			     "its /proc/%" PRIu32 "/smaps cannot be read; "
+			     "run as its owner",
 			     live->segment.header.pid)
 		   : err_set(err, "it has ended, and its memory with it; see "
 				  "'heaptop list'");
@@ -300,7 +302,8 @@ static const struct source_kind live_kind = {
 };
 
 struct source *
-live_open(int fd, bool writable, const char *path, struct err *err)
+live_open(int fd, bool writable, const char *path, uint32_t pid,
+	  struct err *err)
 {
 	struct source *source = source_make(&live_kind, path);
 	struct live *live = mem_alloc(sizeof(*live));
@@ -311,6 +314,10 @@ live_open(int fd, bool writable, const char *path, struct err *err)
 		free(live);
 		source_destroy(source);
 		return NULL;
+	}
+	if (pid) {
+		live->segment.header.pid = pid;
+		live->segment.header.pid_ns = proc_pid_namespace();
 	}
 	live->alive = segment_is_alive(&live->segment);
 	if (live_refresh(source, err) < 0) {

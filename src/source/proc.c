@@ -88,6 +88,47 @@ proc_uid(uint32_t pid, uid_t *uid)
 	return true;
 }
 
+/* The line of a map of users that has this one. */
+static bool
+map_inside(const char *map, uid_t uid, uid_t *own)
+{
+	uint64_t inside, outside, count;
+	int size;
+
+	for (; sscanf(map, "%" SCNu64 " %" SCNu64 " %" SCNu64 "%n", &inside,
+		      &outside, &count, &size) == 3;
+	     map += size) {
+		if (uid < outside || uid - outside >= count)
+			continue;
+		*own = (uid_t)(inside + uid - outside);
+		return true;
+	}
+	return false;
+}
+
+bool
+proc_inside(uint32_t pid, uint32_t *own_pid, uid_t *own_uid)
+{
+	char status[8192], map[4096];
+	const char *numbers;
+	size_t size;
+	uid_t uid;
+
+	if (!read_proc(pid, "status", status, sizeof(status)) ||
+	    !read_proc(pid, "uid_map", map, sizeof(map)) ||
+	    !proc_uid(pid, &uid) || !map_inside(map, uid, own_uid))
+		return false;
+	numbers = strstr(status, "\nNSpid:");
+	if (!numbers)
+		return false;
+	numbers += strlen("\nNSpid:");
+	size = strcspn(numbers, "\n");
+	while (size && numbers[size - 1] != '\t')
+		size--;
+	*own_pid = (uint32_t)strtoul(numbers + size, NULL, 10);
+	return *own_pid != 0;
+}
+
 bool
 proc_boot_id(uint8_t out[16])
 {

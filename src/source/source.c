@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -234,7 +236,7 @@ source_open_segment(const char *path, struct err *err)
 	bool writable;
 	int fd = open_regular(path, &writable, err);
 
-	return fd < 0 ? NULL : live_open(fd, writable, path, err);
+	return fd < 0 ? NULL : live_open(fd, writable, path, 0, err);
 }
 
 static struct source *
@@ -255,7 +257,7 @@ open_file(const char *path, struct err *err)
 	if (got == sizeof(start) &&
 	    (!memcmp(start, &(uint64_t){WIRE_MAGIC}, 8) ||
 	     !memcmp(start, &(uint64_t){0}, 8)))
-		return live_open(fd, writable, path, err);
+		return live_open(fd, writable, path, 0, err);
 	close(fd);
 	if (got < 0)
 		fail_open(err, path);
@@ -298,16 +300,18 @@ find_segment(int directory, uint32_t pid, uint64_t started)
 	return started && best != started ? 0 : best;
 }
 
-/* The segment of a pid in somebody's directory. NULL with err "": none. */
+/* The segment of a process in somebody's directory, where it has the number
+ * `inside`. NULL with err "": none. */
 static struct source *
-open_in(const char *directory, uid_t owner, uint32_t pid, struct err *err)
+open_in(const char *directory, uid_t owner, uint32_t pid, uint32_t inside,
+	struct err *err)
 {
 	int folder = segment_directory_open(directory, owner, err);
 	uint64_t best =
-	    folder < 0 ? 0 : find_segment(folder, pid, proc_start_time(pid));
+	    folder < 0 ? 0 : find_segment(folder, inside, proc_start_time(pid));
 	struct source *source = NULL;
 	char *path = mem_format("%s/%" PRIu32 "-%" PRIu64 WIRE_SUFFIX,
-				directory, pid, best);
+				directory, inside, best);
 	bool writable;
 	int fd;
 
@@ -317,11 +321,52 @@ open_in(const char *directory, uid_t owner, uint32_t pid, struct err *err)
 		if (fd < 0)
 			fail_open(err, path);
 		else
-			source = live_open(fd, writable, path, err);
+			source = live_open(fd, writable, path,
+					   pid == inside ? 0 : pid, err);
 	}
 	if (folder >= 0)
 		close(folder);
 	free(path);
+	return source;
+}
+
+/* Whether a path below a process's root stays there: a symbolic link of a
+ * container's would lead to ours. */
+static bool
+stays_inside(const char *root, const char *below)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve =
+				   RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
+	int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = (int)syscall(SYS_openat2, top, below, &how, sizeof(how));
+
+	if (fd >= 0)
+		close(fd);
+	if (top >= 0)
+		close(top);
+	return fd >= 0;
+}
+
+/* Of a process in a container: in the default directory there. */
+static struct source *
+open_inside(uint32_t pid, struct err *err)
+{
+	char root[64], below[64];
+	struct source *source;
+	uint32_t own_pid;
+	uid_t own_uid, uid;
+	char *directory;
+
+	if (!proc_uid(pid, &uid) || !proc_inside(pid, &own_pid, &own_uid))
+		return NULL;
+	snprintf(root, sizeof(root), "/proc/%" PRIu32 "/root", pid);
+	snprintf(below, sizeof(below), WIRE_DIR_PREFIX "%u", (unsigned)own_uid);
+	if (!stays_inside(root, below + 1))
+		return NULL;
+	directory = mem_format("%s%s", root, below);
+	source = open_in(directory, uid, pid, own_pid, err);
+	free(directory);
 	return source;
 }
 
@@ -343,16 +388,16 @@ fail_pid(uint32_t pid, struct err *err)
 			       pid, (unsigned)uid);
 	return err_set(err,
 		       "cannot open process %" PRIu32
-		       ": it runs without heaptop's agent; start it with "
-		       "'heaptop run -- COMMAND'",
-		       pid);
+		       ": it runs without heaptop's agent; heaptop attach "
+		       "%" PRIu32 ", or start it with 'heaptop run -- COMMAND'",
+		       pid, pid);
 }
 
 struct source *
 source_open_pid(uint32_t pid, struct err *err)
 {
 	struct source *source =
-	    open_in(segment_directory(), geteuid(), pid, err);
+	    open_in(segment_directory(), geteuid(), pid, pid, err);
 	uid_t uid;
 
 	if (!source && !err->text[0] && !getenv("HEAPTOP_DIR") &&
@@ -360,9 +405,11 @@ source_open_pid(uint32_t pid, struct err *err)
 		char *directory =
 		    mem_format(WIRE_DIR_PREFIX "%u", (unsigned)uid);
 
-		source = open_in(directory, uid, pid, err);
+		source = open_in(directory, uid, pid, pid, err);
 		free(directory);
 	}
+	if (!source && !err->text[0])
+		source = open_inside(pid, err);
 	if (!source && !err->text[0])
 		fail_pid(pid, err);
 	return source;
