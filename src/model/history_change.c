@@ -83,9 +83,10 @@ writer_put(struct writer *writer, const struct change *change)
 struct reader
 reader_of(const struct kept *kept)
 {
-	struct reader reader = {.at = kept->data,
-				.end = kept->data + kept->size};
+	struct reader reader = {.at = kept->data, .end = kept->data};
 
+	if (kept->size) /* else data may be NULL, which nothing is added to */
+		reader.end += kept->size;
 	reader_step(&reader);
 	return reader;
 }

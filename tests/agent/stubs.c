@@ -15,6 +15,7 @@
 #include "agent/life.h"
 #include "agent/py/py.h"
 #include "agent/py/pykept.h"
+#include "agent/rest.h"
 #include "agent/ticker.h"
 #include "agent/unwind.h"
 
@@ -27,6 +28,19 @@ WEAK bool
 life_is_asleep(void)
 {
 	return false;
+}
+
+WEAK bool
+agent_child(void)
+{
+	return false;
+}
+
+WEAK uint32_t rest_state;
+
+WEAK void
+rest_end(void)
+{
 }
 
 WEAK bool agent_on = true;
