@@ -19,17 +19,11 @@ engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	for (int i = 0; i < 2; i++) {
-		free(engine->naming[i].python);
-		free(engine->naming[i].native);
-	}
+	naming_forget(engine);
+	canon_forget(engine);
+	charges_forget(engine);
 	free(engine->filter);
 	free(engine->places);
-	free(engine->canon);
-	table_fini(&engine->canon_table);
-	free(engine->canon_frame);
-	table_fini(&engine->canon_frame_table);
-	free(engine->charges);
 	free(engine->changes);
 	free(engine->touched);
 	free(engine->site_slot);
@@ -49,12 +43,7 @@ forget_names(struct engine *engine)
 	if (engine->place_room)
 		memset(engine->places, 0,
 		       engine->place_room * sizeof(*engine->places));
-	engine->canon_known = 0;
-	table_clear(&engine->canon_table);
-	table_clear(&engine->canon_frame_table);
-	if (engine->canon_frame_room)
-		memset(engine->canon_frame, 0,
-		       engine->canon_frame_room * sizeof(uint32_t));
+	canon_forget(engine);
 }
 
 static bool
@@ -84,13 +73,18 @@ refresh_caches(struct engine *engine)
 
 	if (renamed)
 		forget_names(engine);
+	/* As large as all the rest, and soon made again. */
+	if (engine->mine != query->mine)
+		naming_forget(engine);
+	if (query->group_by != GROUP_TRACEBACK)
+		canon_forget(engine);
 	if (regrouped) {
 		slots_forget(engine);
 		charges_forget(engine);
 		engine->basis.good = false;
 	}
 	if (filter_changed(engine, filter)) {
-		engine->basis.good = false;
+		engine->filtered = false;
 		free(engine->filter);
 		engine->filter = filter ? mem_string(filter) : NULL;
 	}

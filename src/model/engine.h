@@ -47,12 +47,19 @@ struct slot {
 
 /* Own naming of stacks, with (1) or without (0) `mine`. */
 struct naming {
-	uint32_t *python; /* [stack]: place + 1 of the innermost Python, or 0 */
-	uint32_t *native; /* [stack]: place + 1, 0 not asked, or NAMING_NONE */
-	size_t known;	  /* stacks in both */
+	/* [stack]: place + 1 of its innermost Python location with
+	 * NAMING_PYTHON, else what names it, when that has been asked for:
+	 * place + 1, or NAMING_NONE. */
+	uint32_t *places;
+	size_t known; /* stacks */
 	size_t room;
+	/* [frame]: place + 1 of the first that may name a row, NAMING_NONE, or
+	 * 0 not asked. */
+	uint32_t *candidates;
+	size_t candidate_room;
 };
-#define NAMING_NONE UINT32_MAX
+#define NAMING_PYTHON (UINT32_C(1) << 31)
+#define NAMING_NONE   (NAMING_PYTHON - 1)
 
 /*
  * What one site, or all sites below a node, come to, or by how much that has
@@ -169,6 +176,7 @@ struct engine {
 	struct change *changes; /* NULL: all sites, from nothing */
 	size_t change_count;
 	size_t change_room;
+	bool filtered;	   /* slots know whether they pass */
 	bool rated;	   /* all rates are made from nothing */
 	uint64_t *touched; /* bits by site index: in changes, as touched */
 	size_t touched_room;
@@ -183,6 +191,7 @@ struct engine {
 
 /* engine_name.c */
 void naming_forget(struct engine *);
+void naming_free(struct naming *);
 /* The place that names a stack. */
 uint32_t naming_find(struct engine *, bool mine, uint32_t stack);
 /* Brings all stacks' naming up to date with names. */
@@ -196,6 +205,7 @@ uint32_t slot_of_place(struct engine *, uint32_t place, uint32_t frame);
 /* Only remembers the frame. */
 void place_note(struct engine *, uint32_t place, uint32_t frame);
 uint32_t slot_of_stack(struct engine *, uint32_t stack);
+void canon_forget(struct engine *);
 uint32_t slot_of_domain(struct engine *, uint16_t domain);
 
 /* engine_filter.c: sets pass of every slot. */

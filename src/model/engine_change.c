@@ -20,8 +20,9 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
-#define CHANGES_SHARE 4 /* more of all sites than one in so many: all of them \
-			 */
+#define CHANGES_SHARE                                           \
+	4 /* more of all sites than one in so many: all of them \
+	   */
 
 static struct basis
 basis_now(const struct engine *engine)
@@ -268,6 +269,12 @@ changes_apply(struct engine *engine)
 
 	if (!touches_take(engine))
 		return false;
+	if (!engine->filtered) {
+		if (engine->inclusive)
+			return false;
+		filter_slots(engine);
+		total_renew(engine);
+	}
 	if (!engine->change_count && !engine->rated)
 		return true;
 	if (!exact && engine->rated)
@@ -341,4 +348,5 @@ sums_follow(struct engine *engine)
 		sums_make(engine);
 	}
 	engine->basis = now;
+	engine->filtered = true;
 }

@@ -199,6 +199,18 @@ canon_frame(struct engine *engine, uint32_t id)
 	return other;
 }
 
+void
+canon_forget(struct engine *engine)
+{
+	free(engine->canon);
+	free(engine->canon_frame);
+	table_fini(&engine->canon_table);
+	table_fini(&engine->canon_frame_table);
+	engine->canon = engine->canon_frame = NULL;
+	engine->canon_known = engine->canon_room = 0;
+	engine->canon_frame_room = 0;
+}
+
 static void
 canon_extend(struct engine *engine)
 {
@@ -206,7 +218,7 @@ canon_extend(struct engine *engine)
 	size_t stacks = names_stacks(names);
 
 	if (stacks >= engine->canon_room) {
-		engine->canon_room = stacks + stacks / 2 + 64;
+		engine->canon_room = stacks + stacks / 8 + 64;
 		engine->canon = mem_grow(engine->canon, engine->canon_room,
 					 sizeof(uint32_t));
 		engine->canon[0] = 0;

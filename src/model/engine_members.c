@@ -46,8 +46,7 @@ static bool
 is_own(const struct engine *engine, size_t site)
 {
 	return !engine->inclusive ||
-	       !charge_any(
-		       &engine->charges[engine->site_stack[site]]);
+	       !charge_any(&engine->charges[engine->site_stack[site]]);
 }
 
 static void

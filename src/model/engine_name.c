@@ -14,15 +14,23 @@
 #include "model/engine.h"
 
 void
+naming_free(struct naming *naming)
+{
+	free(naming->places);
+	free(naming->candidates);
+	*naming = (struct naming){0};
+}
+
+void
 naming_forget(struct engine *engine)
 {
 	for (int i = 0; i < 2; i++)
-		engine->naming[i].known = 0;
+		naming_free(&engine->naming[i]);
 }
 
-/* The first location of a frame that may name a row, or -1. */
-static int64_t
-frame_candidate(struct names *names, uint32_t id, bool mine)
+/* Place + 1 of the first location of a frame that may name a row. */
+static uint32_t
+find_candidate(struct names *names, uint32_t id, bool mine)
 {
 	uint32_t barred = LOCATION_GLUE | (mine ? LOCATION_FOREIGN : 0);
 	const struct frame *frame = names_frame(names, id);
@@ -31,13 +39,44 @@ frame_candidate(struct names *names, uint32_t id, bool mine)
 
 	if (frame->kind == FRAME_NATIVE &&
 	    (names_module_flags(names, frame->module) & barred))
-		return -1;
+		return NAMING_NONE;
 	locations = names_locations(names, id, &count);
 	for (size_t i = 0; i < count; i++)
 		if (!(locations[i].flags & barred))
-			return (int64_t)names_frame(names, id)->first +
-			       (int64_t)i;
-	return -1;
+			return names_frame(names, id)->first + (uint32_t)i + 1;
+	return NAMING_NONE;
+}
+
+static uint32_t
+frame_candidate(struct engine *engine, uint32_t frame, bool mine)
+{
+	struct naming *naming = &engine->naming[mine];
+
+	if (!naming->candidates[frame])
+		naming->candidates[frame] =
+		    find_candidate(engine->names, frame, mine);
+	return naming->candidates[frame];
+}
+
+static void
+naming_room(struct engine *engine, struct naming *naming)
+{
+	size_t stacks = names_stacks(engine->names);
+	size_t frames = names_frames(engine->names);
+	size_t old = naming->candidate_room;
+
+	if (stacks >= naming->room) {
+		naming->room = stacks + stacks / 8 + 64;
+		naming->places =
+		    mem_grow(naming->places, naming->room, sizeof(uint32_t));
+	}
+	if (frames < old)
+		return;
+	naming->candidate_room = frames + frames / 2 + 64;
+	naming->candidates = mem_grow(naming->candidates,
+				      naming->candidate_room, sizeof(uint32_t));
+	memset(naming->candidates + old, 0,
+	       (naming->candidate_room - old) * sizeof(uint32_t));
 }
 
 void
@@ -47,54 +86,50 @@ naming_extend(struct engine *engine, bool mine)
 	struct names *names = engine->names;
 	size_t stacks = names_stacks(names);
 
-	if (stacks >= naming->room) {
-		naming->room = stacks + stacks / 2 + 64;
-		naming->python =
-		    mem_grow(naming->python, naming->room, sizeof(uint32_t));
-		naming->native =
-		    mem_grow(naming->native, naming->room, sizeof(uint32_t));
-	}
+	naming_room(engine, naming);
 	for (size_t id = naming->known + 1; id <= stacks; id++) {
 		const struct stack *stack = names_stack(names, (uint32_t)id);
-		int64_t place = -1;
+		uint32_t frame = stack->frame, place = NAMING_NONE;
+		uint32_t outer =
+		    stack->parent ? naming->places[stack->parent] : 0;
 
-		naming->native[id] = 0;
-		if (names_frame(names, stack->frame)->kind == FRAME_PYTHON)
-			place = frame_candidate(names, stack->frame, mine);
-		naming->python[id] = place >= 0 ? (uint32_t)place + 1
-				     : stack->parent
-					 ? naming->python[stack->parent]
-					 : 0;
+		if (names_frame(names, frame)->kind == FRAME_PYTHON)
+			place = frame_candidate(engine, frame, mine);
+		naming->places[id] = place != NAMING_NONE
+					 ? place | NAMING_PYTHON
+				     : outer & NAMING_PYTHON ? outer
+							     : 0;
 	}
 	naming->known = stacks;
 }
 
+/* Of a stack without Python locations that may name it. */
 static uint32_t
 find_native(struct engine *engine, bool mine, uint32_t stack)
 {
-	uint32_t *native = engine->naming[mine].native;
+	uint32_t *places = engine->naming[mine].places;
 	struct names *names = engine->names;
 	uint32_t answer = NAMING_NONE, at = stack, parent;
 
 	for (; at; at = names_stack(names, at)->parent) {
 		uint32_t frame = names_stack(names, at)->frame;
-		int64_t place;
+		uint32_t place;
 
-		if (native[at]) {
-			answer = native[at];
+		if (places[at]) {
+			answer = places[at];
 			break;
 		}
 		if (names_frame(names, frame)->kind == FRAME_PYTHON)
 			continue;
-		place = frame_candidate(names, frame, mine);
-		if (place >= 0) {
-			answer = (uint32_t)place + 1;
+		place = frame_candidate(engine, frame, mine);
+		if (place != NAMING_NONE) {
+			answer = place;
 			break;
 		}
 	}
-	for (; stack && !native[stack]; stack = parent) {
+	for (; stack && !places[stack]; stack = parent) {
 		parent = names_stack(names, stack)->parent;
-		native[stack] = answer;
+		places[stack] = answer;
 		if (stack == at)
 			break;
 	}
@@ -104,14 +139,14 @@ find_native(struct engine *engine, bool mine, uint32_t stack)
 uint32_t
 naming_find(struct engine *engine, bool mine, uint32_t stack)
 {
-	uint32_t answer = engine->naming[mine].python[stack];
+	uint32_t answer = engine->naming[mine].places[stack];
 	uint32_t frame;
 	size_t count;
 
 	if (!answer)
 		answer = find_native(engine, mine, stack);
 	if (answer != NAMING_NONE)
-		return answer - 1;
+		return (answer & ~NAMING_PYTHON) - 1;
 	if (mine) {
 		naming_extend(engine, false);
 		return naming_find(engine, false, stack);
