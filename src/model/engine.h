@@ -189,6 +189,13 @@ struct engine {
 	struct rows rows;
 };
 
+/* Room for some, and a few more: arrays by site and by stack are large. */
+static inline size_t
+room_for(size_t count)
+{
+	return count + count / 16 + 64;
+}
+
 /* engine_name.c */
 void naming_forget(struct engine *);
 void naming_free(struct naming *);
@@ -227,6 +234,8 @@ void slot_charge(struct engine *, uint32_t slot, uint32_t place,
 void row_charge(struct row *, const struct sum *);
 void row_add(struct row *, const struct row *);
 void slot_clear(struct slot *);
+/* Before it is charged. */
+void slot_prefetch(const struct engine *, uint32_t slot);
 void sites_room(struct engine *);
 void site_assign(struct engine *, size_t index);
 void sites_extend(struct engine *);

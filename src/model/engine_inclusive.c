@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
+#define AHEAD	  8 /* nodes, sites */
 #define MENDS_MAX 8 /* slots; of more all sums are made anew */
 
 /*
@@ -27,6 +28,7 @@ struct nodes {
 	uint32_t *ranks;  /* [id / 64]: how many come before */
 	struct sum *sums; /* [rank] */
 	size_t words;
+	size_t count;
 };
 
 void
@@ -43,7 +45,7 @@ charges_room(struct engine *engine)
 	size_t stacks = names_stacks(engine->names);
 
 	if (stacks >= engine->charge_room) {
-		engine->charge_room = stacks + stacks / 8 + 64;
+		engine->charge_room = room_for(stacks);
 		engine->charges = mem_grow(engine->charges, engine->charge_room,
 					   sizeof(*engine->charges));
 	}
@@ -139,26 +141,56 @@ is_charged_own(const struct engine *engine, size_t site)
 	return !charge_any(&engine->charges[engine->site_stack[site]]);
 }
 
+static bool
+is_wanted(struct engine *engine, uint32_t slot, uint32_t of)
+{
+	return slot ? of == slot : slot_at(engine, of)->pass;
+}
+
+/* [frame]: it has a location of the slot. */
+static uint8_t *
+frames_of(struct engine *engine, uint32_t slot)
+{
+	uint8_t *frames = mem_array(names_frames(engine->names) + 1, 1);
+
+	for (size_t i = 0; i < engine->place_room; i++) {
+		const struct place *place = &engine->places[i];
+
+		if (place->slot && is_wanted(engine, slot, place->slot))
+			frames[place->frame] = 1;
+	}
+	return frames;
+}
+
+static bool
+node_charges(struct engine *engine, uint32_t id, uint32_t slot)
+{
+	uint32_t frame = names_stack(engine->names, id)->frame;
+	uint32_t first = names_frame(engine->names, frame)->first;
+	uint32_t mask = engine->charges[id].mask;
+
+	for (; mask; mask &= mask - 1)
+		if (is_wanted(engine, slot,
+			      engine->places[first + __builtin_ctz(mask)].slot))
+			return true;
+	return false;
+}
+
 uint8_t *
 inclusive_cover(struct engine *engine, uint32_t slot)
 {
 	struct names *names = engine->names;
+	uint8_t *frames = frames_of(engine, slot);
 	uint8_t *cover = mem_array(engine->charge_known + 1, 1);
 
 	for (size_t id = 1; id <= engine->charge_known; id++) {
 		const struct stack *stack = names_stack(names, (uint32_t)id);
-		uint32_t first = names_frame(names, stack->frame)->first;
-		uint32_t mask = engine->charges[id].mask;
 
-		cover[id] = cover[stack->parent];
-		for (; mask && !cover[id]; mask &= mask - 1) {
-			uint32_t other =
-			    engine->places[first + __builtin_ctz(mask)].slot;
-
-			cover[id] =
-			    slot ? other == slot : slot_at(engine, other)->pass;
-		}
+		cover[id] = cover[stack->parent] ||
+			    (frames[stack->frame] &&
+			     node_charges(engine, (uint32_t)id, slot));
 	}
+	free(frames);
 	return cover;
 }
 
@@ -191,6 +223,14 @@ nodes_init(struct engine *engine, struct nodes *nodes)
 		size_t site = change_site(engine, i);
 		uint32_t id = engine->site_stack[site];
 
+		if (i + AHEAD < count) {
+			uint32_t next =
+			    engine->site_stack[change_site(engine, i + AHEAD)];
+
+			__builtin_prefetch(&engine->charges[next]);
+			if (next)
+				__builtin_prefetch(names_stack(names, next));
+		}
 		if (!engine->site_slot[site] || is_charged_own(engine, site))
 			continue;
 		for (; id && !nodes_have(nodes, id);
@@ -201,6 +241,7 @@ nodes_init(struct engine *engine, struct nodes *nodes)
 		nodes->ranks[i] = (uint32_t)sum;
 		sum += (unsigned)__builtin_popcountll(nodes->bits[i]);
 	}
+	nodes->count = sum;
 	nodes->sums = mem_array(sum, sizeof(*nodes->sums));
 }
 
@@ -243,6 +284,17 @@ sum_sites(struct engine *engine, struct nodes *nodes)
 	free(cover);
 }
 
+/* The first place that a node charges. */
+static uint32_t
+node_place(struct engine *engine, uint32_t id)
+{
+	uint32_t mask = engine->charges[id].mask;
+	uint32_t frame = names_stack(engine->names, id)->frame;
+
+	return names_frame(engine->names, frame)->first +
+	       (mask ? (uint32_t)__builtin_ctz(mask) : 0);
+}
+
 /* What lies below it has been added up. */
 static void
 node_charge(struct engine *engine, const struct nodes *nodes, uint32_t id)
@@ -261,20 +313,68 @@ node_charge(struct engine *engine, const struct nodes *nodes, uint32_t id)
 		sum_add(nodes_sum(nodes, stack.parent), sum);
 }
 
+/* Ids of all nodes, those of children first; owned by the caller. */
+static uint32_t *
+nodes_list(const struct nodes *nodes)
+{
+	uint32_t *list = mem_array(nodes->count, sizeof(*list));
+	size_t used = 0;
+
+	for (size_t i = nodes->words; i--;)
+		for (uint64_t bits = nodes->bits[i]; bits;) {
+			unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
+
+			bits ^= UINT64_C(1) << bit;
+			list[used++] = (uint32_t)(64 * i + bit);
+		}
+	return list;
+}
+
+/*
+ * What a node needs lies in five places, each found by way of the one before:
+ * they are asked for in turn, while nodes before it are charged.
+ */
+static void
+nodes_prefetch(struct engine *engine, const struct nodes *nodes,
+	       const uint32_t *list, size_t at)
+{
+	struct names *names = engine->names;
+
+	if (at + 4 * AHEAD < nodes->count) {
+		__builtin_prefetch(names_stack(names, list[at + 4 * AHEAD]));
+		__builtin_prefetch(&engine->charges[list[at + 4 * AHEAD]]);
+	}
+	if (at + 3 * AHEAD < nodes->count) {
+		const struct stack *stack =
+		    names_stack(names, list[at + 3 * AHEAD]);
+
+		__builtin_prefetch(names_frame(names, stack->frame));
+		if (stack->parent)
+			__builtin_prefetch(nodes_sum(nodes, stack->parent), 1);
+	}
+	if (at + 2 * AHEAD < nodes->count)
+		__builtin_prefetch(
+		    &engine->places[node_place(engine, list[at + 2 * AHEAD])]);
+	if (at + AHEAD < nodes->count)
+		slot_prefetch(
+		    engine,
+		    engine->places[node_place(engine, list[at + AHEAD])].slot);
+}
+
 void
 sum_inclusive(struct engine *engine)
 {
 	struct nodes nodes;
+	uint32_t *list;
 
 	nodes_init(engine, &nodes);
 	sum_sites(engine, &nodes);
-	for (size_t i = nodes.words; i--;)
-		for (uint64_t bits = nodes.bits[i]; bits;) {
-			unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
-
-			bits ^= UINT64_C(1) << bit;
-			node_charge(engine, &nodes, (uint32_t)(64 * i + bit));
-		}
+	list = nodes_list(&nodes);
+	for (size_t i = 0; i < nodes.count; i++) {
+		nodes_prefetch(engine, &nodes, list, i);
+		node_charge(engine, &nodes, list[i]);
+	}
+	free(list);
 	nodes_fini(&nodes);
 }
 
@@ -290,9 +390,8 @@ mend(struct engine *engine, uint32_t id)
 	for (size_t i = 0; i < engine->site_known; i++) {
 		uint64_t value;
 
-		if (!engine->site_slot[i] ||
-		    !(is_charged_own(engine, i) ? engine->site_slot[i] == id
-						: cover[engine->site_stack[i]]))
+		if (!cover[engine->site_stack[i]] &&
+		    !(engine->site_slot[i] == id && is_charged_own(engine, i)))
 			continue;
 		value = best_of(engine, i);
 		if (!is_better(value, (uint32_t)i + 1, slot->best_value,

@@ -51,8 +51,11 @@ slot_intern(struct engine *engine, const struct key *key)
 		    other->second == key->second)
 			return id;
 	}
-	engine->slots = mem_room(engine->slots, &engine->slot_room,
-				 engine->slot_count, sizeof(*engine->slots));
+	if (engine->slot_count == engine->slot_room) {
+		engine->slot_room = 3 * engine->slot_count / 2 + 64;
+		engine->slots = mem_grow(engine->slots, engine->slot_room,
+					 sizeof(*engine->slots));
+	}
 	id = (uint32_t)++engine->slot_count;
 	slot = slot_at(engine, id);
 	*slot = (struct slot){.key = *key, .pass = !engine->filter};
@@ -218,7 +221,7 @@ canon_extend(struct engine *engine)
 	size_t stacks = names_stacks(names);
 
 	if (stacks >= engine->canon_room) {
-		engine->canon_room = stacks + stacks / 8 + 64;
+		engine->canon_room = room_for(stacks);
 		engine->canon = mem_grow(engine->canon, engine->canon_room,
 					 sizeof(uint32_t));
 		engine->canon[0] = 0;

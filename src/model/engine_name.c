@@ -66,7 +66,7 @@ naming_room(struct engine *engine, struct naming *naming)
 	size_t old = naming->candidate_room;
 
 	if (stacks >= naming->room) {
-		naming->room = stacks + stacks / 8 + 64;
+		naming->room = room_for(stacks);
 		naming->places =
 		    mem_grow(naming->places, naming->room, sizeof(uint32_t));
 	}

@@ -194,8 +194,9 @@ sort_rows(struct engine *engine)
 			compare, engine);
 	if (engine->inclusive)
 		inclusive_mend(engine, engine->entries, count);
-	if (count > engine->out_room) {
-		engine->out_room = count + count / 2;
+	if (count > engine->out_room ||
+	    engine->out_room > room_for(4 * count)) {
+		engine->out_room = room_for(count);
 		engine->out = mem_grow(engine->out, engine->out_room,
 				       sizeof(*engine->out));
 	}

@@ -283,7 +283,7 @@ sites_room(struct engine *engine)
 
 	if (count <= engine->site_room)
 		return;
-	engine->site_room = count + count / 8 + 64;
+	engine->site_room = room_for(count);
 	engine->site_slot =
 	    mem_grow(engine->site_slot, engine->site_room, sizeof(uint32_t));
 	engine->site_place =
@@ -334,14 +334,14 @@ sites_extend(struct engine *engine)
 }
 
 /* Slots lie far apart: they are asked for some sites ahead. */
-static void
-prefetch(const struct engine *engine, size_t index)
+void
+slot_prefetch(const struct engine *engine, uint32_t id)
 {
 	const struct slot *slot;
 
-	if (index >= engine->site_known || !engine->site_slot[index])
+	if (!id)
 		return;
-	slot = &engine->slots[engine->site_slot[index] - 1];
+	slot = &engine->slots[id - 1];
 	for (size_t line = 0; line < sizeof(*slot); line += 64)
 		__builtin_prefetch((const char *)slot + line, 1);
 }
@@ -356,7 +356,9 @@ sum_own(struct engine *engine)
 		size_t site;
 
 		if (i + AHEAD < count)
-			prefetch(engine, change_site(engine, i + AHEAD));
+			slot_prefetch(
+			    engine,
+			    engine->site_slot[change_site(engine, i + AHEAD)]);
 		site = change_site(engine, i);
 		if (!engine->site_slot[site])
 			continue;

@@ -11,7 +11,7 @@
 
 /* Changes that are kept: at least so many, and one for so many sites. */
 #define TOUCHED_LEAST 64
-#define TOUCHED_SHARE 8
+#define TOUCHED_SHARE 16
 
 static struct {
 	uint64_t marks; /* made so far */

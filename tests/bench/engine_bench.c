@@ -282,6 +282,7 @@ measure(size_t count)
 	query.group_by = GROUP_FILENAME;
 	refreshes(engine, &snapshot, &query, "by file");
 	query.group_by = GROUP_LINENO;
+	engine_run(engine, &snapshot, &query);
 	query.filter = "module_7";
 	run(engine, &snapshot, &query, "filter", "");
 	query.filter = NULL;
