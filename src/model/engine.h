@@ -239,7 +239,8 @@ void slot_prefetch(const struct engine *, uint32_t slot);
 void sites_room(struct engine *);
 void site_assign(struct engine *, size_t index);
 void sites_extend(struct engine *);
-/* Both charge all sites to empty slots, or what has changed of some. */
+/* Charges all sites to empty slots, or what has changed of some, which also
+ * goes into the total. */
 void sum_own(struct engine *);
 /* Charges the slots with these bits, by id, with their sites. */
 void sum_dirty(struct engine *, const uint64_t *dirty);

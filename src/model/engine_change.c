@@ -324,10 +324,12 @@ sums_make(struct engine *engine)
 	for (size_t i = 0; i < engine->slot_count; i++)
 		slot_clear(&engine->slots[i]);
 	engine->total = (struct row){.domain = DOMAIN_COUNT};
-	if (engine->inclusive)
+	if (engine->inclusive) {
 		sum_inclusive(engine);
-	else
+	} else {
 		sum_own(engine);
+		total_renew(engine);
+	}
 }
 
 void

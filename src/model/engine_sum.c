@@ -365,7 +365,8 @@ sum_own(struct engine *engine)
 		change_sum(engine, i, &sum);
 		slot_charge(engine, engine->site_slot[site],
 			    engine->site_place[site], &sum);
-		if (slot_at(engine, engine->site_slot[site])->pass)
+		if (engine->changes &&
+		    slot_at(engine, engine->site_slot[site])->pass)
 			row_charge(&engine->total, &sum);
 	}
 }
