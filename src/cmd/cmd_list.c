@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "cmd/subcommand.h"
 #include "source/source.h"
+#include "viewer/picker.h"
+
+enum { INDENT = 2, DEPTH_MAX = 8 };
 
 static const char *
 state_of(const struct process_entry *entry)
@@ -33,8 +36,9 @@ print_size(uint64_t bytes)
 	printf(" %10s", bytes ? text_size(size, bytes) : "-");
 }
 
+/* depth: below how many others of the list it stands. */
 static void
-print_entry(const struct process_entry *entry)
+print_entry(const struct process_entry *entry, unsigned depth)
 {
 	if (*entry->problem) {
 		printf("%7s %-10s %10s %10s %11s  %-11s ", "-", state_of(entry),
@@ -50,7 +54,8 @@ print_entry(const struct process_entry *entry)
 	print_size(entry->live_bytes);
 	printf(" %11" PRIu64, entry->live_count);
 	print_mode(&entry->process);
-	putchar(' ');
+	printf(" %*s", INDENT * (int)(depth < DEPTH_MAX ? depth : DEPTH_MAX),
+	       "");
 	text_clean_write(stdout, entry->process.command);
 	putchar('\n');
 }
@@ -83,30 +88,44 @@ print_entry_json(const struct process_entry *entry)
 	putchar('}');
 }
 
+/* As the screen has them: below each what it forked or started. */
+static void
+print_tree(struct process_entry *list, size_t count)
+{
+	struct picker picker = {.sort = PICKER_AGE};
+
+	printf("%7s %-10s %10s %10s %11s  %-11s %s\n", "PID", "STATE", "RSS",
+	       "LIVE", "BLOCKS", "MODE", "COMMAND");
+	picker_take(&picker, list, count, 1);
+	for (size_t i = 0; i < picker.count; i++)
+		print_entry(picker_entry(&picker, i), picker.lines[i].depth);
+	picker_fini(&picker);
+}
+
+static void
+print_json(struct process_entry *list, size_t count)
+{
+	putchar('[');
+	for (size_t i = 0; i < count; i++) {
+		printf(i ? ",\n" : "\n");
+		print_entry_json(&list[i]);
+	}
+	puts("\n]");
+	process_list_free(list, count);
+}
+
 int
 cmd_list(const struct options *options)
 {
 	struct process_entry *list;
 	struct err err;
-	size_t count, i;
+	size_t count;
 
 	if (!process_list(&list, &count, &err))
 		return failed(&err);
 	if (options->json)
-		putchar('[');
+		print_json(list, count);
 	else
-		printf("%7s %-10s %10s %10s %11s  %-11s %s\n", "PID", "STATE",
-		       "RSS", "LIVE", "BLOCKS", "MODE", "COMMAND");
-	for (i = 0; i < count; i++) {
-		if (!options->json) {
-			print_entry(&list[i]);
-			continue;
-		}
-		printf(i ? ",\n" : "\n");
-		print_entry_json(&list[i]);
-	}
-	if (options->json)
-		puts("\n]");
-	process_list_free(list, count);
+		print_tree(list, count);
 	return STATUS_DONE;
 }

@@ -238,6 +238,16 @@ finish(struct run *run)
 	return status;
 }
 
+static void
+warn_dumb(void)
+{
+	struct err err;
+
+	err_set(&err, "a terminal of TERM=dumb shows no screen; heaptop top -b "
+		      "or heaptop report of the program tells the same");
+	warn(&err);
+}
+
 int
 cmd_run(const struct options *options)
 {
@@ -251,6 +261,8 @@ cmd_run(const struct options *options)
 	free(program);
 	run.run_id = preload_run_id();
 	run.viewed = run.agent && view_can_open(options) && !options->headless;
+	if (run.agent && view_is_dumb() && !options->headless)
+		warn_dumb();
 	run.keep = run.viewed || options->keep || options->save;
 	child_init(&run.child);
 	status = start(&run);

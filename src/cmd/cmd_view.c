@@ -83,11 +83,24 @@ view_options(const struct options *options, struct viewer_options *out)
 							   : VIEWER_COLOR_AUTO;
 }
 
+static bool
+on_terminal(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+bool
+view_is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return on_terminal() && term && strcmp(term, "dumb") == 0;
+}
+
 bool
 view_can_open(const struct options *options)
 {
-	return options->script ||
-	       (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+	return options->script || (on_terminal() && !view_is_dumb());
 }
 
 /* Whoever opens a process wants to see what it does from now on. */
@@ -124,7 +137,7 @@ agree(uint32_t pid, struct err *err)
 {
 	char answer[16];
 
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+	if (!on_terminal())
 		return err_set(err,
 			       "process %" PRIu32
 			       " has no agent; heaptop attach %" PRIu32
@@ -182,8 +195,11 @@ cmd_view(const struct options *options)
 	if (!view_can_open(options)) {
 		if (source)
 			source_close(source);
-		err_set(&err, "the viewer needs a terminal; use heaptop top "
-			      "-b or heaptop report");
+		err_set(&err,
+			"the viewer needs a terminal%s; use heaptop top -b or "
+			"heaptop report",
+			view_is_dumb() ? " that can do more than TERM=dumb"
+				       : "");
 		return failed(&err);
 	}
 	if (source && !(source = wake(source, &err)))

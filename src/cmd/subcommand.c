@@ -96,7 +96,8 @@ const struct subcommand subcommands[] = {
 	.operands = "",
 	.summary = "list profiled processes, live and dead",
 	.text = "One line for each segment in the directory of "
-		"segments, oldest first.",
+		"segments: those that live first, then by age, and below each "
+		"what it forked or started. JSON has them by age.",
 	.options = OPTION_BIT(JSON) | OPTION_UNITS | COMMON,
 	.run = cmd_list,
     },

@@ -10,5 +10,7 @@
 void view_options(const struct options *, struct viewer_options *);
 /* Whether the viewer can open: on a terminal, or by a script. */
 bool view_can_open(const struct options *);
+/* Whether there is a terminal, which TERM says can show no screen. */
+bool view_is_dumb(void);
 
 #endif

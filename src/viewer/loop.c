@@ -19,6 +19,7 @@
 #define FIRST_NS  MS(50)  /* between looks for the first totals */
 #define SCRIPT_NS MS(20)
 #define ANSWER_NS MS(20) /* how often an answer is looked for */
+#define FIXED_NS  MS(3600000) /* any, with a past before it */
 #define FDS_MAX	  16
 #define FDS_OWN	  3
 
@@ -28,6 +29,7 @@ struct loop {
 	struct script *script;
 	uint64_t refresh_ns; /* when the feed is read next */
 	uint64_t watch_ns;
+	bool fixed;	   /* only the script lets time pass */
 	int signal_number; /* that ended it; 0 none */
 	bool failed;
 };
@@ -39,6 +41,23 @@ clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* A script on what does not change shows the same whenever it runs. */
+static bool
+is_fixed(const struct viewer *viewer)
+{
+	const struct feed *feed = &viewer->feed;
+
+	return viewer->options->script && feed->context &&
+	       feed->is_live && !feed->is_live(feed->context);
+}
+
+static void
+clock_read(struct loop *loop)
+{
+	if (!loop->fixed)
+		loop->viewer.now_ns = clock_ns();
 }
 
 /*
@@ -187,7 +206,7 @@ wait_for_work(struct loop *loop, int timeout)
 	for (size_t i = 0; i < FDS_OWN + count; i++)
 		polls[i].events = POLLIN, polls[i].revents = 0;
 	poll(polls, FDS_OWN + count, timeout);
-	viewer->now_ns = clock_ns();
+	clock_read(loop);
 	for (size_t i = 0; i < count; i++)
 		if (polls[FDS_OWN + i].revents && host->readable) {
 			host->readable(host->context, fds[i]);
@@ -253,7 +272,8 @@ loop_run(struct loop *loop, struct err *err)
 {
 	struct viewer *viewer = &loop->viewer;
 
-	viewer->now_ns = viewer->start_ns = clock_ns();
+	clock_read(loop);
+	viewer->start_ns = viewer->now_ns;
 	loop->watch_ns = viewer->now_ns - WATCH_NS;
 	settle(loop, time_passed(loop) | STALE_DRAW);
 	while (!viewer->quit) {
@@ -294,7 +314,8 @@ loop_open(struct loop *loop, struct err *err)
 		screen_size(loop->screen, &height, &width);
 	}
 	canvas_init(&viewer->canvas, height, width, viewer->ascii);
-	viewer->now_ns = clock_ns();
+	loop->fixed = is_fixed(viewer);
+	viewer->now_ns = loop->fixed ? FIXED_NS : clock_ns();
 	if (options->notice)
 		viewer_message(viewer, ROLE_WARNING, "%s", options->notice);
 	if (notice[0])

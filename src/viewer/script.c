@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "viewer/script.h"
+#include "viewer/settings.h"
 
 #define WAIT_NS (UINT64_C(10) * 1000000000)
 
@@ -112,16 +114,39 @@ run_dump(struct script *script, struct viewer *viewer, const char *path,
 	return SCRIPT_GO_ON;
 }
 
+/* The viewer's own clock may be fixed. */
+static uint64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static enum script_step
+run_pass(struct script *script, struct viewer *viewer, const char *text,
+	 unsigned *stale, struct err *err)
+{
+	double seconds;
+
+	if (!delay_parse(text, &seconds, err))
+		return failed(script, err, "let 0.1 to 60 seconds pass");
+	viewer->now_ns += (uint64_t)(seconds * 1e9);
+	*stale |= STALE_DRAW;
+	return SCRIPT_GO_ON;
+}
+
 static enum script_step
 run_wait(struct script *script, struct viewer *viewer, const char *text,
 	 bool gone, struct err *err)
 {
 	if (!script->waiting)
-		script->wait_end_ns = viewer->now_ns + WAIT_NS;
+		script->wait_end_ns = clock_ns() + WAIT_NS;
 	script->waiting = false;
 	if (canvas_shows(&viewer->canvas, text) != gone)
 		return SCRIPT_GO_ON;
-	if (viewer->now_ns > script->wait_end_ns) {
+	if (clock_ns() > script->wait_end_ns) {
 		canvas_dump(&viewer->canvas, stderr, NULL);
 		return failed(script, err,
 			      gone ? "still there after 10 s"
@@ -148,6 +173,8 @@ run_line(struct script *script, struct viewer *viewer, char *line,
 		return run_wait(script, viewer, rest, false, err);
 	if (!strcmp(line, "wait-gone"))
 		return run_wait(script, viewer, rest, true, err);
+	if (!strcmp(line, "pass"))
+		return run_pass(script, viewer, rest, stale, err);
 	if (!strcmp(line, "dump"))
 		return run_dump(script, viewer, rest, false, err);
 	if (!strcmp(line, "dump-color"))

@@ -8,10 +8,14 @@
  *	wheel up|down
  *	wait-for TEXT     go on when some line of the screen has TEXT
  *	wait-gone TEXT    go on when none has
+ *	pass SECONDS      0.1 to 60, of a clock that stands still
  *	resize WxH        80x24 at the start
  *	dump FILE         write the screen as text; "-" standard output
  *	dump-color FILE   the same with escape sequences
  *	quit              leave without a question
+ *
+ * The clock stands still on what does not change any more (a file, a process
+ * that is dead), so that a script shows the same at each run; else it goes on.
  *
  * Empty lines and those that begin with # are left out. The end of the script
  * leaves, too. A wait that lasts ten seconds fails.

@@ -42,6 +42,19 @@ like 'nor need they be read' '* LIVE*+/-*' "$(screen --no-config)"
 like 'sizes by the settings' '* MB *' "$(screen)"
 like 'or by an option' '* MiB *' "$(screen --iec)"
 
+# A script on a file sees a clock that stands still unless told to go on.
+cat >script <<'END'
+wait-for demo_
+key W
+dump -
+pass 6
+dump -
+END
+screen --no-config >first
+screen --no-config >second
+is 'a script shows the same each time' "$(cat first)" "$(cat second)"
+is 'and time passes as it says' 1 "$(grep -c 'no file of settings' first)"
+
 # What is the user's own code is theirs to say.
 mine() {
 	"$heaptop" report --mine --top 1 --group-by function "$@" saved.json |

@@ -218,8 +218,13 @@ def check_terminals(tap, scratch, pid):
                                  "echo it ran; exit 9"], TERM="dumb")
     logs = [path.read_text() for path in
             Path(os.environ["XDG_STATE_HOME"]).glob("heaptop/*.log")]
-    tap.ok(status == 9 and logs == ["it ran\n"] and "\x1b" not in shown,
+    tap.ok(status == 9 and not logs and "it ran" in shown and
+           "TERM=dumb" in shown and "\x1b" not in shown,
            "TERM=dumb: the program under run still runs", status, shown, logs)
+    status, shown = on_terminal(["demo"], TERM="dumb")
+    tap.ok(status == 0 and "demo_session_open" in shown and
+           "\x1b" not in shown, "TERM=dumb: the demonstration is a report",
+           status, shown)
 
 
 def runs_anyway(tap, what, env, *options):
