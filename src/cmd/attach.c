@@ -20,7 +20,8 @@
 #include "inject/inject.h"
 #include "source/source.h"
 
-enum { TIMEOUT_MS = 5000, STEP_MS = 5, BEGIN_MS = 10000 };
+enum { TIMEOUT_MS = 5000, STEP_MS = 5, BEGIN_MS = 10000, TRIES_MAX = 100 };
+enum { ANSWER_ON = 1 }; /* of heaptop_agent_attach */
 
 bool
 attach_pid(const char *operand, uint32_t *pid, struct err *err)
@@ -99,6 +100,23 @@ tell_directory(struct block *block, uint32_t pid)
 	free(path);
 }
 
+/* An agent that is just being detached calls itself on, for a moment. */
+static bool
+inject_until_new(const struct inject_request *request,
+		 struct inject_result *result, struct err *err)
+{
+	const struct timespec step = {0, STEP_MS * 1000000};
+	uint32_t pid = (uint32_t)request->pid;
+
+	for (int tries = 0; inject(request, result, err); tries++) {
+		if (result->answer != ANSWER_ON || tries == TRIES_MAX ||
+		    attach_state(pid) == AGENT_ON)
+			return true;
+		nanosleep(&step, NULL);
+	}
+	return false;
+}
+
 static bool
 attach_inject(const struct options *options, uint32_t pid,
 	      struct attached *attached, struct err *err)
@@ -128,7 +146,7 @@ attach_inject(const struct options *options, uint32_t pid,
 	request.agent = agent;
 	request.settings = block.text;
 	request.settings_size = block.size;
-	good = inject(&request, &result, err);
+	good = inject_until_new(&request, &result, err);
 	attached->stood_ns = result.stood_ns;
 	if (good && result.answer < 0)
 		good = err_set(err,

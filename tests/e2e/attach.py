@@ -11,7 +11,6 @@ WAITS = ("nanosleep", "poll", "select", "ppoll", "epoll", "epoll-forever",
 WORKS = ("registers", "red-zone", "threads", "signals", "handlers",
          "coroutines", "errno")
 CYCLES = 10
-PAUSES = 30
 
 LOOP = """
 import sys, threading
@@ -81,24 +80,6 @@ def check_cycles(tap):
                   "ten cycles: same output and exit status")
 
 
-def check_pauses(tap):
-    """A thread that has a beat of a millisecond tells the worst pause."""
-    stood = []
-    with borrowed("heartbeat", 100) as program:
-        pid = program.process.pid
-        for _ in range(PAUSES):
-            stood.append(attach(pid))
-            detach(pid)
-        status, lines, _ = program.end()
-    stood.sort()
-    print(f"# {PAUSES} cycles: a thread stood still for {stood[0]} ms at "
-          f"least, {stood[PAUSES // 2]} ms in the middle, {stood[-1]} ms at "
-          f"most; {lines[-1]}")
-    tap.equal(status, 0, f"{PAUSES} cycles under load")
-    tap.ok(stood[PAUSES // 2] < 10,
-           "the thread stood still for less than 10 ms, mostly", stood)
-
-
 def check_life(tap):
     """An agent that is there already is switched, which stops nothing."""
     with Program(PYTHON, "-c", LOOP, options=("--dormant",)) as program:
@@ -120,7 +101,6 @@ def main():
         for kind in WORKS:
             tap.part(kind, check_work, tap, kind)
         tap.part("cycles", check_cycles, tap)
-        tap.part("pauses", check_pauses, tap)
         tap.part("life", check_life, tap)
     tap.done()
 
