@@ -18,7 +18,7 @@
 #define HOST_NS	  MS(100) /* how often a child is asked about */
 #define FIRST_NS  MS(50)  /* between looks for the first totals */
 #define SCRIPT_NS MS(20)
-#define ANSWER_NS MS(20) /* how often an answer is looked for */
+#define ANSWER_NS MS(20)      /* how often an answer is looked for */
 #define FIXED_NS  MS(3600000) /* any, with a past before it */
 #define FDS_MAX	  16
 #define FDS_OWN	  3
@@ -49,8 +49,8 @@ is_fixed(const struct viewer *viewer)
 {
 	const struct feed *feed = &viewer->feed;
 
-	return viewer->options->script && feed->context &&
-	       feed->is_live && !feed->is_live(feed->context);
+	return viewer->options->script && feed->context && feed->is_live &&
+	       !feed->is_live(feed->context);
 }
 
 static void

@@ -151,6 +151,7 @@ struct viewer {
 	struct rate rate;	 /* that was asked for */
 	uint64_t rate_asked_ns;	 /* not met yet; 0: nothing is asked for */
 	bool ended;		 /* the feed will not change any more */
+	bool switched_off;	 /* the agent: that was said */
 	bool child_ended;
 	int child_status;
 	uint64_t child_end_ns;

@@ -50,6 +50,10 @@ void view_processes_open(struct viewer *);
 
 /* view_header.c: the command without the folders of its program. */
 const char *command_short(const char *command);
+/* The same, drawn; where it has no room, all its paths lose their folders.
+ * Returns the cells used. */
+int command_draw(struct canvas *, int y, int x, int width, enum role,
+		 const char *command);
 
 /* view_frame.c: what is around every view. Return the rows used. */
 int header_draw(struct viewer *, int height);

@@ -80,7 +80,9 @@ state_text(const struct viewer *viewer, char *out, size_t size)
 	}
 	snprintf(out, size, "%s",
 		 process && process->state ? process->state : "waiting");
-	return process && process->alive ? ROLE_VALUE : ROLE_WARNING;
+	return process && process->alive && !viewer->switched_off
+		   ? ROLE_VALUE
+		   : ROLE_WARNING;
 }
 
 /* Draws text so that it ends before `end`, after a separating dot. Returns
@@ -109,6 +111,30 @@ command_short(const char *command)
 	while (word > 0 && command[word - 1] != '/')
 		word--;
 	return command[word] && command[word] != ' ' ? command + word : command;
+}
+
+int
+command_draw(struct canvas *canvas, int y, int x, int width, enum role role,
+	     const char *command)
+{
+	char text[TEXT_MAX];
+	size_t used = 0;
+	bool begins = true;
+
+	command = command_short(command);
+	if (canvas_width(canvas, command) <= width)
+		return canvas_text(canvas, y, x, width, role, command);
+	for (; *command && used + 1 < sizeof(text); command++) {
+		size_t word = strcspn(command, " ");
+
+		if (begins && *command == '/')
+			while (memchr(command, '/', word) && word > 1)
+				command++, word--;
+		text[used++] = *command;
+		begins = *command == ' ';
+	}
+	text[used] = '\0';
+	return canvas_text(canvas, y, x, width, role, text);
 }
 
 /* "pid 4242", or "3 processes", "3 of 5 processes" once some have ended. */
@@ -160,10 +186,10 @@ title_draw(struct viewer *viewer)
 		right = title_piece(canvas, begin, right, ROLE_VALUE, text,
 				    right == end);
 	}
-	canvas_text(canvas, 0, 1, right - 3, ROLE_TITLE,
-		    process && process->command && *process->command
-			? command_short(process->command)
-			: "heaptop");
+	command_draw(canvas, 0, 1, right - 3, ROLE_TITLE,
+		     process && process->command && *process->command
+			 ? process->command
+			 : "heaptop");
 }
 
 /* A label and its value, right-aligned in `width` cells from x. */
@@ -199,6 +225,7 @@ losses_field(struct viewer *viewer, int y, int x, int width)
 {
 	const struct snapshot *snapshot = viewer->snapshot;
 	struct canvas *canvas = &viewer->canvas;
+	static const char hint[] = ", see l";
 	uint64_t sum = 0;
 	char count[FORMAT_MAX];
 	int used;
@@ -210,12 +237,14 @@ losses_field(struct viewer *viewer, int y, int x, int width)
 		canvas_text(canvas, y, x + 7, width - 7, ROLE_DIM, "nothing");
 		return;
 	}
-	used = canvas_format(canvas, y, x + 7, width - 7, ROLE_WARNING,
-			     "%s of %zu kind%s", format_count(count, sum),
-			     snapshot->loss_count,
-			     snapshot->loss_count == 1 ? "" : "s");
-	canvas_text(canvas, y, x + 7 + used, width - 7 - used, ROLE_DIM,
-		    ", see l");
+	used = 7 + canvas_text(canvas, y, x + 7, width - 7, ROLE_WARNING,
+			       format_count(count, sum));
+	if (snapshot->loss_count > 1)
+		used += canvas_format(canvas, y, x + used, width - used,
+				      ROLE_WARNING, " of %zu kinds",
+				      snapshot->loss_count);
+	if (used + (int)strlen(hint) <= width)
+		canvas_text(canvas, y, x + used, width - used, ROLE_DIM, hint);
 	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_LOSSES);
 }
 

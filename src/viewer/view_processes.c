@@ -218,10 +218,8 @@ entry_draw(struct canvas *canvas, int y, int width,
 		x += columns[i].width;
 	}
 	x += 2 + INDENT * (int)(line->depth < 8 ? line->depth : 8);
-	canvas_text(canvas, y, x, width - x, role,
-		    entry->process.command
-			? command_short(entry->process.command)
-			: "");
+	command_draw(canvas, y, x, width - x, role,
+		     entry->process.command ? entry->process.command : "");
 }
 
 static void

@@ -170,6 +170,25 @@ marks_follow(struct viewer *viewer)
 	viewer->marks_seen = count;
 }
 
+/* Says what it means that the agent has been switched off, and what undoes
+ * it. */
+static void
+life_follow(struct viewer *viewer)
+{
+	const struct process *process = &viewer->newest->process;
+	bool gone = process->state && !strcmp(process->state, "detached");
+	bool off = gone || process->asleep;
+
+	if (off && !viewer->switched_off)
+		viewer_message(viewer, ROLE_WARNING,
+			       gone ? "detached: the totals are final; heaptop "
+				      "attach %u begins anew"
+				    : "asleep, nothing is recorded; heaptop "
+				      "attach %u wakes it",
+			       process->pid);
+	viewer->switched_off = off;
+}
+
 /* What was asked for when the viewer was started. */
 static void
 plan_follow(struct viewer *viewer)
@@ -309,6 +328,7 @@ viewer_refresh(struct viewer *viewer)
 	if (viewer->past.held_by == HELD_NOT)
 		viewer->snapshot = viewer->newest;
 	rate_follow(viewer);
+	life_follow(viewer);
 	if (!viewer->newest->tick || (!result && viewer->rows))
 		return STALE_DRAW;
 	past_step(viewer, viewer->ended);

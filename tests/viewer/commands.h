@@ -17,6 +17,7 @@
 	X(test_paths)                     \
 	X(test_other_views)               \
 	X(test_losses)                    \
+	X(test_switched_off)              \
 	X(test_processes)                 \
 	X(test_mark)                      \
 	X(test_mark_keeps_the_users_sort) \

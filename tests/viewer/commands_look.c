@@ -169,9 +169,33 @@ test_losses(void **state)
 	    (struct loss){"stack_cut", "stacks cut at the deepest depth", 1234};
 	f->made.snapshot.loss_count = 1;
 	fixture_keys(f, "C-l");
-	assert_shows(f, "1234 of 1 kind");
+	assert_shows(f, "1234, see l");
 	fixture_keys(f, "l");
 	assert_shows(f, "1234  stacks cut at the deepest depth");
+	fixture_close(f);
+}
+
+void
+test_switched_off(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct process *process = &f->made.snapshot.process;
+
+	(void)state;
+	process->state = "dormant";
+	process->asleep = true;
+	fixture_step(f);
+	assert_shows(f, "heaptop attach 4242 wakes it");
+	process->state = "detached";
+	process->asleep = false;
+	fixture_keys(f, "m");
+	fixture_step(f);
+	assert_hides(f, "totals are final"); /* it was off before */
+	process->state = "running";
+	fixture_step(f);
+	process->state = "detached";
+	fixture_step(f);
+	assert_shows(f, "the totals are final; heaptop attach 4242");
 	fixture_close(f);
 }
 
