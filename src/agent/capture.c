@@ -376,13 +376,21 @@ mixed(struct thread *thread, enum wire_domain domain,
 }
 
 /* The Python frames alone. 0: there are none, or no room. */
-static uint32_t
+INLINE uint32_t
 python_only(struct thread *thread, enum wire_domain domain, bool gil, bool held)
 {
 	if (!python(thread, domain, gil, held))
 		return 0;
 	thread->leaf = thread->python.leaves[domain];
 	return thread->python.sites[domain];
+}
+
+/* With --native=none. */
+static __attribute__((noinline)) uint32_t
+python_alone(struct thread *thread, enum wire_domain domain)
+{
+	return python_only(thread, domain, false,
+			   py_kept_holds(&thread->py_kept, false));
 }
 
 uint32_t
@@ -394,9 +402,19 @@ capture_site(struct thread *thread, enum wire_domain domain,
 	if (__builtin_expect(agent_config.native == WIRE_NATIVE_FULL, 0))
 		return mixed(thread, domain, state);
 	if (__builtin_expect(agent_config.native == WIRE_NATIVE_NONE, 0))
-		site = python_only(thread, domain, false,
-				   py_kept_holds(&thread->py_kept, false));
+		site = python_alone(thread, domain);
 	return site ? site : native(thread, domain, state);
+}
+
+/* Apart, so that the usual way keeps few registers. */
+static __attribute__((noinline)) uint32_t
+python_and_native(struct thread *thread, enum wire_domain domain,
+		  const void *frame)
+{
+	struct unwind_state state;
+
+	RECORD_CALLER_AT(&state, frame);
+	return capture_site(thread, domain, &state);
 }
 
 /* Needs Python frames only, if there are any. */
@@ -404,16 +422,12 @@ uint32_t
 capture_python_slow(struct thread *thread, enum wire_domain domain,
 		    const void *frame, bool held)
 {
-	struct unwind_state state;
 	uint32_t site = 0;
 
 	if (agent_config.native != WIRE_NATIVE_FULL)
 		site = python_only(thread, domain,
 				   domain != WIRE_DOMAIN_PYMEM_RAW, held);
-	if (site)
-		return site;
-	RECORD_CALLER_AT(&state, frame);
-	return capture_site(thread, domain, &state);
+	return site ? site : python_and_native(thread, domain, frame);
 }
 
 void
