@@ -34,6 +34,7 @@ void agent_exit(void);
 struct agent_config {
 	const char *directory; /* HEAPTOP_DIR, NULL: the default */
 	uint64_t run_id;       /* HEAPTOP_RUN */
+	uint64_t start_ns;     /* realtime, when recording began; 0: now */
 	uint64_t sample_bytes; /* at start: 1 exact, else the interval */
 	uint32_t unwinder;     /* HEAPTOP_UNWINDER, enum wire_unwinder */
 	uint32_t native;       /* HEAPTOP_NATIVE, enum wire_native */

@@ -506,41 +506,25 @@ EXPORT void __attribute__((noreturn)) _Exit(int status)
 }
 
 /* Some namespaces are closed to a process of more than one thread. */
-EXPORT int
-unshare(int what)
-{
-	bool rests = agent_on && what & CLONE_NEWUSER;
-	int result;
-
-	if (!is_ready() || !real.unshare) {
-		errno = ENOSYS;
-		return -1;
+#define ENTER(name_, params_, args_, alone_)       \
+	EXPORT int name_ params_                   \
+	{                                          \
+		bool rests = agent_on && (alone_); \
+		int result;                        \
+                                                   \
+		if (!is_ready() || !real.name_) {  \
+			errno = ENOSYS;            \
+			return -1;                 \
+		}                                  \
+		if (rests)                         \
+			rest_begin();              \
+		result = real.name_ args_;         \
+		if (rests)                         \
+			rest_release();            \
+		return result;                     \
 	}
-	if (rests)
-		rest_begin();
-	result = real.unshare(what);
-	if (rests)
-		rest_release();
-	return result;
-}
-
-EXPORT int
-setns(int fd, int what)
-{
-	bool rests = agent_on;
-	int result;
-
-	if (!is_ready() || !real.setns) {
-		errno = ENOSYS;
-		return -1;
-	}
-	if (rests)
-		rest_begin();
-	result = real.setns(fd, what);
-	if (rests)
-		rest_release();
-	return result;
-}
+ENTER(unshare, (int what), (what), (what & CLONE_NEWUSER) != 0)
+ENTER(setns, (int fd, int what), (fd, what), true)
 
 /*
  * So that the ticker changes its user and groups too. Where the program has one

@@ -131,19 +131,58 @@ name_append(char *path, size_t size, uint64_t pid, uint64_t started)
 	safe_append(path, size, WIRE_SUFFIX);
 }
 
+static uint64_t
+own_namespace(void)
+{
+	struct stat found;
+
+	return safe_failed(
+		   CALL(newfstatat, AT_FDCWD, "/proc/self/ns/pid", &found, 0))
+		   ? 0
+		   : found.st_ino;
+}
+
+/* Two containers that share the directory may each have a process 1 that began
+ * at the same time. One that is just being made has no header yet. */
+static bool
+is_of_others(long directory, const char *name)
+{
+	struct wire_header header = {0};
+	struct stat found = {0};
+	long fd = CALL(openat, directory, name,
+		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+	if (safe_failed(fd))
+		return false;
+	CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH);
+	CALL(pread64, fd, &header, offsetof(struct wire_header, command), 0);
+	CALL(close, fd, 0, 0, 0);
+	if (!S_ISREG(found.st_mode) || found.st_nlink != 1)
+		return false;
+	return !header.magic ||
+	       (header.magic == WIRE_MAGIC && header.pid_ns != own_namespace());
+}
+
 /* The file, new. One of the same name is this process before an exec. */
 static long
 open_file(struct segment *segment, uint64_t pid, uint64_t started)
 {
 	char name[128] = "";
+	char others[128] = "";
 	long directory = open_directory(segment->path, sizeof(segment->path));
 	long fd;
 
 	if (safe_failed(directory))
 		return directory;
 	safe_append(segment->path, sizeof(segment->path), "/");
-	name_append(segment->path, sizeof(segment->path), pid, started);
 	name_append(name, sizeof(name), pid, started);
+	if (is_of_others(directory, name)) {
+		safe_append_u64(others, sizeof(others), own_namespace(), 10);
+		safe_append(others, sizeof(others), ".");
+		safe_append(others, sizeof(others), name);
+		memcpy(name, others, sizeof(name));
+	}
+	safe_append(segment->path, sizeof(segment->path), name);
 	CALL(unlinkat, directory, name, 0, 0);
 	fd = CALL(openat, directory, name,
 		  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -188,19 +227,16 @@ unmap_part(struct segment *segment, const void *part, uint64_t bytes)
 static void
 fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
 {
-	struct stat found;
-
 	header->major = WIRE_MAJOR;
 	header->minor = WIRE_MINOR;
 	header->pid = (uint32_t)pid;
 	header->start_time = started;
-	header->start_ns = clock_now(CLOCK_REALTIME);
+	header->start_ns = agent_config.start_ns ? agent_config.start_ns
+						 : clock_now(CLOCK_REALTIME);
 	header->parent_pid = (uint32_t)CALL(getppid, 0, 0, 0, 0);
 	header->uid = (uint32_t)CALL(geteuid, 0, 0, 0, 0);
 	header->run_id = agent_config.run_id;
-	if (!safe_failed(
-		CALL(newfstatat, AT_FDCWD, "/proc/self/ns/pid", &found, 0)))
-		header->pid_ns = found.st_ino;
+	header->pid_ns = own_namespace();
 	read_boot_id(header->boot_id);
 	header->mode =
 	    agent_config.sample_bytes > 1 ? WIRE_MODE_SAMPLED : WIRE_MODE_EXACT;

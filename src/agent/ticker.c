@@ -229,6 +229,7 @@ segment_begin(void)
 static bool
 segment_again(void)
 {
+	agent_config.start_ns = 0;
 	segment_unlink(&ticker.segment);
 	segment_close(&ticker.segment);
 	ring_forget();
@@ -362,6 +363,8 @@ ticker_start(bool forked, bool again)
 	ticker.forked = forked;
 	ticker.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
+	/* Not when there is a segment: a child may be sooner with its own. */
+	agent_config.start_ns = clock_now(CLOCK_REALTIME);
 	/* The parent's may not have come to run yet. */
 	again = again && ticker_thread_can_again(0);
 	ticker.started =

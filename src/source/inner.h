@@ -40,22 +40,20 @@ void source_destroy(struct source *);
 bool source_fail(struct err *, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* live.c: takes fd, which is open on a regular file. pid: the process's number
- * to us, where it has another one to itself; else 0. */
-struct source *live_open(int fd, bool writable, const char *path, uint32_t pid,
-			 struct err *);
+/* live.c: takes fd, which is open on a regular file. */
+struct source *live_open(int fd, bool writable, const char *path, struct err *);
 /* replay.c: a saved snapshot; takes fd. */
 struct source *replay_open(int fd, const char *path, struct err *);
 
 /* proc.c: 0 or false when the process is not there or says nothing. */
 bool proc_exists(uint32_t pid);
+/* The file of that name, cut at size - 1, and a NUL; its bytes. */
+size_t proc_read(uint32_t pid, const char *name, char *text, size_t size);
 uint64_t proc_start_time(uint32_t pid); /* clock ticks since boot */
 uint64_t proc_rss(uint32_t pid);	/* bytes */
 /* memory.c: what is resident now; time_ns stays 0 where it is unknown. */
 bool memory_read(struct memory *, uint32_t pid);
 bool proc_uid(uint32_t pid, uid_t *uid);
-/* The number, and the user's, that it has to itself: in a container. */
-bool proc_inside(uint32_t pid, uint32_t *own_pid, uid_t *own_uid);
 bool proc_boot_id(uint8_t out[16]);
 uint64_t proc_pid_namespace(void); /* inode of our own */
 

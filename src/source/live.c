@@ -79,8 +79,7 @@ take_status(struct source *source)
 	free(snapshot->process.exe);
 	segment_process(&live->segment, live->alive, &snapshot->process);
 	if (live->alive)
-		snapshot->process.rss_bytes =
-		    proc_rss(live->segment.header.pid);
+		snapshot->process.rss_bytes = proc_rss(live->segment.pid);
 	snapshot->tick = status->tick;
 	snapshot->time_ns = status->time_ns;
 	snapshot->mono_ns = status->mono_ns;
@@ -264,7 +263,7 @@ live_memory(struct source *source, struct err *err)
 	struct live *live = source->state;
 
 	if (live->alive && segment_is_alive(&live->segment) &&
-	    memory_read(&source->snapshot.memory, live->segment.header.pid))
+	    memory_read(&source->snapshot.memory, live->segment.pid))
 		return true;
 	if (source->snapshot.memory.time_ns)
 		return true; /* what it was when it was looked at last */
@@ -272,7 +271,7 @@ live_memory(struct source *source, struct err *err)
 		   ? err_set(err,
 			     "its /proc/%" PRIu32 "/smaps cannot be read; "
 			     "run as its owner",
-			     live->segment.header.pid)
+			     live->segment.pid)
 		   : err_set(err, "it has ended, and its memory with it; see "
 				  "'heaptop list'");
 }
@@ -302,8 +301,7 @@ static const struct source_kind live_kind = {
 };
 
 struct source *
-live_open(int fd, bool writable, const char *path, uint32_t pid,
-	  struct err *err)
+live_open(int fd, bool writable, const char *path, struct err *err)
 {
 	struct source *source = source_make(&live_kind, path);
 	struct live *live = mem_alloc(sizeof(*live));
@@ -314,10 +312,6 @@ live_open(int fd, bool writable, const char *path, uint32_t pid,
 		free(live);
 		source_destroy(source);
 		return NULL;
-	}
-	if (pid) {
-		live->segment.header.pid = pid;
-		live->segment.header.pid_ns = proc_pid_namespace();
 	}
 	live->alive = segment_is_alive(&live->segment);
 	if (live_refresh(source, err) < 0) {

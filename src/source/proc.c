@@ -25,8 +25,8 @@ read_text(const char *path, char *text, size_t size)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static size_t
-read_proc(uint32_t pid, const char *name, char *text, size_t size)
+size_t
+proc_read(uint32_t pid, const char *name, char *text, size_t size)
 {
 	char path[64];
 
@@ -50,7 +50,7 @@ proc_start_time(uint32_t pid)
 	char text[2048];
 	const char *at;
 
-	if (!read_proc(pid, "stat", text, sizeof(text)))
+	if (!proc_read(pid, "stat", text, sizeof(text)))
 		return 0;
 	at = strrchr(text, ')');
 	if (!at || !strncmp(at, ") Z", 3) || !strncmp(at, ") X", 3))
@@ -69,7 +69,7 @@ proc_rss(uint32_t pid)
 	char text[256];
 	uint64_t pages;
 
-	if (!read_proc(pid, "statm", text, sizeof(text)) ||
+	if (!proc_read(pid, "statm", text, sizeof(text)) ||
 	    sscanf(text, "%*u %" SCNu64, &pages) != 1)
 		return 0;
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -86,47 +86,6 @@ proc_uid(uint32_t pid, uid_t *uid)
 		return false;
 	*uid = found.st_uid;
 	return true;
-}
-
-/* The line of a map of users that has this one. */
-static bool
-map_inside(const char *map, uid_t uid, uid_t *own)
-{
-	uint64_t inside, outside, count;
-	int size;
-
-	for (; sscanf(map, "%" SCNu64 " %" SCNu64 " %" SCNu64 "%n", &inside,
-		      &outside, &count, &size) == 3;
-	     map += size) {
-		if (uid < outside || uid - outside >= count)
-			continue;
-		*own = (uid_t)(inside + uid - outside);
-		return true;
-	}
-	return false;
-}
-
-bool
-proc_inside(uint32_t pid, uint32_t *own_pid, uid_t *own_uid)
-{
-	char status[8192], map[4096];
-	const char *numbers;
-	size_t size;
-	uid_t uid;
-
-	if (!read_proc(pid, "status", status, sizeof(status)) ||
-	    !read_proc(pid, "uid_map", map, sizeof(map)) ||
-	    !proc_uid(pid, &uid) || !map_inside(map, uid, own_uid))
-		return false;
-	numbers = strstr(status, "\nNSpid:");
-	if (!numbers)
-		return false;
-	numbers += strlen("\nNSpid:");
-	size = strcspn(numbers, "\n");
-	while (size && numbers[size - 1] != '\t')
-		size--;
-	*own_pid = (uint32_t)strtoul(numbers + size, NULL, 10);
-	return *own_pid != 0;
 }
 
 bool

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "source/container.h"
 
 int
 segment_open_file(int directory, const char *name, int flags, bool *writable)
@@ -82,6 +83,16 @@ check_header(struct segment *segment, struct err *err)
 	return true;
 }
 
+static uint32_t
+outer_pid(const struct wire_header *header, uint32_t pid)
+{
+	uint64_t namespace = proc_pid_namespace();
+
+	if (!header->pid_ns || !namespace || header->pid_ns == namespace)
+		return pid;
+	return pid ? container_outer(header->pid_ns, pid) : 0;
+}
+
 bool
 segment_open(struct segment *segment, int fd, bool writable, const char *path,
 	     struct err *err)
@@ -112,6 +123,7 @@ segment_open(struct segment *segment, int fd, bool writable, const char *path,
 			    "program again");
 		goto close_file;
 	}
+	segment->pid = outer_pid(&segment->header, segment->header.pid);
 	if (writable) {
 		page = mmap(NULL, WIRE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    fd, WIRE_CONTROL_OFFSET);
@@ -232,7 +244,6 @@ bool
 segment_is_alive(const struct segment *segment)
 {
 	const struct wire_header *header = &segment->header;
-	uint64_t namespace = proc_pid_namespace();
 	uint8_t boot_id[16];
 
 	if (segment->turn && (segment->status.state == WIRE_STATE_EXITED ||
@@ -241,8 +252,8 @@ segment_is_alive(const struct segment *segment)
 	if (proc_boot_id(boot_id) &&
 	    memcmp(boot_id, header->boot_id, sizeof(boot_id)) != 0)
 		return false;
-	if (header->pid_ns && namespace && header->pid_ns != namespace) {
-		/* Its number means nothing here: believe a recent sign. */
+	if (!segment->pid && header->pid) {
+		/* Nothing of it is seen from here: believe a recent sign. */
 		struct timespec now;
 		uint64_t now_ns;
 
@@ -251,8 +262,8 @@ segment_is_alive(const struct segment *segment)
 		    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 		return segment->heartbeat_ns + UINT64_C(5000000000) > now_ns;
 	}
-	return header->pid &&
-	       proc_start_time(header->pid) == header->start_time &&
+	return segment->pid &&
+	       proc_start_time(segment->pid) == header->start_time &&
 	       !segment_is_replaced(segment);
 }
 
@@ -337,8 +348,8 @@ segment_process(const struct segment *segment, bool alive,
 	size_t exe_size = strnlen(header->exe, sizeof(header->exe));
 
 	*process = (struct process){
-	    .pid = header->pid,
-	    .parent_pid = header->parent_pid,
+	    .pid = segment->pid ? segment->pid : header->pid,
+	    .parent_pid = outer_pid(header, header->parent_pid),
 	    .command = readable_command(header),
 	    .exe = mem_alloc(exe_size + 1),
 	    .python = status->python ? status->python : header->python,

@@ -23,6 +23,7 @@ struct segment {
 	int fd;
 	bool writable;
 	const char *path; /* the opener's, for messages */
+	uint32_t pid;	  /* ours for the process; 0: it has none here */
 	void *control; /* page for futex calls only, never touched; or NULL */
 	struct wire_header header;
 	struct wire_status status; /* the last that was whole and checked */

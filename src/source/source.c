@@ -7,18 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "source/container.h"
 #include "source/segment.h"
 
 #define TYPES_NS INT64_C(2000000000) /* that an answer may take */
@@ -236,7 +235,7 @@ source_open_segment(const char *path, struct err *err)
 	bool writable;
 	int fd = open_regular(path, &writable, err);
 
-	return fd < 0 ? NULL : live_open(fd, writable, path, 0, err);
+	return fd < 0 ? NULL : live_open(fd, writable, path, err);
 }
 
 static struct source *
@@ -257,7 +256,7 @@ open_file(const char *path, struct err *err)
 	if (got == sizeof(start) &&
 	    (!memcmp(start, &(uint64_t){WIRE_MAGIC}, 8) ||
 	     !memcmp(start, &(uint64_t){0}, 8)))
-		return live_open(fd, writable, path, 0, err);
+		return live_open(fd, writable, path, err);
 	close(fd);
 	if (got < 0)
 		fail_open(err, path);
@@ -300,73 +299,56 @@ find_segment(int directory, uint32_t pid, uint64_t started)
 	return started && best != started ? 0 : best;
 }
 
-/* The segment of a process in somebody's directory, where it has the number
- * `inside`. NULL with err "": none. */
+/* The segment of a process, by the number that it has for itself, in a
+ * directory. */
+struct wanted {
+	uint32_t pid;
+	uint64_t started;   /* 0: it is gone */
+	uint64_t namespace; /* 0: ours */
+};
+
+/* Its name there; NULL: there is none. Where two containers share the
+ * directory, it may begin with the namespace (heaptop-wire(5)). */
+static char *
+name_in(int folder, const struct wanted *wanted)
+{
+	char *name =
+	    mem_format("%" PRIu64 ".%" PRIu32 "-%" PRIu64 WIRE_SUFFIX,
+		       wanted->namespace, wanted->pid, wanted->started);
+	uint64_t best;
+
+	if (wanted->namespace && faccessat(folder, name, F_OK, 0) == 0)
+		return name;
+	free(name);
+	best = find_segment(folder, wanted->pid, wanted->started);
+	return best ? mem_format("%" PRIu32 "-%" PRIu64 WIRE_SUFFIX,
+				 wanted->pid, best)
+		    : NULL;
+}
+
+/* In somebody's directory. NULL with err "": none. */
 static struct source *
-open_in(const char *directory, uid_t owner, uint32_t pid, uint32_t inside,
+open_in(const char *directory, uid_t owner, const struct wanted *wanted,
 	struct err *err)
 {
 	int folder = segment_directory_open(directory, owner, err);
-	uint64_t best =
-	    folder < 0 ? 0 : find_segment(folder, inside, proc_start_time(pid));
+	char *name = folder < 0 ? NULL : name_in(folder, wanted);
+	char *path = mem_format("%s/%s", directory, name ? name : "");
 	struct source *source = NULL;
-	char *path = mem_format("%s/%" PRIu32 "-%" PRIu64 WIRE_SUFFIX,
-				directory, inside, best);
 	bool writable;
 	int fd;
 
-	if (best) {
-		fd = segment_open_file(folder, strrchr(path, '/') + 1,
-				       O_NOFOLLOW, &writable);
+	if (name) {
+		fd = segment_open_file(folder, name, O_NOFOLLOW, &writable);
 		if (fd < 0)
 			fail_open(err, path);
 		else
-			source = live_open(fd, writable, path,
-					   pid == inside ? 0 : pid, err);
+			source = live_open(fd, writable, path, err);
 	}
 	if (folder >= 0)
 		close(folder);
 	free(path);
-	return source;
-}
-
-/* Whether a path below a process's root stays there: a symbolic link of a
- * container's would lead to ours. */
-static bool
-stays_inside(const char *root, const char *below)
-{
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-			       .resolve =
-				   RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
-	int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = (int)syscall(SYS_openat2, top, below, &how, sizeof(how));
-
-	if (fd >= 0)
-		close(fd);
-	if (top >= 0)
-		close(top);
-	return fd >= 0;
-}
-
-/* Of a process in a container: in the default directory there. */
-static struct source *
-open_inside(uint32_t pid, struct err *err)
-{
-	char root[64], below[64];
-	struct source *source;
-	uint32_t own_pid;
-	uid_t own_uid, uid;
-	char *directory;
-
-	if (!proc_uid(pid, &uid) || !proc_inside(pid, &own_pid, &own_uid))
-		return NULL;
-	snprintf(root, sizeof(root), "/proc/%" PRIu32 "/root", pid);
-	snprintf(below, sizeof(below), WIRE_DIR_PREFIX "%u", (unsigned)own_uid);
-	if (!stays_inside(root, below + 1))
-		return NULL;
-	directory = mem_format("%s%s", root, below);
-	source = open_in(directory, uid, pid, own_pid, err);
-	free(directory);
+	free(name);
 	return source;
 }
 
@@ -393,11 +375,32 @@ fail_pid(uint32_t pid, struct err *err)
 		       pid, pid);
 }
 
+/* One that runs in a container, by the number that it has here: in the
+ * directory of everybody, or in one of its own. */
+static struct source *
+open_inside(uint32_t pid, uint64_t started, struct err *err)
+{
+	struct wanted wanted = {container_inner(pid), started,
+				container_namespace(pid)};
+	char *directory = container_directory(pid);
+	struct source *source = NULL;
+	uid_t uid;
+
+	if (wanted.pid && wanted.namespace != proc_pid_namespace())
+		source = open_in(segment_directory(), geteuid(), &wanted, err);
+	if (!source && !err->text[0] && directory && wanted.pid &&
+	    proc_uid(pid, &uid))
+		source = open_in(directory, uid, &wanted, err);
+	free(directory);
+	return source;
+}
+
 struct source *
 source_open_pid(uint32_t pid, struct err *err)
 {
+	struct wanted wanted = {pid, proc_start_time(pid), 0};
 	struct source *source =
-	    open_in(segment_directory(), geteuid(), pid, pid, err);
+	    open_in(segment_directory(), geteuid(), &wanted, err);
 	uid_t uid;
 
 	if (!source && !err->text[0] && !getenv("HEAPTOP_DIR") &&
@@ -405,11 +408,11 @@ source_open_pid(uint32_t pid, struct err *err)
 		char *directory =
 		    mem_format(WIRE_DIR_PREFIX "%u", (unsigned)uid);
 
-		source = open_in(directory, uid, pid, pid, err);
+		source = open_in(directory, uid, &wanted, err);
 		free(directory);
 	}
-	if (!source && !err->text[0])
-		source = open_inside(pid, err);
+	if (!source && !err->text[0] && wanted.started)
+		source = open_inside(pid, wanted.started, err);
 	if (!source && !err->text[0])
 		fail_pid(pid, err);
 	return source;
