@@ -28,6 +28,19 @@ snapshot_copy(const struct snapshot *from)
 	return copy;
 }
 
+/* What is resident at both, and the former to compare with. */
+static bool
+ledgers_find(const struct options *options, struct opened *before,
+	     struct opened *after, struct ledger *base, struct err *err)
+{
+	if (!open_ledger(before, options->operands[0], err) ||
+	    !open_ledger(after, options->operands[1], err))
+		return false;
+	if (ledger_make(base, source_snapshot(before->source)))
+		after->base = base;
+	return true;
+}
+
 static int
 diff(const struct options *options, struct opened *before, struct opened *after)
 {
@@ -52,6 +65,7 @@ int
 cmd_diff(const struct options *options)
 {
 	struct opened before, after;
+	struct ledger base;
 	struct err err;
 	int status;
 
@@ -61,7 +75,10 @@ cmd_diff(const struct options *options)
 		open_close(&before);
 		return failed(&err);
 	}
-	status = diff(options, &before, &after);
+	status = !options->ledger ||
+			 ledgers_find(options, &before, &after, &base, &err)
+		     ? diff(options, &before, &after)
+		     : failed(&err);
 	open_close(&after);
 	open_close(&before);
 	return status;

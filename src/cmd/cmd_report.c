@@ -35,12 +35,9 @@ cmd_report(const struct options *options)
 
 	if (!open_operand(&opened, options, 0, &err))
 		return failed(&err);
-	if (options->ledger && !source_memory(opened.source, &err)) {
-		struct err why = err;
-
+	if (options->ledger &&
+	    !open_ledger(&opened, options->operands[0], &err)) {
 		open_close(&opened);
-		err_set(&err, "cannot make the ledger of '%.80s': %.120s",
-			options->operands[0], why.text);
 		return failed(&err);
 	}
 	if (options->suspects &&

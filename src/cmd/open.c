@@ -200,6 +200,7 @@ opened_start(struct opened *opened, struct source *source)
 
 	opened->source = source;
 	opened->history = NULL;
+	opened->base = NULL;
 	snapshot = source_snapshot(source);
 	opened->resolve = resolve_new(&snapshot->process, false);
 	resolve_names(opened->resolve, source_names(source));
@@ -236,6 +237,16 @@ open_follow(struct opened *opened)
 	open_close(opened);
 	opened->source = fresh.source;
 	opened->resolve = fresh.resolve;
+}
+
+bool
+open_ledger(struct opened *opened, const char *what, struct err *err)
+{
+	struct err why;
+
+	return source_memory(opened->source, &why) ||
+	       err_set(err, "cannot make the ledger of '%.80s': %.120s", what,
+		       why.text);
 }
 
 bool

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cmd/option.h"
+#include "model/ledger.h"
 #include "source/source.h"
 #include "viewer/resolve.h"
 
@@ -13,6 +14,8 @@ struct opened {
 	struct source *source;
 	struct resolve *resolve;
 	const struct history *history; /* the caller's; NULL: none is kept */
+	/* The caller's: what the ledger is compared with; NULL: nothing. */
+	const struct ledger *base;
 };
 
 /*
@@ -25,6 +28,9 @@ bool open_operand(struct opened *, const struct options *, int which,
 		  struct err *);
 bool open_segment(struct opened *, const char *path, struct err *);
 void open_close(struct opened *);
+
+/* Looks at what is resident. False when nothing is known; `what` was opened. */
+bool open_ledger(struct opened *, const char *what, struct err *);
 
 /* Takes in what a live process has now. False when its source broke. */
 bool open_refresh(struct opened *, struct err *);

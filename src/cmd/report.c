@@ -136,7 +136,7 @@ print_text(const struct options *options, struct opened *opened,
 	struct ledger ledger;
 
 	if (options->ledger && ledger_make(&ledger, snapshot))
-		export_ledger(stdout, &ledger);
+		export_ledger(stdout, &ledger, opened->base);
 	if (rows->suspects)
 		export_watched(stdout, rows->suspects);
 	if (options->column_count)

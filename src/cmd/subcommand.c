@@ -150,8 +150,10 @@ const struct subcommand subcommands[] = {
 	.text = "OLD and NEW are as for report. Sites are matched by "
 		"their whole stack, so that two runs of one program "
 		"can be compared. Sorted by how much an entry "
-		"changed, in either direction.",
-	.options = OPTION_QUERY | OPTION_BIT(FAIL_ABOVE) | COMMON,
+		"changed, in either direction. With --ledger the first lines "
+		"tell which part of the resident memory has grown.",
+	.options = OPTION_QUERY | OPTION_BIT(LEDGER) | OPTION_BIT(FAIL_ABOVE) |
+		   COMMON,
 	.operands_min = 2,
 	.operands_max = 2,
 	.operand = VALUE_PROCESS,

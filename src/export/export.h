@@ -53,8 +53,9 @@ struct export_numbers export_numbers_of(const struct query *,
 					const struct snapshot *);
 void export_numbers(FILE *, const struct row *, struct export_numbers);
 
-/* Where resident memory is: the verdict, then a line for each entry. */
-void export_ledger(FILE *, const struct ledger *);
+/* Where resident memory is: the verdict, then a line for each entry; with a
+ * base, which may be NULL, also what each has changed by. */
+void export_ledger(FILE *, const struct ledger *, const struct ledger *base);
 
 /* What the blocks of a row are, as a line: "    int 16,707,940 blocks, 509.9
  * MiB; ..."; nothing for none. */

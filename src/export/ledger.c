@@ -7,26 +7,44 @@
 #include "export/export.h"
 #include "export/formats.h"
 
-void
-export_ledger(FILE *file, const struct ledger *ledger)
+/* "      12.5 MiB  (+1.2 MiB)  live in call sites blocks that ..." */
+static void
+put_entry(FILE *file, const struct ledger_info *info, int64_t bytes,
+	  const int64_t *base)
 {
-	struct verdict verdict = ledger_judge(ledger, NULL);
+	char size[TEXT_SIZE_MAX], diff[TEXT_SIZE_MAX],
+	    change[TEXT_SIZE_MAX + 2];
+
+	if (bytes < 0)
+		text_size_diff(size, bytes);
+	else
+		text_size(size, (uint64_t)bytes);
+	fprintf(file, "    %12s", size);
+	if (base) {
+		snprintf(change, sizeof(change), "(%s)",
+			 text_size_diff(diff, bytes - *base));
+		fprintf(file, " %14s", change);
+	}
+	fprintf(file, "  %-18s %s\n", info->label, info->remark);
+}
+
+void
+export_ledger(FILE *file, const struct ledger *ledger,
+	      const struct ledger *base)
+{
+	struct verdict verdict = ledger_judge(ledger, base);
 	char text[LEDGER_TEXT_MAX], size[TEXT_SIZE_MAX];
 
-	fprintf(file, "ledger: RSS %s; %s\n", text_size(size, ledger->rss),
-		ledger_text(text, &verdict));
-	for (int i = 0; i < LEDGER_COUNT; i++) {
-		const struct ledger_info *info = &ledger_infos[i];
-		int64_t bytes = ledger->bytes[i];
-
-		if (bytes < 0)
-			text_size_diff(size, bytes);
-		else
-			text_size(size, (uint64_t)bytes);
-		if (bytes)
-			fprintf(file, "    %12s  %-18s %s\n", size, info->label,
-				info->remark);
-	}
+	fprintf(file, "ledger: RSS %s", text_size(size, ledger->rss));
+	if (base)
+		fprintf(
+		    file, " (%s)",
+		    text_size_diff(size, (int64_t)(ledger->rss - base->rss)));
+	fprintf(file, "; %s\n", ledger_text(text, &verdict));
+	for (int i = 0; i < LEDGER_COUNT; i++)
+		if (ledger->bytes[i] || (base && base->bytes[i]))
+			put_entry(file, &ledger_infos[i], ledger->bytes[i],
+				  base ? &base->bytes[i] : NULL);
 	if (ledger->part)
 		fputs("    not all of its mappings could be read in time\n",
 		      file);

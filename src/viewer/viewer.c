@@ -181,10 +181,9 @@ life_follow(struct viewer *viewer)
 
 	if (off && !viewer->switched_off)
 		viewer_message(viewer, ROLE_WARNING,
-			       gone ? "detached: the totals are final; heaptop "
-				      "attach %u begins anew"
-				    : "asleep, nothing is recorded; heaptop "
-				      "attach %u wakes it",
+			       gone ? "detached, totals final: heaptop attach "
+				      "%u begins anew"
+				    : "asleep: heaptop attach %u wakes it",
 			       process->pid);
 	viewer->switched_off = off;
 }

@@ -190,12 +190,12 @@ test_switched_off(void **state)
 	process->asleep = false;
 	fixture_keys(f, "m");
 	fixture_step(f);
-	assert_hides(f, "totals are final"); /* it was off before */
+	assert_hides(f, "totals final"); /* it was off before */
 	process->state = "running";
 	fixture_step(f);
 	process->state = "detached";
 	fixture_step(f);
-	assert_shows(f, "the totals are final; heaptop attach 4242");
+	assert_shows(f, "totals final: heaptop attach 4242 begins");
 	fixture_close(f);
 }
 
