@@ -31,7 +31,9 @@ setting_draw(struct viewer *viewer, int y, size_t line)
 	setup->value(viewer, value);
 	piece(canvas, y, NAME, ROLE_TEXT, setup->name);
 	piece(canvas, y, VALUE, ROLE_ACCENT, value);
-	if (canvas_width(canvas, value) < HELP - VALUE)
+	if (canvas_width(canvas, value) < HELP - VALUE &&
+	    begin(canvas, HELP) + canvas_width(canvas, setup->help) <
+		canvas->width)
 		piece(canvas, y, HELP, ROLE_DIM, setup->help);
 }
 
