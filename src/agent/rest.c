@@ -20,8 +20,9 @@
 /* For a last tick, on a machine that has much to do. */
 #define END_NS UINT64_C(500000000)
 #define TURNS  100000
-/* After the last fork: some ten milliseconds, whatever the clock. */
-#define LONG_ENOUGH (INT64_C(1) << 27)
+/* After the last fork: some hundred milliseconds, whatever the clock, so that on
+ * a busy machine too Python has counted. */
+#define LONG_ENOUGH (INT64_C(1) << 29)
 
 uint32_t rest_state;
 

@@ -23,6 +23,9 @@ HOURS = 3
 TABLE = [
     ("every system call and allocation fails once",
      "tests/faults/nth_failure.py", "--long", ""),
+    ("children of every kind; forks beside dlopen, of which none is stuck",
+     "tests/e2e/follow.py", "--forks 10000 --bomb 1000", ""),
+    ("processes in containers", "tests/e2e/containers.py", "", ""),
     ("events are accounted for exactly",
      "tests/faults/accounting.py", "--long", ""),
     ("eight threads at random, with forks and dlopen, against their books",
