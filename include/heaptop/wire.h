@@ -84,7 +84,8 @@ enum wire_domain {
 	X(MARKS_FULL, "marks of the program beyond those that are kept")       \
 	X(PY_TRACER, "times Python's object births could not be listened to")  \
 	X(NOT_HOOKED, "libraries whose calls could not be redirected")         \
-	X(NOT_FIRST, "allocator before the agent: its blocks are not seen")
+	X(NOT_FIRST, "allocator before the agent: its blocks are not seen")    \
+	X(SEALED, "threads that may not do what recording takes (seccomp)")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -22,6 +23,7 @@ static struct {
 	bool asked;
 	bool can_hide; /* the ticker meets none of the locks libc leaves out */
 	bool was_single;
+	int exit_status;
 	long pid;
 	bool hidden; /* the flag says one thread, and there is the ticker */
 	uint32_t *threads; /* private to libc; NULL where it is not found */
@@ -128,8 +130,18 @@ alone_is_last(void)
 		if (at)
 			at++;
 	}
-	/* The zombie is one. */
-	return at && strncmp(at, "2 ", 2) == 0;
+	/* The zombie is one. Its status is the last field, as wait gives it. */
+	if (!at || strncmp(at, "2 ", 2) != 0)
+		return false;
+	at = strrchr(text, ' ');
+	alone.exit_status = at ? atoi(at) >> 8 & 0xff : 0;
+	return true;
+}
+
+int
+alone_exit_status(void)
+{
+	return alone.exit_status;
 }
 
 bool

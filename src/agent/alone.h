@@ -32,6 +32,9 @@ bool alone_is_uncounted(void);
 /* Whether only the ticker is left: the program's last thread went by exit(2),
  * which ends a thread, and the process waits for ours. Context: ticker. */
 bool alone_is_last(void);
+/* What the ticker is to give to exit(2), then the last one to do so: the status
+ * of the first thread, or 0. */
+int alone_exit_status(void);
 
 /* Whether libc says that the program has one thread; false: it has more, or
  * this cannot be told. */

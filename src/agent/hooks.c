@@ -19,18 +19,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/alone.h"
 #include "agent/got.h"
 #include "agent/modules.h"
 #include "agent/pools.h"
 #include "agent/py/py.h"
 #include "agent/real.h"
 #include "agent/record.h"
-#include "agent/rest.h"
 #include "agent/safe.h"
 
 #define EXPORT __attribute__((visibility("default"), noinline))
@@ -490,80 +489,6 @@ dlclose(void *handle)
 	modules_may_go();
 	return result;
 }
-
-/* Many a worker ends like this: its totals are final too. libc's exit does not
- * come through here; agent.c sees that. */
-EXPORT void __attribute__((noreturn)) _exit(int status)
-{
-	agent_exit();
-	for (;;)
-		safe_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
-}
-
-EXPORT void __attribute__((noreturn)) _Exit(int status)
-{
-	_exit(status);
-}
-
-/* Some namespaces are closed to a process of more than one thread. */
-#define ENTER(name_, params_, args_, alone_)       \
-	EXPORT int name_ params_                   \
-	{                                          \
-		bool rests = agent_on && (alone_); \
-		int result;                        \
-                                                   \
-		if (!is_ready() || !real.name_) {  \
-			errno = ENOSYS;            \
-			return -1;                 \
-		}                                  \
-		if (rests)                         \
-			rest_begin();              \
-		result = real.name_ args_;         \
-		if (rests)                         \
-			rest_release();            \
-		return result;                     \
-	}
-ENTER(unshare, (int what), (what), (what & CLONE_NEWUSER) != 0)
-ENTER(setns, (int fd, int what), (fd, what), true)
-
-/*
- * So that the ticker changes its user and groups too. Where the program has one
- * thread, libc would find that what this one may do (PR_SET_KEEPCAPS) another
- * may not, and abort; so the ticker is none then, and begins again as what the
- * program has become. If it cannot be brought to that, libc is told of it.
- */
-#define SET_ID(name_, params_, args_)                         \
-	EXPORT int name_ params_                              \
-	{                                                     \
-		bool rests = agent_on && alone_is_single();   \
-		bool suspended;                               \
-		int result;                                   \
-                                                              \
-		if (!is_ready() || !real.name_) {             \
-			errno = ENOSYS;                       \
-			return -1;                            \
-		}                                             \
-		if (rests)                                    \
-			rest_begin();                         \
-		suspended = !rest_is_on() && alone_suspend(); \
-		result = real.name_ args_;                    \
-		alone_resume(suspended);                      \
-		if (rests)                                    \
-			rest_release();                       \
-		return result;                                \
-	}
-SET_ID(setuid, (uid_t user), (user))
-SET_ID(setgid, (gid_t group), (group))
-SET_ID(seteuid, (uid_t effective), (effective))
-SET_ID(setegid, (gid_t effective), (effective))
-SET_ID(setreuid, (uid_t user, uid_t effective), (user, effective))
-SET_ID(setregid, (gid_t group, gid_t effective), (group, effective))
-SET_ID(setresuid, (uid_t user, uid_t effective, uid_t saved),
-       (user, effective, saved))
-SET_ID(setresgid, (gid_t group, gid_t effective, gid_t saved),
-       (group, effective, saved))
-SET_ID(setgroups, (size_t count, const gid_t *groups), (count, groups))
-SET_ID(initgroups, (const char *user, gid_t group), (user, group))
 
 /* A call in tail position: the loader finds libraries by who calls it, and that
  * is still the program. Not exported: it is for who switches us on later. */

@@ -37,7 +37,7 @@ record_losses(enum wire_lost cause)
 /*
  * A hook is already in progress in this thread. Either this one is called from
  * inside it, or a handler left that one by longjmp and its guard is stale: then
- * we are in a frame further out on the same stack.
+ * we are in a frame further out on the same stack, or in the same place.
  */
 static bool
 guard_is_stale(uint64_t frame)
@@ -45,7 +45,7 @@ guard_is_stale(uint64_t frame)
 	const struct thread *thread = thread_tls.thread;
 	uint64_t guard = thread_tls.guard & ~GUARD_RECORDING;
 
-	return thread_tls.guard != GUARD_FOREVER && thread && frame > guard &&
+	return thread_tls.guard != GUARD_FOREVER && thread && frame >= guard &&
 	       guard >= thread->bounds.low && frame < thread->bounds.high;
 }
 

@@ -81,7 +81,7 @@ live(void)
 	safe_syscall(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
 	again = thread.run();
 	if (again || alone_is_uncounted())
-		safe_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
+		safe_syscall(SYS_exit, alone_exit_status(), 0, 0, 0, 0, 0);
 }
 
 static void *

@@ -20,7 +20,7 @@ HOOKS = {"malloc", "calloc", "realloc", "free", "memalign", "posix_memalign",
          "mmap", "mmap64", "mremap", "munmap", "dlclose", "_exit", "_Exit",
          "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid",
          "setresuid", "setresgid", "setgroups", "initgroups", "unshare",
-         "setns"}
+         "setns", "prctl"}
 # C23's, where the C library has them.
 HOOKS |= {name for name in ("free_sized", "free_aligned_sized")
           if hasattr(ctypes.CDLL(None), name)}
