@@ -132,6 +132,12 @@ life_is_wished(const struct wire_control *control)
 		   life.seen;
 }
 
+void
+life_wish_forget(void)
+{
+	life.seen = WIRE_LIFE_AS_IS;
+}
+
 enum wire_life
 life_wish(const struct wire_control *control)
 {

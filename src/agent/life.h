@@ -34,6 +34,8 @@ void life_tend(bool forked);
  * LIFE_AS_IS, nothing. Whether there is a wish not looked at yet. */
 bool life_is_wished(const struct wire_control *);
 enum wire_life life_wish(const struct wire_control *);
+/* The control page is a new one, in which nothing was wished so far. */
+void life_wish_forget(void);
 /* The same by a call from within. wake waits for it, two seconds at most; false:
  * it is asleep still. Context: any thread of the program. */
 void life_wish_on(void);

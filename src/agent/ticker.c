@@ -222,6 +222,7 @@ segment_begin(void)
 	}
 	names_init(&ticker.segment, (char *)body + ring_bytes,
 		   WIRE_BODY_OFFSET + ring_bytes, FIRST_NAMES);
+	life_wish_forget();
 	return true;
 }
 

@@ -134,15 +134,16 @@ is_there(const char *root, const char *path)
 char *
 container_directory(uint32_t pid)
 {
-	char *path = told_directory(pid);
+	/* An agent that was attached may not know what the process was told. */
+	char *paths[] = {told_directory(pid), usual_directory(pid)};
 	char *whole = NULL;
 	char root[64];
 
 	snprintf(root, sizeof(root), "/proc/%" PRIu32 "/root", pid);
-	if (!path)
-		path = usual_directory(pid);
-	if (path && is_there(root, path))
-		whole = mem_format("%s%s", root, path);
-	free(path);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		if (!whole && paths[i] && is_there(root, paths[i]))
+			whole = mem_format("%s%s", root, paths[i]);
+		free(paths[i]);
+	}
 	return whole;
 }

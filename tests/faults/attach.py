@@ -34,7 +34,7 @@ for worker in workers:
 print("ready", flush=True)
 worst, last = 0, time.perf_counter()
 while not done.is_set():
-    time.sleep(0.001)
+    done.wait(0.001)
     now = time.perf_counter()
     worst, last = max(worst, now - last), now
 for worker in workers:
