@@ -23,7 +23,7 @@ leave(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint64_t addresses[] = {0x1000, 0x1139, 0x2000, 0x401136};
+	static const uint64_t addresses[] = {0x271, 0x27c, 0x40010e, 0x400118};
 	static struct symbols *symbols;
 	static unsigned runs;
 	int fd;
