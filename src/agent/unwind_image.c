@@ -23,7 +23,7 @@ cfi_image_headers(struct cfi_image *image)
 	/* The first page of the lowest segment; it is mapped readable. */
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header->e_phentsize != sizeof(Elf64_Phdr) ||
-	    header->e_phoff > PAGE ||
+	    header->e_phoff > PAGE || header->e_phoff % 8 ||
 	    header->e_phnum > (PAGE - header->e_phoff) / sizeof(Elf64_Phdr))
 		return;
 	image->phdr = (const Elf64_Phdr *)(image->start + header->e_phoff);

@@ -11,12 +11,12 @@
 
 #include "cmd/subcommand.h"
 
-/* Parses words separated by spaces. */
+/* Parses words separated by spaces; they live until the next call. */
 static bool
 parse(struct options *options, const char *line, struct err *err)
 {
 	static char words[256];
-	char *argv[32] = {0};
+	static char *argv[32];
 	int argc = 0;
 	char *word, *rest;
 
@@ -24,6 +24,7 @@ parse(struct options *options, const char *line, struct err *err)
 	for (word = strtok_r(words, " ", &rest); word;
 	     word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
+	argv[argc] = NULL;
 	return options_parse(options, subcommand_find(argv[0]), argc, argv,
 			     err);
 }
@@ -104,7 +105,8 @@ mark_options(void **state)
 	assert_int_equal(options.plan.after_bytes, 0);
 	accept(&options, "top -b --mark-after 30s 1");
 	assert_true(options.plan.after_ns == UINT64_C(30000000000));
-	accept(&options, "run --mark-after 512M --mark-at ready --history 1M true");
+	accept(&options,
+	       "run --mark-after 512M --mark-at ready --history 1M true");
 	assert_int_equal(options.plan.after_bytes, 512 << 20);
 	assert_string_equal(options.plan.at, "ready");
 	assert_int_equal(options.history, 1 << 20);

@@ -25,8 +25,8 @@ from drive import (BUILD, EXAMPLES, HEAPTOP, PYTHON, Failed, Program, Tap,
                    heaptop, must, profiled_pid, report, segments, wait_for,
                    workplace)
 
-STRANGER = 54321  # a user id that nobody has
-OTHER = 54322
+STRANGER = 100000 + os.getpid()  # user ids that nobody has
+OTHER = STRANGER + 10000000
 PAGE = 4096
 STATUS = 3 * PAGE
 BODY = 5 * PAGE
@@ -439,7 +439,7 @@ def ends_well(path, *options, seconds=60):
 def _(stage):
     bad = stage.scratch / "large.heaptop"
     for offset in (32, 40, 48, 56, 64, 72, 80):
-        for value in (1 << 27, (1 << 32) - 1, 1 << 63, (1 << 64) - 1):
+        for value in (1 << 27, (1 << 32) - 1, (1 << 64) - 1):
             data = bytearray(stage.dead_bytes)
             for page in (STATUS, STATUS + PAGE):
                 struct.pack_into("<Q", data, page + offset, value)
@@ -452,12 +452,12 @@ def _(stage):
     bad = stage.scratch / "holes.heaptop"
     data = bytearray(stage.dead_bytes)
     for page in (STATUS, STATUS + PAGE):
-        struct.pack_into("<Q", data, page + 32, 4 << 30)  # file_size
+        struct.pack_into("<Q", data, page + 32, 2 << 30)  # file_size
         struct.pack_into("<Q", data, page + 40, BODY)
-        struct.pack_into("<Q", data, page + 48, 1 << 25)  # ring_slots
+        struct.pack_into("<Q", data, page + 48, 1 << 24)  # ring_slots
         struct.pack_into("<Q", data, page + 64, (1 << 24) - 1)  # sites
     bad.write_bytes(data)
-    os.truncate(bad, 4 << 30)
+    os.truncate(bad, 2 << 30)
     ends_well(bad)
     bad.unlink()
 
@@ -539,7 +539,7 @@ def _(stage):
         one_line(ends_well(bad), "bomb.json")
     with gzip.open(bad, "wb", 9) as file:
         file.write(head)
-        for _ in range(512):
+        for _ in range(256):
             file.write(bytes([32]) * (1 << 20))
     one_line(ends_well(bad), "bomb.json")
 

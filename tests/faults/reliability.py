@@ -28,7 +28,7 @@ TABLE = [
     ("processes in containers", "tests/e2e/containers.py", "", ""),
     ("events are accounted for exactly",
      "tests/faults/accounting.py", "--long", ""),
-    ("eight threads at random, with forks and dlopen, against their books",
+    ("eight threads at random agree with their own books",
      "tests/agent/stress.sh", "600 1", "10 1"),
     ("the same where address space is short",
      "tests/agent/stress_small.sh", "", ""),

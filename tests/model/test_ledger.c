@@ -51,11 +51,11 @@ static struct ledger
 ledger_of(struct made *made)
 {
 	struct ledger ledger;
-	int64_t sum = 0;
+	uint64_t sum = 0; /* that of hostile totals wraps */
 
 	assert_true(ledger_make(&ledger, &made->snapshot));
 	for (int i = 0; i < LEDGER_COUNT; i++) {
-		sum += ledger.bytes[i];
+		sum += (uint64_t)ledger.bytes[i];
 		assert_true(i == LEDGER_OVERLAP ? ledger.bytes[i] <= 0
 						: ledger.bytes[i] >= 0);
 	}
