@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 """Attach and detach leave a program as it was: what it waits for, what it
 computes, its registers, stacks, signals and errno."""
+import json
+import os
+import pty
+
 from attaching import (attach, borrowed, detach, is_left_alone, maps, threads)
-from drive import (PYTHON, Program, Tap, heaptop, profiled_pid, report,
-                   segments, workplace)
+from drive import (HEAPTOP, PYTHON, Program, Tap, heaptop, profiled_pid,
+                   report, segments, wait_for, workplace)
 
 WAITS = ("nanosleep", "poll", "select", "ppoll", "epoll", "epoll-forever",
          "futex", "semaphore", "read", "waitpid", "accept", "semop",
@@ -94,6 +98,54 @@ def check_life(tap):
         tap.equal(program.end()[0], 0, "and the program ends well")
 
 
+def viewer(pid, answer):
+    """heaptop PID on a terminal, where it asks. Returns what it showed, and its
+    exit status."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ["TERM"] = "xterm"
+        os.execl(HEAPTOP, "heaptop", "--no-config", str(pid))
+    shown = b""
+
+    def has(text):
+        nonlocal shown
+        shown += os.read(terminal, 65536)
+        return text in shown
+    wait_for("the question", lambda: has(b"[Y/n]"))
+    os.write(terminal, answer + b"\n")
+    if answer != b"n":
+        wait_for("the list", lambda: has(b"Enter"))
+        os.write(terminal, b"q")
+    try:
+        while True:
+            shown += os.read(terminal, 65536)
+    except OSError:
+        os.close(terminal)
+    return shown, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def check_view(tap):
+    """heaptop PID says what it will do, and does it once one agrees."""
+    with Program(PYTHON, "-c", LOOP, bare=True) as program:
+        program.line("^ready$")
+        pid = program.process.pid
+        result = heaptop(pid)
+        tap.ok(result.returncode == 1 and
+               f"heaptop attach {pid}" in result.stderr,
+               "heaptop PID without a terminal names the command", result)
+        shown, status = viewer(pid, b"n")
+        tap.ok(status == 1 and not segments(), "on one it takes a no", shown)
+        shown, status = viewer(pid, b"y")
+        tap.ok(status == 0 and segments(), "and attaches on a yes", shown)
+        detach(pid)
+        attach(pid, "--sample", "64K")
+        tap.equal(report(pid)["entries"] != [] and
+                  json.loads(heaptop("list", "--json").stdout)[0]
+                  ["sample_bytes"], 65536, "--sample is for the agent")
+        detach(pid)
+        tap.equal(program.end()[0], 0, "and the program ends well")
+
+
 def main():
     tap = Tap()
     with workplace():
@@ -102,6 +154,7 @@ def main():
             tap.part(kind, check_work, tap, kind)
         tap.part("cycles", check_cycles, tap)
         tap.part("life", check_life, tap)
+        tap.part("view", check_view, tap)
     tap.done()
 
 
