@@ -238,7 +238,9 @@ mid_visit(struct mid *mid, bool clear,
 		while (marks) {
 			uint32_t bit = (uint32_t)__builtin_ctzll(marks) & ~7u;
 
-			look(mid->leaves[i * 8 + bit / 8], visit);
+			look(__atomic_load_n(&mid->leaves[i * 8 + bit / 8],
+					     __ATOMIC_ACQUIRE),
+			     visit);
 			marks &= ~(UINT64_C(0xff) << bit);
 		}
 	}
