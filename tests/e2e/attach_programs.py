@@ -164,7 +164,7 @@ def check_bash(tap):
     attach(pid)
     os.write(terminal, b"x=$((40 + 2)); echo answer=$x\n")
     wait_for("the answer", lambda: has(b"answer=42"))
-    tap.ok(report(pid)["entries"], "bash at its prompt: its sites are seen")
+    wait_for("sites of bash", lambda: report(pid)["entries"])
     detach(pid)
     os.write(terminal, b"exit $((x - 35))\n")
     _, status = os.waitpid(pid, 0)
@@ -233,8 +233,8 @@ def check_container(tap):
                                  capture_output=True, text=True).stdout)
         for _ in range(2):
             attach(pid)
-            tap.ok(any(entry["line"] == 9 for entry in report(pid)["entries"]),
-                   "container: attached to and shown from outside")
+            wait_for("the line that allocates, in a container", lambda: any(
+                entry["line"] == 9 for entry in report(pid)["entries"]))
             detach(pid)
         tap.equal(os.listdir(f"/proc/{pid}/root/tmp"), [],
                   "container: no copy of the agent is left")
