@@ -16,6 +16,7 @@
 #include "agent/arch/arch.h"
 #include "agent/got.h"
 #include "agent/live_filter.h"
+#include "agent/lookup.h"
 #include "agent/safe.h"
 #include "heaptop/wire.h"
 
@@ -130,30 +131,30 @@ pool_size(const void *block)
 /* Behind a late agent there is nothing: what all others find is the true one.
  */
 static void
-find(void *program, const struct got_hook *hook)
+find(const struct got_hook *hook)
 {
-	void *found = dlsym(real_is_late ? program : RTLD_NEXT, hook->name);
+	void *found = real_is_late ? lookup_first(hook->name)
+				   : dlsym(RTLD_NEXT, hook->name);
 
 	memcpy((char *)&real + hook->real, &found, sizeof(found));
 }
 
-/* What was there from the start, or came with RTLD_GLOBAL, is in the scope of
- * the whole program. That is asked of the program's own entry in the loader's
- * list, which is what dlopen(NULL) returns: a sanitizer behind the agent
- * answers dlopen only once it is set up. */
+/* Whether the program can find the agent, but not first: then it was preloaded
+ * behind another allocator. That is asked of the program's own entry in the
+ * loader's list, which is what dlopen(NULL) returns: a sanitizer behind the
+ * agent answers dlopen only once it is set up. */
 static void
 find_all(void)
 {
 	void *program = _r_debug.r_map;
-	void *first = dlsym(program, got_hooks->name);
+	void *first = lookup_first(got_hooks->name);
 
 	if (first && memcmp(&first, &got_hooks->hook, sizeof(first)) != 0) {
-		/* Behind another allocator it is preloaded, and not asked. */
 		real_is_behind = dlsym(program, WIRE_ATTACH_SYMBOL) != NULL;
 		real_is_late = !real_is_behind;
 	}
 	for (const struct got_hook *hook = got_hooks; hook->name; hook++)
-		find(program, hook);
+		find(hook);
 }
 
 /*

@@ -31,6 +31,12 @@ life_is_asleep(void)
 }
 
 WEAK bool
+life_wake(void)
+{
+	return true;
+}
+
+WEAK bool
 agent_child(void)
 {
 	return false;

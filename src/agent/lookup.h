@@ -1,0 +1,18 @@
+/*
+ * lookup.h - the function that the program's own objects would find.
+ *
+ * dlsym does not do: the search of the agent begins with the agent itself, that
+ * of an object which came with the program is not set up, and of a program that
+ * is not to be moved it answers with a stub, which leads to where the program's
+ * calls go.
+ *
+ * Context: setup.
+ */
+#ifndef HEAPTOP_AGENT_LOOKUP_H
+#define HEAPTOP_AGENT_LOOKUP_H
+
+/* The first definition of the name, in the order in which objects were loaded;
+ * NULL: there is none. */
+void *lookup_first(const char *name);
+
+#endif
