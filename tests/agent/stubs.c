@@ -165,6 +165,8 @@ py_forked(void)
 {
 }
 
+WEAK int walk_kind;
+
 WEAK bool
 unwind_init(int kind)
 {

@@ -15,6 +15,7 @@
 #include "agent/py/py.h"
 #include "agent/py/pykept.h"
 #include "agent/record.h"
+#include "agent/sample.h"
 #include "agent/sites.h"
 #include "stubs.h"
 
@@ -282,6 +283,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
+	sample_rate_set(1);
 	return live_init_as(WIRE_LIVE_SHADOW) ? 0 : -1;
 }
 
