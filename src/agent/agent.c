@@ -344,9 +344,21 @@ agent_off(void)
 	sample_rate_touch();
 }
 
+static bool sealed;
+
+void
+agent_seal(void)
+{
+	sealed = true;
+	if (agent_on)
+		ticker_ask();
+}
+
 void
 agent_exit(void)
 {
+	if (sealed)
+		return;
 	if (agent_on)
 		ticker_stop();
 }

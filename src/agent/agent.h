@@ -26,6 +26,10 @@ void agent_off(void);
  * nothing is recorded, for now or at all. Context: hook. */
 bool agent_child(void);
 
+/* From now on the program's end has no system call of ours, and its totals are
+ * those of the last tick. Context: hook. */
+void agent_seal(void);
+
 /* The process ends: publishes the final totals. */
 void agent_exit(void);
 

@@ -69,6 +69,9 @@ prctl(int option, ...)
 		errno = ENOSYS;
 		return -1;
 	}
+	/* A list of system calls may leave out those of the agent's end. */
+	if (option == PR_SET_SECCOMP)
+		agent_seal();
 	result = real.prctl(option, values[0], values[1], values[2], values[3]);
 	if (agent_on && result == 0 && is_sealed_by(option, values[0])) {
 		thread_tls.guard = GUARD_FOREVER;
