@@ -81,7 +81,9 @@ look_up(void)
 	 * rests, some hook is to look whether that has been long enough. */
 	if ((py_settling && SAMPLE_LEVEL(rate)) || rest_is_on())
 		rate = SAMPLE_RATE_SLOW | SAMPLE_LEVEL(rate);
-	if (thread_tls.rate == rate && thread_tls.thread)
+	/* A slow rate stays the same when tracing begins anew. */
+	if (thread_tls.rate == rate && thread_tls.thread &&
+	    thread_tls.thread->era == sites_era())
 		return true;
 	if (!thread_self())
 		return false;

@@ -44,7 +44,7 @@ static struct {
 	uint64_t descriptor;
 	void *stack;
 	uint32_t id;
-	uint32_t *id_word; /* libc's, which the kernel clears at its end */
+	uint32_t *id_word; /* libc's, which the kernel may clear at its end */
 } thread;
 
 static uint32_t
@@ -187,15 +187,15 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Its word is cleared a moment before it stops being counted. */
+/* Asked of the kernel: libc's word is cleared a moment before the thread stops
+ * being counted, and from glibc 2.42 on another word is. */
 static bool
 is_there(void)
 {
 	long process = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 
-	return __atomic_load_n(thread.id_word, __ATOMIC_ACQUIRE) ||
-	       safe_syscall(SYS_tgkill, process, (long)thread.id, 0, 0, 0, 0) !=
-		   -ESRCH;
+	return safe_syscall(SYS_tgkill, process, (long)thread.id, 0, 0, 0, 0) !=
+	       -ESRCH;
 }
 
 /* Wakes now and then: the word may have been cleared before. */
