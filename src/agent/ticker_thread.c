@@ -188,7 +188,7 @@ now_ns(void)
 }
 
 /* Asked of the kernel: libc's word is cleared a moment before the thread stops
- * being counted, and from glibc 2.42 on another word is. */
+ * being counted, and in newer ones (seen in glibc 2.43) another word is. */
 static bool
 is_there(void)
 {
