@@ -7,7 +7,8 @@ import pty
 
 from attaching import (attach, borrowed, detach, is_left_alone, maps, threads)
 from drive import (HEAPTOP, PYTHON, Program, Tap, heaptop, profiled_pid,
-                   report, segments, wait_for, workplace)
+                   ends_without_trace, report, segments,
+                   wait_for, workplace)
 
 WAITS = ("nanosleep", "poll", "select", "ppoll", "epoll", "epoll-forever",
          "futex", "semaphore", "read", "waitpid", "accept", "semop",
@@ -144,6 +145,7 @@ def check_view(tap):
 
 def main():
     tap = Tap()
+    ends_without_trace(tap)
     with workplace():
         tap.part("waits", check_waits, tap)
         for kind in WORKS:

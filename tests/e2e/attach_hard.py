@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 from attaching import attach, borrowed, detach, is_left_alone, threads
-from drive import HEAPTOP, Program, Tap, heaptop, wait_for, workplace
+from drive import (HEAPTOP, Program, Tap, ends_without_trace, heaptop,
+                   wait_for, workplace)
 
 # In the place of the agent: one that takes its time.
 SLOW = r"""
@@ -158,6 +159,7 @@ def check_ended(tap):
 
 def main():
     tap = Tap()
+    ends_without_trace(tap)
     with workplace() as scratch:
         slow = library(scratch, "slow.so", SLOW, "-shared",
                        "-fPIC")

@@ -9,8 +9,8 @@ import subprocess
 import urllib.request
 
 from attaching import attach, detach, is_left_alone, threads
-from drive import (EXAMPLES, PYTHON, Program, Tap, report, wait_for,
-                   workplace)
+from drive import (EXAMPLES, PYTHON, Program, Tap, ends_without_trace,
+                   report, wait_for, workplace)
 from services_programs import redis_server
 
 LOOP = """
@@ -244,6 +244,7 @@ def check_container(tap):
 
 def main():
     tap = Tap()
+    ends_without_trace(tap)
     with workplace() as scratch:
         for python in pythons():
             tap.part(python, check_loop, tap, python)

@@ -7,7 +7,8 @@ import signal
 import subprocess
 
 from attaching import BORROWED, borrowed
-from drive import BUILD, HEAPTOP, Program, Tap, heaptop, wait_for, workplace
+from drive import (BUILD, HEAPTOP, Program, Tap, ends_without_trace,
+                   heaptop, wait_for, workplace)
 
 NOBODY = 65534
 SLEEP = "#include <unistd.h>\nint main(void) { sleep(100); return 0; }\n"
@@ -210,6 +211,7 @@ def check_memory(tap):
 
 def main():
     tap = Tap()
+    ends_without_trace(tap)
     with workplace() as scratch:
         tap.part("none", check_none, tap)
         tap.part("zombie", check_zombie, tap)

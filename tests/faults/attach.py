@@ -9,7 +9,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 os.pardir, "e2e"))
 from attaching import attach, borrowed, detach, is_left_alone, threads
-from drive import PYTHON, Program, Tap, segments, workplace
+from drive import (PYTHON, Program, Tap, ends_without_trace, segments,
+                   workplace)
 
 SHORT, LONG = 30, 1000
 STOOD_MS = 10  # half of the times, on a machine that has nothing else to do
@@ -71,6 +72,7 @@ def main():
     cycles = numbers[0] if numbers else LONG if long else SHORT
     limit = STOOD_MS if long else PATIENT_MS
     tap = Tap()
+    ends_without_trace(tap)
     with workplace():
         with borrowed("heartbeat", 100000) as program:
             _, worst = cycle(tap, "C", program, cycles, limit)
