@@ -137,8 +137,10 @@ def check_view(tap):
         tap.ok(status == 0 and segments(), "and attaches on a yes", shown)
         detach(pid)
         attach(pid, "--sample", "64K")
-        tap.equal(json.loads(heaptop("list", "--json").stdout)[0]
-                  ["sample_bytes"], 65536, "--sample is for the agent")
+        # Not known before the first tick.
+        wait_for("a rate", lambda: json.loads(
+            heaptop("list", "--json").stdout)[0]["sample_bytes"] == 65536)
+        tap.ok(True, "--sample is for the agent")
         detach(pid)
         tap.equal(program.end()[0], 0, "and the program ends well")
 
