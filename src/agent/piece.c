@@ -9,27 +9,13 @@
 
 #include <string.h>
 
+#include "agent/piece_words.h"
 #include "agent/unwind_stop.h"
 
 #define likely(condition_)   __builtin_expect(!!(condition_), 1)
 #define unlikely(condition_) __builtin_expect(!!(condition_), 0)
 
-#define FACTOR UINT64_C(0x9e3779b97f4a7c15)
-#define BLOCK  (SHAPE_CUT - 1)
-#define STEP   UINT64_C(0xd1b54a32d192ed04)
-
-static inline uint64_t
-load(uint64_t address)
-{
-	return *(const uint64_t *)address;
-}
-
-/* As the compiler sees it, the sum is one addressing mode. */
-static inline uint64_t
-word_at(uint64_t sp, uint16_t offset)
-{
-	return ((const uint64_t *)sp)[(uint64_t)offset];
-}
+#define BLOCK (SHAPE_CUT - 1)
 
 /* Words after the first, in whole blocks: a loop that ends sooner or later is
  * dearer than to compare the last word again. */
@@ -39,24 +25,13 @@ padded(size_t count)
 	return (count + BLOCK - 2) / BLOCK * BLOCK;
 }
 
-static inline const struct shape_check *
-checks_of(const struct piece *piece)
-{
-	return (const struct shape_check *)&piece->words[1 + piece->rest];
-}
-
-static inline const uint16_t *
-offsets_of(const struct piece *piece)
-{
-	return (const uint16_t *)(checks_of(piece) + piece->checks);
-}
-
 static void
 forget(struct pieces *pieces)
 {
 	memset(pieces->hints, 0, sizeof(pieces->hints));
 	memset(pieces->index, 0, sizeof(pieces->index));
 	memset(pieces->joints, 0, sizeof(pieces->joints));
+	memset(pieces->recalls, 0, sizeof(pieces->recalls));
 	pieces->walk[0] = 0;
 }
 
@@ -80,23 +55,17 @@ pieces_get(struct pieces *pieces, uint32_t position)
 }
 
 static inline uint64_t
-mix(uint64_t hash)
-{
-	return hash ^ hash >> 29 ^ hash >> 47;
-}
-
-static inline uint64_t
 marked(const struct unwind_state *state, uint64_t high, uint16_t offset)
 {
-	uint64_t slot = state->sp + 8 * offset;
+	uint64_t slot = state->sp + 8 * (uint64_t)offset;
 
-	return offset && slot < high ? load(slot) : 0;
+	return slot < high ? load(slot) : 0;
 }
 
 static inline uint16_t *
 marks_of(struct pieces *pieces, uint32_t before, uint64_t pc)
 {
-	uint64_t hash = (pc ^ (uint64_t)before << 32) * FACTOR;
+	uint64_t hash = (pc ^ (uint64_t)before << 32) * PIECE_FACTOR;
 
 	return pieces->marks[(hash >> 40) % PIECE_MARKS];
 }
@@ -108,11 +77,11 @@ hint_of(struct pieces *pieces, uint32_t before,
 	const struct unwind_state *state, uint64_t high)
 {
 	const uint16_t *marks = marks_of(pieces, before, state->pc);
-	uint64_t factor = STEP;
-	uint64_t hash = before;
+	uint64_t hash = (before ^ state->pc << 20) * PIECE_FACTOR;
+	uint64_t factor = PIECE_STEP;
 
-	hash = (hash ^ state->pc << 20) * FACTOR;
-	for (size_t i = 0; i < PIECE_MARK && marks[i]; i++, factor += STEP)
+	for (size_t i = 0; i < PIECE_MARK && marks[i];
+	     i++, factor += PIECE_STEP)
 		hash += marked(state, high, marks[i]) * factor;
 	return pieces->hints[mix(hash) >> 16 & (PIECE_HINTS - 1)];
 }
@@ -137,7 +106,7 @@ learn(struct pieces *pieces, uint32_t before, const struct piece *guess,
 	if (!guess || guess->words[0] != shape->words[0])
 		return;
 	while (i < guess->count && i < shape->count &&
-	       guess->words[i] == shape->words[i])
+	       (guess->words[i] == shape->words[i] || !shape->offsets[i]))
 		i++;
 	if (i == guess->count || i == shape->count)
 		return;
@@ -227,10 +196,10 @@ find(struct pieces *pieces, const struct piece_sought *sought,
 static uint64_t
 hash_of(const uint64_t *words, size_t count)
 {
-	uint64_t factor = FACTOR;
+	uint64_t factor = PIECE_FACTOR;
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < count; i++, factor += STEP)
+	for (size_t i = 0; i < count; i++, factor += PIECE_STEP)
 		sum += words[i] * factor;
 	return sum;
 }
@@ -277,6 +246,24 @@ meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
 		   checks_hold(piece, state)))
 		return piece;
 	return other(pieces, piece, state, high, hint, position);
+}
+
+/* The piece that the guess says comes next, if the stack has it. */
+static inline struct piece *
+guessed(struct pieces *pieces, const struct joint *guess, uint32_t at,
+	const struct unwind_state *state, uint64_t high, uint32_t *position)
+{
+	struct piece *piece;
+
+	if (unlikely(at >= guess->count))
+		return NULL;
+	piece = scroll_at(&pieces->scroll, guess->pieces[at]);
+	if (unlikely(!piece || piece->span > high - state->sp ||
+		     piece->words[0] != state->pc ||
+		     !words_hold(piece, state) || !checks_hold(piece, state)))
+		return NULL;
+	*position = guess->pieces[at];
+	return piece;
 }
 
 static struct piece *
@@ -398,14 +385,27 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 	uint32_t position = 0;
 	uint32_t count = 0;
 	uint32_t differ = 0;
+	const struct joint *guess = NULL;
 
 	*stopped = false;
 	for (;;) {
 		uint32_t before = position;
-		struct piece *piece =
-		    count ? NULL : again(pieces, &state, high, &position);
+		struct piece *piece = NULL;
 		uint64_t slot;
 
+		if (!count)
+			piece = again(pieces, &state, high, &position);
+		else if (count == 1)
+			guess = pieces_recall(pieces, &state, high);
+		if (guess) {
+			piece = guessed(pieces, guess, count, &state, high,
+					&position);
+			if (unlikely(!piece)) {
+				pieces_recall_failed(pieces, guess, count,
+						     &state);
+				guess = NULL;
+			}
+		}
 		if (!piece)
 			piece = meet(pieces, before, &state, high, &position);
 		if (unlikely(!piece))
@@ -430,74 +430,6 @@ pieces_walk(struct pieces *pieces, struct unwind_kept *kept,
 	pieces->repeats =
 	    differ || pieces->count != count ? 0 : pieces->repeats + 1;
 	pieces->count = count;
+	pieces->whole = guess && guess->count == count ? guess : NULL;
 	return true;
-}
-
-static uint32_t *
-joint_ways(struct pieces *pieces, const struct node *base, uint32_t domain)
-{
-	uint64_t sum = (uint64_t)base * FACTOR + domain;
-	uint64_t factor = FACTOR + STEP;
-
-	for (uint32_t i = 0; i < pieces->count; i++, factor += STEP)
-		sum += pieces->walk[i] * factor;
-	return pieces->joints[mix(sum) % JOINT_SETS];
-}
-
-const struct joint *
-pieces_joint(struct pieces *pieces, const struct node *base, uint32_t domain)
-{
-	const uint32_t *ways = joint_ways(pieces, base, domain);
-
-	for (int way = 0; way < JOINT_WAYS; way++) {
-		const struct joint *joint =
-		    scroll_at(&pieces->joint_scroll, ways[way]);
-		uint32_t differ = 0;
-
-		if (!joint || joint->base != base || joint->domain != domain ||
-		    joint->count != pieces->count)
-			continue;
-		for (uint32_t i = 0; i < pieces->count; i++)
-			differ |= joint->pieces[i] ^ pieces->walk[i];
-		if (!differ)
-			return joint;
-	}
-	return NULL;
-}
-
-static void
-remember(struct pieces *pieces, const struct joint *joint)
-{
-	struct piece *piece = scroll_at(&pieces->scroll, pieces->walk[0]);
-
-	if (pieces->count != 1 || !piece)
-		return;
-	piece->site = 0; /* while it is neither the old nor the new */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	piece->base = joint->base;
-	piece->leaf = joint->leaf;
-	piece->domain = joint->domain;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	piece->site = joint->site;
-}
-
-const struct joint *
-pieces_join(struct pieces *pieces, const struct joint *made)
-{
-	uint32_t *ways = joint_ways(pieces, made->base, made->domain);
-	size_t size = pieces->count * sizeof(*pieces->walk);
-	uint32_t position =
-	    scroll_take(&pieces->joint_scroll, sizeof(*made) + size);
-	struct joint *joint = scroll_at(&pieces->joint_scroll, position);
-
-	*joint = *made;
-	if (scroll_is_over(&pieces->joint_scroll))
-		pieces->is_begun = false;
-	joint->count = (uint16_t)pieces->count;
-	remember(pieces, made);
-	memcpy(joint->pieces, pieces->walk, size);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	memmove(ways + 1, ways, (JOINT_WAYS - 1) * sizeof(*ways));
-	ways[0] = position;
-	return joint;
 }

@@ -13,6 +13,10 @@
  * A joint says what pieces on top of a base are: which node (nodes.h), and for
  * a domain which site. They stand on no base, or on the node of a Python stack.
  *
+ * Of a deep stack the joint is guessed once its innermost piece is known. It
+ * says which piece comes next, so that the pieces do not wait for each other
+ * either; where it is wrong, they go on one by one.
+ *
  * Context: hook. One per thread, touched by it alone, zero at first. A signal
  * handler may leave by longjmp while something is made: it is published last.
  */
@@ -29,6 +33,8 @@
 #define PIECE_WAYS  4
 #define JOINT_SETS  8192
 #define JOINT_WAYS  4
+#define RECALL_SETS 8192
+#define RECALL_WAYS 4
 #define PIECES_MAX  256 /* of a stack: more is for the usual walk */
 
 struct piece {
@@ -54,6 +60,7 @@ struct joint {
 	const struct node *node;
 	struct leaf *leaf;
 	uint32_t site;
+	uint32_t self; /* position */
 	uint16_t domain;
 	uint16_t count;
 	uint32_t pieces[]; /* positions, innermost first */
@@ -70,6 +77,20 @@ struct piece_sought {
 	const struct unwind_shape *shape; /* NULL, or its whole shape */
 };
 
+/*
+ * A node of a tree of guesses. Below the root walks have the same innermost
+ * piece and sp; below another, also the same word at its mark. Marks lie
+ * further out from node to node, and each is a return address of all walks
+ * below, as far as those were met: so nothing that varies is looked at.
+ */
+struct recall {
+	uint32_t tag;	/* of its parent and the word there */
+	uint32_t id;	/* 0: none */
+	uint32_t joint; /* position: of some walk below */
+	uint16_t mark; /* offset of the word that tells its children apart, from
+			  the end of the innermost piece; 0: no children */
+};
+
 struct pieces {
 	uint64_t changes; /* unwind_changes, when it was begun */
 	uint64_t stop_low;
@@ -79,7 +100,14 @@ struct pieces {
 	uint32_t hints[PIECE_HINTS][2]; /* positions of pieces, 0 none */
 	uint32_t index[PIECE_SETS][PIECE_WAYS]; /* likewise, by hash */
 	uint32_t joints[JOINT_SETS][JOINT_WAYS];
-	uint32_t count; /* of the walk under way, innermost first */
+	struct recall recalls[RECALL_SETS][RECALL_WAYS];
+	uint32_t recall_ids;
+	const struct joint *whole; /* a guess that was right to the end */
+	uint64_t outer_sp;	   /* after the innermost piece ... */
+	uint64_t outer_high;	   /* ... to the end of the stack */
+	uint64_t differ_word;	   /* of a guess that was wrong ... */
+	uint16_t differ_mark;	   /* ... there; 0: none was */
+	uint32_t count;		   /* of the walk under way, innermost first */
 	uint32_t walk[PIECES_MAX];
 	uint32_t repeats; /* walks in a row of which all but the two innermost
 			     pieces were those of the walk before */
@@ -102,7 +130,16 @@ bool pieces_walk(struct pieces *, struct unwind_kept *,
 /* A piece of the walk; NULL: overwritten meanwhile. */
 const struct piece *pieces_get(struct pieces *, uint32_t position);
 
-/* What the walk is on top of base. NULL: not known. */
+/* A guess at the walk under way, of which the innermost piece is known and ends
+ * at state. NULL: none. */
+const struct joint *pieces_recall(struct pieces *, const struct unwind_state *,
+				  uint64_t high);
+/* The guess was wrong at its piece `at`, where the stack is at state. */
+void pieces_recall_failed(struct pieces *, const struct joint *, uint32_t at,
+			  const struct unwind_state *);
+
+/* What the walk is on top of base. NULL: not known. The stack is still as it
+ * was walked. */
 const struct joint *pieces_joint(struct pieces *, const struct node *base,
 				 uint32_t domain);
 /* Whether the walk is one piece, and what it was the last time. */

@@ -64,6 +64,37 @@ test_pieces_by_bp(void **state)
 	}
 }
 
+#define STACKS 200
+#define DEPTH  60
+
+/* Deep stacks that come again in no order are guessed as a whole, and what was
+ * guessed is what runs. */
+static void
+test_guesses(void **state)
+{
+	static const enum shape simple[] = {SHAPE_PLAIN, SHAPE_FRAME_POINTER,
+					    SHAPE_WIDE};
+	enum shape shapes[DEPTH];
+	size_t guessed = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8000; i++) {
+		unsigned stack = (unsigned)rand() % STACKS;
+		unsigned path = stack;
+
+		for (unsigned j = 0; j < DEPTH; j++) {
+			if (j % 4 == 0)
+				path = path * 1664525 + 1013904223;
+			shapes[j] = simple[(path >> 16) % 3];
+		}
+		shapes_call(shapes, DEPTH - stack % 5, leaf, NULL);
+		assert_walk();
+		guessed += found.guessed && i >= 4000;
+	}
+	print_message("# %zu of 4000 guessed\n", guessed);
+	assert_true(guessed > 3000);
+}
+
 #define NOINLINE __attribute__((noinline, noclone))
 
 static size_t room_size;
@@ -261,6 +292,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_random_shapes, unwind_leaf_start),
+	    cmocka_unit_test_setup(test_guesses, unwind_leaf_start),
 	    cmocka_unit_test_setup(test_pieces_by_bp, unwind_leaf_start),
 	    cmocka_unit_test_setup(test_stale_slot, unwind_leaf_start),
 	    cmocka_unit_test_setup(test_stack_use, unwind_leaf_start),

@@ -71,6 +71,20 @@ walk_kept(const struct unwind_state *state)
 	last_count = trace.count;
 }
 
+/* As a hook would, so that the next time it may be guessed. */
+static bool
+join_pieces(struct pieces *pieces)
+{
+	const struct joint *joint = pieces_joint(pieces, NULL, 0);
+
+	found.guessed = pieces->whole != NULL;
+	if (!joint)
+		joint = pieces_join(pieces, &(struct joint){.site = 1});
+	return joint->count == pieces->count &&
+	       memcmp(joint->pieces, pieces->walk,
+		      joint->count * sizeof(*joint->pieces)) == 0;
+}
+
 /* So must a walk in pieces, where it is one. */
 static void
 walk_pieces(const struct unwind_state *state)
@@ -82,6 +96,7 @@ walk_pieces(const struct unwind_state *state)
 	bool stopped;
 
 	found.pieces = 0;
+	found.guessed = false;
 	found.is_met_equal = true;
 	pieces_refresh(&pieces, 0);
 	if (state->sp - bounds.low >= bounds.high - bounds.low ||
@@ -99,7 +114,8 @@ walk_pieces(const struct unwind_state *state)
 		}
 		at += piece->count;
 	}
-	found.is_met_equal = !stopped && at == found.count;
+	found.is_met_equal =
+	    !stopped && at == found.count && join_pieces(&pieces);
 }
 
 __attribute__((noinline)) void

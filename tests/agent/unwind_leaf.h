@@ -29,6 +29,7 @@ struct found {
 	size_t same;
 	bool is_met_equal; /* or is no stack to be met in pieces */
 	size_t pieces;	   /* it was met in so many */
+	bool guessed;	   /* all but the innermost by one guess */
 };
 extern struct found found;
 
