@@ -291,6 +291,9 @@ native_pieces(struct thread *thread, enum wire_domain domain,
 		base = python_base(thread);
 	only = pieces_only(pieces, base, domain);
 	if (__builtin_expect(only != NULL, 1)) {
+		if (agent_config.native == WIRE_NATIVE_LEAF &&
+		    walk_kind == WIRE_UNWINDER_RULES)
+			pieces->quick = pieces->changes;
 		thread->leaf = only->leaf;
 		return only->site;
 	}
@@ -331,7 +334,7 @@ native(struct thread *thread, enum wire_domain domain,
 	const struct unwind_bounds *bounds = &thread->bounds;
 	uint32_t site = 0;
 
-	pieces_refresh(&thread->pieces, py_eval_low);
+	pieces_refresh(&thread->pieces);
 	/* Where a deep stack stays, it is cheaper to see that it does. */
 	if (thread->pieces.repeats > DEEP_REPEATS &&
 	    thread->pieces.count > DEEP)
@@ -394,8 +397,8 @@ python_alone(struct thread *thread, enum wire_domain domain)
 }
 
 uint32_t
-capture_site(struct thread *thread, enum wire_domain domain,
-	     const struct unwind_state *state)
+capture_site_slow(struct thread *thread, enum wire_domain domain,
+		  const struct unwind_state *state)
 {
 	uint32_t site = 0;
 
@@ -435,5 +438,5 @@ capture_forget(struct thread *thread)
 {
 	thread->python.known = 0;
 	thread->native.known = 0;
-	thread->pieces.is_begun = false;
+	pieces_end(&thread->pieces);
 }

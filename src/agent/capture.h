@@ -16,8 +16,20 @@
 
 /* The site of the calling thread's stack, from state outwards; its counters
  * are in thread->leaf. 0: no room. */
-uint32_t capture_site(struct thread *, enum wire_domain,
-		      const struct unwind_state *);
+uint32_t capture_site_slow(struct thread *, enum wire_domain,
+			   const struct unwind_state *);
+static inline uint32_t
+capture_site(struct thread *thread, enum wire_domain domain,
+	     const struct unwind_state *state)
+{
+	uint32_t site = pieces_quick(&thread->pieces, state, &thread->bounds,
+				     domain, &thread->leaf);
+
+	return __builtin_expect(site != 0, 1)
+		   ? site
+		   : capture_site_slow(thread, domain, state);
+}
+
 /* The same, for a block of one of Python's allocators, whose hook has this
  * frame. held: the Python stack is the last one. */
 uint32_t capture_python_slow(struct thread *, enum wire_domain,

@@ -36,7 +36,7 @@ forget(struct pieces *pieces)
 }
 
 void
-pieces_begin(struct pieces *pieces, uint64_t stop_low)
+pieces_begin(struct pieces *pieces)
 {
 	/* Untouched memory is zero, and stays untouched. */
 	if (pieces->scroll.head)
@@ -44,8 +44,7 @@ pieces_begin(struct pieces *pieces, uint64_t stop_low)
 	scroll_restart(&pieces->scroll);
 	scroll_restart(&pieces->joint_scroll);
 	pieces->changes = __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE);
-	pieces->stop_low = stop_low;
-	pieces->is_begun = true;
+	pieces->quick = 0;
 }
 
 const struct piece *
@@ -230,20 +229,39 @@ other(struct pieces *pieces, const struct piece *guess,
 	return piece;
 }
 
+/* The guess at the piece that the stack has at state, of which only the words
+ * are still to be compared. NULL: none. */
+static inline struct piece *
+hinted(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
+       uint64_t high, uint32_t **hint)
+{
+	struct piece *piece;
+
+	*hint = way_of(pieces, hint_of(pieces, before, state, high), state->pc);
+	piece = scroll_at(&pieces->scroll, **hint);
+	return likely(piece && piece->span <= high - state->sp) ? piece : NULL;
+}
+
+/* Whether it is the piece that the stack has at state. */
+static inline bool
+holds(const struct piece *piece, const struct unwind_state *state)
+{
+	return words_hold(piece, state) && piece->words[0] == state->pc &&
+	       checks_hold(piece, state);
+}
+
 /* The piece that the stack has at state, by a guess at its shape. */
 static inline struct piece *
 meet(struct pieces *pieces, uint32_t before, const struct unwind_state *state,
      uint64_t high, uint32_t *position)
 {
-	uint32_t *hint =
-	    way_of(pieces, hint_of(pieces, before, state, high), state->pc);
-	struct piece *piece = scroll_at(&pieces->scroll, *hint);
+	uint32_t *hint;
+	struct piece *piece = hinted(pieces, before, state, high, &hint);
 
-	if (unlikely(!piece || piece->span > high - state->sp))
+	if (unlikely(!piece))
 		return NULL;
 	*position = *hint;
-	if (likely(words_hold(piece, state) && piece->words[0] == state->pc &&
-		   checks_hold(piece, state)))
+	if (likely(holds(piece, state)))
 		return piece;
 	return other(pieces, piece, state, high, hint, position);
 }
@@ -259,8 +277,7 @@ guessed(struct pieces *pieces, const struct joint *guess, uint32_t at,
 		return NULL;
 	piece = scroll_at(&pieces->scroll, guess->pieces[at]);
 	if (unlikely(!piece || piece->span > high - state->sp ||
-		     piece->words[0] != state->pc ||
-		     !words_hold(piece, state) || !checks_hold(piece, state)))
+		     !holds(piece, state)))
 		return NULL;
 	*position = guess->pieces[at];
 	return piece;
@@ -278,7 +295,7 @@ add(struct pieces *pieces, const struct unwind_shape *shape, uint64_t hash,
 	uint32_t *ways;
 
 	if (scroll_is_over(&pieces->scroll))
-		pieces->is_begun = false;
+		pieces_end(pieces);
 	*position = scroll_take(&pieces->scroll,
 				sizeof(*piece) + words + checks + offsets);
 	piece = scroll_at(&pieces->scroll, *position);
@@ -373,6 +390,34 @@ again(struct pieces *pieces, const struct unwind_state *state, uint64_t high,
 	*position = pieces->walk[0];
 	return words_hold(piece, state) && checks_hold(piece, state) ? piece
 								     : NULL;
+}
+
+uint32_t
+pieces_quick(struct pieces *pieces, const struct unwind_state *state,
+	     const struct unwind_bounds *bounds, uint32_t domain,
+	     struct leaf **leaf)
+{
+	struct piece *piece;
+	uint32_t position;
+	uint32_t *hint;
+
+	if (unlikely(pieces->quick !=
+			 __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE) ||
+		     pieces->count != 1 ||
+		     state->sp - bounds->low >= bounds->high - bounds->low))
+		return 0;
+	piece = again(pieces, state, bounds->high, &position);
+	if (!piece) {
+		piece = hinted(pieces, 0, state, bounds->high, &hint);
+		if (unlikely(!piece || !holds(piece, state)))
+			return 0;
+		position = *hint;
+	}
+	if (unlikely(!piece->is_last || piece->base || piece->domain != domain))
+		return 0;
+	pieces->walk[0] = position;
+	*leaf = piece->leaf;
+	return piece->site;
 }
 
 bool

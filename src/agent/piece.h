@@ -92,9 +92,8 @@ struct recall {
 };
 
 struct pieces {
-	uint64_t changes; /* unwind_changes, when it was begun */
-	uint64_t stop_low;
-	bool is_begun;
+	uint64_t changes; /* unwind_changes, when it was begun; 0: it was not */
+	uint64_t quick;	  /* the same, once pieces_quick may be used */
 	uint16_t marks[PIECE_MARKS][PIECE_MARK]; /* offsets of words that tell
 					   pieces of the same beginning apart */
 	uint32_t hints[PIECE_HINTS][2]; /* positions of pieces, 0 none */
@@ -127,6 +126,15 @@ bool pieces_walk(struct pieces *, struct unwind_kept *,
 		 struct unwind_state state, uint64_t high,
 		 const struct unwind_limits *, bool *stopped);
 
+/*
+ * The usual case of all the below, for a whole stack of native frames that is
+ * one piece, as the last one was: the site that it has in a domain, and the
+ * leaf of its counters. 0: it is to be walked.
+ */
+uint32_t pieces_quick(struct pieces *, const struct unwind_state *,
+		      const struct unwind_bounds *, uint32_t domain,
+		      struct leaf **leaf);
+
 /* A piece of the walk; NULL: overwritten meanwhile. */
 const struct piece *pieces_get(struct pieces *, uint32_t position);
 
@@ -157,19 +165,25 @@ pieces_only(struct pieces *pieces, const struct node *base, uint32_t domain)
 /* Makes it known, with the walk's pieces. */
 const struct joint *pieces_join(struct pieces *, const struct joint *);
 
-/* Forgets all. */
-void pieces_begin(struct pieces *, uint64_t stop_low);
-
-/* Forgets all, if modules or the range changed since. */
+/* All is to be forgotten, at the next refresh. */
 static inline void
-pieces_refresh(struct pieces *pieces, uint64_t stop_low)
+pieces_end(struct pieces *pieces)
+{
+	pieces->changes = pieces->quick = 0;
+}
+
+/* Forgets all. */
+void pieces_begin(struct pieces *);
+
+/* Forgets all, if modules or the range of limits changed since. */
+static inline void
+pieces_refresh(struct pieces *pieces)
 {
 	if (__builtin_expect(
 		pieces->changes !=
-			__atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE) ||
-		    pieces->stop_low != stop_low || !pieces->is_begun,
+		    __atomic_load_n(&unwind_changes, __ATOMIC_ACQUIRE),
 		0))
-		pieces_begin(pieces, stop_low);
+		pieces_begin(pieces);
 }
 
 #endif

@@ -210,7 +210,7 @@ pieces_join(struct pieces *pieces, const struct joint *made)
 	*joint = *made;
 	joint->self = position;
 	if (scroll_is_over(&pieces->joint_scroll))
-		pieces->is_begun = false;
+		pieces_end(pieces);
 	joint->count = (uint16_t)pieces->count;
 	remember(pieces, made);
 	memcpy(joint->pieces, pieces->walk, size);

@@ -17,7 +17,7 @@
 #include "heaptop/wire.h"
 
 int walk_kind;
-uint64_t unwind_changes;
+uint64_t unwind_changes = 1;
 
 static struct {
 	bool is_forked;

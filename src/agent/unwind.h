@@ -62,9 +62,10 @@ size_t unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
 		   uint64_t stop_low, uint64_t stop_high, uint64_t *pcs,
 		   size_t max, bool *stopped, enum unwind_end *end);
 
-/* A module may have been unmapped: no rule older than this call is used. */
+/* A module may have been unmapped, or what walks stop at is another: no rule
+ * older than this call is used. */
 void unwind_modules_changed(void);
-/* How often that was called. */
+/* Counts its calls, from 1. */
 extern uint64_t unwind_changes;
 
 /* Reads the list of modules again, where the loader cannot be asked from a

@@ -98,7 +98,7 @@ walk_pieces(const struct unwind_state *state)
 	found.pieces = 0;
 	found.guessed = false;
 	found.is_met_equal = true;
-	pieces_refresh(&pieces, 0);
+	pieces_refresh(&pieces);
 	if (state->sp - bounds.low >= bounds.high - bounds.low ||
 	    !pieces_walk(&pieces, &own, *state, bounds.high, &limits, &stopped))
 		return;

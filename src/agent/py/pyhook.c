@@ -21,6 +21,7 @@
 #include "agent/py/pyruntime.h"
 #include "agent/record.h"
 #include "agent/safe.h"
+#include "agent/unwind.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -365,6 +366,8 @@ find(void)
 		hook.unknown = true;
 		break;
 	case PY_FOUND:
+		/* Walks stop at the interpreter's loop from now on. */
+		unwind_modules_changed();
 		py_kept_setup();
 		return true;
 	}

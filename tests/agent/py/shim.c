@@ -272,6 +272,11 @@ record_lost(enum wire_lost why, uint64_t count)
 	__atomic_fetch_add(&shim.totals.lost[why], count, __ATOMIC_RELAXED);
 }
 
+void
+unwind_modules_changed(void)
+{
+}
+
 /* The two places from which the agent lets the room settle. */
 
 void *__libc_malloc(size_t size);
