@@ -44,7 +44,7 @@
 
 #define WIRE_MAGIC	 UINT64_C(0x31706f7470616568) /* "heaptop1" */
 #define WIRE_MAJOR	 1
-#define WIRE_MINOR	 3
+#define WIRE_MINOR	 4
 #define WIRE_PAGE	 4096
 #define WIRE_SUFFIX	 ".heaptop"
 #define WIRE_COMMAND_MAX 1024
@@ -85,7 +85,8 @@ enum wire_domain {
 	X(PY_TRACER, "times Python's object births could not be listened to")  \
 	X(NOT_HOOKED, "libraries whose calls could not be redirected")         \
 	X(NOT_FIRST, "allocator before the agent: its blocks are not seen")    \
-	X(SEALED, "threads that may not do what recording takes (seccomp)")
+	X(SEALED, "threads that may not do what recording takes (seccomp)")    \
+	X(SEGMENT_CUT, "times somebody cut the segment short: made anew")
 
 #define WIRE_LOST_ENUM_(name_, text_) WIRE_LOST_##name_,
 enum wire_lost {

@@ -92,8 +92,6 @@ settle(struct thread *thread, struct strand *strand, const struct node *node,
 	leaf = counts_leaf(&thread->counts, site);
 	if (leaf)
 		site_set(strand, domain, site, leaf);
-	else
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
 	return leaf != NULL;
 }
 

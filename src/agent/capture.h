@@ -15,7 +15,7 @@
 #include "heaptop/wire.h"
 
 /* The site of the calling thread's stack, from state outwards; its counters
- * are in thread->leaf. 0: no room. */
+ * are in thread->leaf. 0: it has none; sites_are_full says why. */
 uint32_t capture_site_slow(struct thread *, enum wire_domain,
 			   const struct unwind_state *);
 static inline uint32_t

@@ -31,10 +31,11 @@ take(struct spare *spare, size_t size)
 	return piece ? piece : safe_alloc(size);
 }
 
+/* The first word is the stack's: who is late to take the piece may read it. */
 static void
 give(struct spare *spare, void *piece, size_t size)
 {
-	memset(piece, 0, size);
+	memset((uint64_t *)piece + 1, 0, size - sizeof(uint64_t));
 	spare_put(spare, piece);
 }
 
@@ -53,14 +54,14 @@ counts_leaf_make(struct counts *counts, uint32_t site)
 			return NULL;
 		mid->place = place;
 		/* In this order: a handler may leave here by longjmp. */
-		mid->next = counts->mids;
+		__atomic_store_n(&mid->next, counts->mids, __ATOMIC_RELAXED);
 		__atomic_store_n(&counts->mids, mid, __ATOMIC_RELEASE);
 		__atomic_store_n(place, mid, __ATOMIC_RELEASE);
 	}
 	leaf = take(&spares.leaves, sizeof(*leaf));
 	if (!leaf)
 		return NULL;
-	leaf->mark = &mid->mark[at];
+	__atomic_store_n(&leaf->mark, &mid->mark[at], __ATOMIC_RELAXED);
 	leaf->changed = &counts->changed;
 	leaf->base = site & ~(COUNTS_LEAF - 1);
 	__atomic_store_n(&mid->leaves[at], leaf, __ATOMIC_RELEASE);

@@ -104,6 +104,18 @@ live_forked(void)
 	live_trim_forked();
 }
 
+static uint32_t
+load(const uint32_t *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
+
+static void
+set(uint32_t *entry, uint32_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
+
 static bool
 is_tail(uint32_t entry)
 {
@@ -116,13 +128,28 @@ is_wide(uint32_t entry)
 	return entry >> LIVE_SITE_BITS == LIVE_WIDE;
 }
 
+static bool
+is_first(uint32_t entry)
+{
+	return entry && !is_tail(entry);
+}
+
+/* NULL: there is no shadow there, so no block of it. */
+static uint32_t *
+entry_known(uint64_t address)
+{
+	return __atomic_load_n(&live.has_chunks, __ATOMIC_RELAXED)
+		   ? live_chunk_entry(address)
+		   : NULL;
+}
+
 /* Entries of the block whose first one this is. */
 static unsigned
 entries_of(const uint32_t *entry)
 {
-	if (!is_wide(*entry))
+	if (!is_wide(load(entry)))
 		return 1;
-	return entry[1] == (LIVE_TAIL | LIVE_TAIL_MAX) ? 4 : 2;
+	return load(&entry[1]) == (LIVE_TAIL | LIVE_TAIL_MAX) ? 4 : 2;
 }
 
 static void
@@ -134,30 +161,30 @@ store(uint32_t *entry, struct block block)
 	if (size <= LIVE_TINY_MAX)
 		code = (uint32_t)size;
 	else
-		entry[1] =
-		    LIVE_TAIL |
-		    (uint32_t)(size < LIVE_TAIL_MAX ? size : LIVE_TAIL_MAX);
+		set(&entry[1], LIVE_TAIL | (uint32_t)(size < LIVE_TAIL_MAX
+							  ? size
+							  : LIVE_TAIL_MAX));
 	if (size >= LIVE_TAIL_MAX) {
-		entry[2] = LIVE_TAIL | (uint32_t)(size & LIVE_TAIL_MAX);
-		entry[3] = LIVE_TAIL | (uint32_t)(size >> LIVE_TAIL_BITS);
+		set(&entry[2], LIVE_TAIL | (uint32_t)(size & LIVE_TAIL_MAX));
+		set(&entry[3], LIVE_TAIL | (uint32_t)(size >> LIVE_TAIL_BITS));
 	}
-	__atomic_store_n(entry, code << LIVE_SITE_BITS | block.site,
-			 __ATOMIC_RELAXED);
+	set(entry, code << LIVE_SITE_BITS | block.site);
 }
 
 struct block
 live_load(const uint32_t *entry)
 {
+	uint32_t first = load(entry);
 	struct block block = {0};
 
-	block.site = *entry & LIVE_SITE_MASK;
-	block.size = *entry >> LIVE_SITE_BITS;
-	if (is_wide(*entry))
-		block.size = entry[1] & LIVE_TAIL_MAX;
+	block.site = first & LIVE_SITE_MASK;
+	block.size = first >> LIVE_SITE_BITS;
+	if (is_wide(first))
+		block.size = load(&entry[1]) & LIVE_TAIL_MAX;
 	if (entries_of(entry) == 4)
-		block.size = (uint64_t)(entry[3] & LIVE_TAIL_MAX)
+		block.size = (uint64_t)(load(&entry[3]) & LIVE_TAIL_MAX)
 				 << LIVE_TAIL_BITS |
-			     (entry[2] & LIVE_TAIL_MAX);
+			     (load(&entry[2]) & LIVE_TAIL_MAX);
 	return block;
 }
 
@@ -168,7 +195,7 @@ remove_at(uint32_t *entry)
 	unsigned count = entries_of(entry);
 
 	for (unsigned i = 0; i < count; i++)
-		__atomic_store_n(&entry[i], 0, __ATOMIC_RELAXED);
+		set(&entry[i], 0);
 	return block;
 }
 
@@ -214,13 +241,12 @@ from_hash(uint64_t address, struct block (*get)(uint64_t))
 struct block
 live_take_slow(uint64_t address)
 {
-	uint32_t *entry = NULL;
+	uint32_t *entry;
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.has_chunks)
-		entry = live_chunk_entry(address);
-	if (entry && *entry && !is_tail(*entry))
+	entry = entry_known(address);
+	if (entry && is_first(load(entry)))
 		return remove_at(entry);
 	return from_hash(address, live_hash_take);
 }
@@ -228,13 +254,12 @@ live_take_slow(uint64_t address)
 struct block
 live_look(uint64_t address)
 {
-	const uint32_t *entry = NULL;
+	const uint32_t *entry;
 
 	if (!address || address >> LIVE_ADDRESS_BITS)
 		return (struct block){0};
-	if (live.has_chunks)
-		entry = live_chunk_entry(address);
-	if (entry && *entry && !is_tail(*entry))
+	entry = entry_known(address);
+	if (entry && is_first(load(entry)))
 		return live_load(entry);
 	return from_hash(address, live_hash_look);
 }
@@ -243,10 +268,12 @@ live_look(uint64_t address)
 static uint32_t *
 first_of(uint32_t *entry, uint64_t unit)
 {
-	if (!is_tail(*entry))
-		return *entry ? entry : NULL;
+	uint32_t value = load(entry);
+
+	if (!is_tail(value))
+		return value ? entry : NULL;
 	for (unsigned back = 1; back < 4 && back <= unit; back++)
-		if (!is_tail(entry[-(int)back]))
+		if (!is_tail(load(entry - back)))
 			return entries_of(entry - back) > back ? entry - back
 							       : NULL;
 	return NULL;
@@ -257,16 +284,14 @@ live_evict(uint64_t address, uint64_t size, uint64_t *where)
 {
 	unsigned count = size >= LIVE_TAIL_MAX ? 4 : 1 + (size > LIVE_TINY_MAX);
 	uint64_t unit = live_chunk_unit(address);
-	uint32_t *entry = NULL;
+	uint32_t *entry = entry_known(address);
 
-	if (live.has_chunks)
-		entry = live_chunk_entry(address);
 	for (unsigned i = 0; entry && i < count; i++) {
 		uint32_t *first = first_of(&entry[i], unit + i);
 
 		if (!first) {
-			if (entry[i])
-				entry[i] = 0;
+			if (load(&entry[i]))
+				set(&entry[i], 0);
 			continue;
 		}
 		*where = address - 16 * (uint64_t)(entry - first);

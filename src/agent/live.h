@@ -69,7 +69,7 @@ struct live {
 	 */
 	uint32_t **chunks;
 	uint64_t limit;	 /* addresses have a chunk below this number; 0: it is
-			    not for inline code to know, or there is none */
+			    not for inline code to know */
 	bool has_chunks; /* never in a process that is only sampled */
 	enum wire_live_map kind;
 };
@@ -112,10 +112,6 @@ struct block live_look(uint64_t address);
 /* The block whose first entry in a shadow this is. */
 struct block live_load(const uint32_t *entry);
 
-/* Two entries at once. They are the owner's; that they may lie across a cache
- * line does not matter. */
-typedef uint64_t live_pair __attribute__((aligned(4), may_alias));
-
 /* NULL: no chunk yet, or no multiple of 16; it takes a call then. */
 static inline uint32_t *
 live_entry(uint64_t address)
@@ -147,13 +143,13 @@ live_put_quick(uint64_t address, uint32_t site, uint64_t size)
 	if (size <= LIVE_TINY_MAX) {
 		if (__builtin_expect(arch_load_to_write_32(entry) != 0, 0))
 			return false;
-		*(volatile uint32_t *)entry =
-		    (uint32_t)size << LIVE_SITE_BITS | site;
+		__atomic_store_n(entry, (uint32_t)size << LIVE_SITE_BITS | site,
+				 __ATOMIC_RELAXED);
 		return true;
 	}
 	if (__builtin_expect(arch_load_to_write_64(entry) != 0, 0))
 		return false;
-	*(volatile live_pair *)entry = tail << 32 | code | site;
+	arch_pair_store(entry, tail << 32 | code | site);
 	return true;
 }
 
@@ -168,17 +164,18 @@ live_take_quick(uint64_t address, uint32_t *site, uint64_t *size)
 
 	if (__builtin_expect(!entry, 0))
 		return false;
-	pair = *(const volatile live_pair *)entry;
+	/* The second one is of this block only if it is a larger one. */
+	pair = arch_pair_load(entry);
 	code = (uint32_t)pair >> LIVE_SITE_BITS;
 	*site = (uint32_t)pair & LIVE_SITE_MASK;
 	*size = pair >> 32 & LIVE_TAIL_MAX;
 	if (__builtin_expect(code == LIVE_WIDE && *size != LIVE_TAIL_MAX, 1)) {
-		*(volatile live_pair *)entry = 0;
+		arch_pair_store(entry, 0);
 		return true;
 	}
 	if (__builtin_expect(code > LIVE_TINY_MAX || !*site, 0))
 		return false;
-	*(volatile uint32_t *)entry = 0;
+	__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
 	*size = code;
 	return true;
 }

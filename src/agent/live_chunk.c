@@ -33,9 +33,9 @@ live_chunk_init(bool small)
 	if (small)
 		return true;
 	live.chunks = safe_reserve(2 * LIVE_CHUNKS * sizeof(*live.chunks));
-	if (!live.chunks)
-		return false;
-	return true;
+	if (live.chunks)
+		live.limit = LIVE_CHUNKS;
+	return live.chunks != NULL;
 }
 
 struct live_chunk *
@@ -116,9 +116,7 @@ chunk_make(uint32_t **place, uint64_t address)
 	if (!fresh)
 		return NULL;
 	/* Before anybody can have heard of a block in it. */
-	live.has_chunks = true;
-	if (!shadow.small)
-		live.limit = LIVE_CHUNKS;
+	__atomic_store_n(&live.has_chunks, true, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(place, &known, fresh, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		note(place, fresh, address);

@@ -27,7 +27,7 @@ is_wanted(const struct live_scan *scan, uint32_t site)
 static inline void
 look_at(const struct live_scan *scan, const uint32_t *entry, uint64_t address)
 {
-	uint64_t pair = *(const volatile live_pair *)entry;
+	uint64_t pair = arch_pair_load(entry);
 	uint32_t value = (uint32_t)pair;
 	uint64_t tail = pair >> 32;
 	struct block block = {.site = value & LIVE_SITE_MASK};
@@ -50,7 +50,7 @@ look_at_page(const struct live_scan *scan, const uint32_t *entry,
 	     uint64_t address)
 {
 	for (unsigned i = 0; i < PAGE_ENTRIES; i += 2) {
-		if (!*(const volatile live_pair *)&entry[i])
+		if (!arch_pair_load(&entry[i]))
 			continue;
 		look_at(scan, &entry[i], address + 16 * i);
 		look_at(scan, &entry[i + 1], address + 16 * (i + 1));

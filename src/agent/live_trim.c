@@ -44,6 +44,18 @@ static struct {
 
 static unsigned char in_memory[PAGES_MAX];
 
+static bool
+is_impossible(void)
+{
+	return __atomic_load_n(&trim.impossible, __ATOMIC_RELAXED);
+}
+
+static void
+give_up(void)
+{
+	__atomic_store_n(&trim.impossible, true, __ATOMIC_RELAXED);
+}
+
 static void
 state_set(uint32_t state)
 {
@@ -93,8 +105,8 @@ live_trim_keep(uint64_t unit)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&trim.state, __ATOMIC_ACQUIRE) == DROPPING) {
 		/* The ticker does not live in a child made behind our back. */
-		if (trim.impossible || ++turns > TURNS) {
-			trim.impossible = true;
+		if (is_impossible() || ++turns > TURNS) {
+			give_up();
 			return false;
 		}
 		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
@@ -170,7 +182,7 @@ is_outside(const struct thread *thread)
 	if (result == -14) /* EFAULT: the thread has ended */
 		return true;
 	if (result != (long)sizeof(tls)) {
-		trim.impossible = true;
+		give_up();
 		return false;
 	}
 	return tls.thread != thread || !tls.guard || tls.guard == GUARD_FOREVER;
@@ -193,7 +205,7 @@ all_were_outside(void)
 	for (const struct thread *thread = threads_first(); thread;
 	     thread = thread->next)
 		while (!is_outside(thread)) {
-			if (trim.impossible || ++rounds > ROUNDS)
+			if (is_impossible() || ++rounds > ROUNDS)
 				return false;
 			pause_shortly();
 		}
@@ -205,8 +217,8 @@ barrier(void)
 {
 	if (safe_syscall(SYS_membarrier, REGISTER, 0, 0, 0, 0, 0) ||
 	    safe_syscall(SYS_membarrier, BARRIER, 0, 0, 0, 0, 0))
-		trim.impossible = true;
-	return !trim.impossible;
+		give_up();
+	return !is_impossible();
 }
 
 /* The offered pages from one on, at most `most`. */
@@ -249,7 +261,7 @@ live_trim(struct live_chunk *chunk)
 	uint64_t bytes = 0;
 
 	__atomic_store_n(&trim.chunk, chunk, __ATOMIC_RELEASE);
-	if (find_empty(chunk) < LEAST || trim.impossible)
+	if (find_empty(chunk) < LEAST || is_impossible())
 		return 0;
 	state_set(CLOSED);
 	__atomic_store_n(chunk->place, NULL, __ATOMIC_SEQ_CST);

@@ -22,11 +22,15 @@
 
 #include "agent/modules.h"
 #include "agent/py/py.h"
-#include "agent/record.h"
 #include "agent/safe.h"
 
 #define ID_MASK	    ((UINT64_C(1) << NODES_BITS) - 1)
 #define FIRST_SLOTS 1024
+#ifndef AGENT_TEST
+#define nodes_limit NODES_MAX
+#else
+uint32_t nodes_limit = NODES_MAX;
+#endif
 
 struct children {
 	uint64_t mask; /* slots - 1 */
@@ -191,6 +195,12 @@ chunk_room(uint32_t id)
 	return *chunk != NULL;
 }
 
+bool
+nodes_are_full(void)
+{
+	return nodes_count() + 1 >= nodes_limit;
+}
+
 /* With the lock. The node becomes visible only when it is whole. */
 static struct node *
 node_make(const struct node *parent, uint64_t word, uint32_t ref,
@@ -200,14 +210,8 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 	uint32_t id = nodes.count + 1;
 	struct node *node;
 
-	if (id >= NODES_MAX) {
-		record_lost(WIRE_LOST_SITES_FULL, 1);
+	if (nodes_are_full() || !chunk_room(id) || (!place && !children_room()))
 		return NULL;
-	}
-	if (!chunk_room(id) || (!place && !children_room())) {
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
-		return NULL;
-	}
 	node = nodes_get(id);
 	node->word = word;
 	node->parent = parent;

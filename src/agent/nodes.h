@@ -18,6 +18,7 @@
 #ifndef HEAPTOP_AGENT_NODES_H
 #define HEAPTOP_AGENT_NODES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,8 +45,13 @@ struct node {
 #define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
 extern struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
 
+#ifdef AGENT_TEST
+extern uint32_t nodes_limit; /* NODES_MAX; a test may want fewer */
+#endif
+
 /* How many there are; ids 1..count are complete, parents before children. */
 uint32_t nodes_count(void);
+bool nodes_are_full(void);
 static inline struct node *
 nodes_get(uint32_t id)
 {
@@ -60,7 +66,7 @@ node_tag(uint64_t word)
 }
 
 /* The node of a frame below a parent, made if it is new. NULL: no room,
- * counted as a loss. */
+ * or no memory. */
 struct node *nodes_child_slow(const struct node *parent, uint64_t word);
 static inline struct node *
 nodes_child(const struct node *parent, uint64_t word)

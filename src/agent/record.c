@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/arch/arch.h"
 #include "agent/capture.h"
+#include "agent/guard.h"
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/py/py.h"
@@ -32,21 +33,6 @@ uint64_t
 record_losses(enum wire_lost cause)
 {
 	return __atomic_load_n(&lost[cause], __ATOMIC_RELAXED);
-}
-
-/*
- * A hook is already in progress in this thread. Either this one is called from
- * inside it, or a handler left that one by longjmp and its guard is stale: then
- * we are in a frame further out on the same stack, or in the same place.
- */
-static bool
-guard_is_stale(uint64_t frame)
-{
-	const struct thread *thread = thread_tls.thread;
-	uint64_t guard = thread_tls.guard & ~GUARD_RECORDING;
-
-	return thread_tls.guard != GUARD_FOREVER && thread && frame >= guard &&
-	       guard >= thread->bounds.low && frame < thread->bounds.high;
 }
 
 static void
@@ -115,15 +101,8 @@ look_up_guarded(void)
 struct thread *
 record_begin_slow(void *frame)
 {
-	if (thread_tls.guard) {
-		if (!guard_is_stale((uint64_t)frame)) {
-			if (thread_tls.guard & GUARD_RECORDING &&
-			    thread_tls.guard != GUARD_FOREVER)
-				record_lost(WIRE_LOST_REENTRANT, 1);
-			return NULL;
-		}
-		safe_lock_abandon();
-	}
+	if (thread_tls.guard && !guard_was_left((uint64_t)frame))
+		return NULL;
 	thread_tls.guard = (uint64_t)frame;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (look_up())
@@ -292,6 +271,14 @@ put_slowly(struct thread *thread, uint64_t address, struct block block)
 			    1);
 }
 
+/* Once for each block, however often it was tried. */
+static __attribute__((noinline)) void
+lose_block(void)
+{
+	record_lost(
+	    sites_are_full() ? WIRE_LOST_SITES_FULL : WIRE_LOST_NO_MEMORY, 1);
+}
+
 static void
 map_born(struct thread *thread, const struct unwind_state *state,
 	 uint64_t start, uint64_t size)
@@ -303,8 +290,10 @@ map_born(struct thread *thread, const struct unwind_state *state,
 		return;
 	}
 	site = capture_site(thread, WIRE_DOMAIN_MMAP, state);
-	if (!site)
+	if (!site) {
+		lose_block();
 		return;
+	}
 	maps_remove(start, size, NULL, thread, map_gone);
 	if (maps_add(start, size, site))
 		counts_alloc(thread->leaf, site, size, 1);
@@ -355,8 +344,10 @@ block_born(const struct birth *birth)
 	site = birth->state
 		   ? capture_site(thread, birth->domain, birth->state)
 		   : capture_python(thread, birth->domain, birth->frame);
-	if (!site)
+	if (__builtin_expect(!site, 0)) {
+		lose_block();
 		return;
+	}
 	block_put(thread, birth->address,
 		  (struct block){birth->size, site, birth->level});
 }

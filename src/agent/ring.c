@@ -141,37 +141,46 @@ next_slot(uint32_t *slot)
 	return NULL;
 }
 
-static void
-write_spread(struct wire_record *record, uint32_t site)
-{
-	struct wire_spread *to = (void *)(record + 1);
-	const struct spread *from = tally_spread(site);
+/* A slot as it will be. */
+struct slot {
+	struct wire_record record;
+	struct wire_spread spread;
+};
+_Static_assert(sizeof(struct slot) == WIRE_RECORD_SAMPLED, "slot");
 
-	*to = (struct wire_spread){0};
-	if (!from)
-		return;
-	to->alloc_bytes = from->alloc_bytes;
-	to->free_bytes = from->free_bytes;
-	to->alloc_count = from->alloc_count;
-	to->free_count = from->free_count;
+/* The sequence last: only then the slot is whole. */
+static void
+write_slot(struct wire_record *record, const struct slot *slot)
+{
+	const size_t first = sizeof(record->sequence);
+
+	safe_store((char *)record + first, (const char *)slot + first,
+		   ring.now.record_bytes - first);
+	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
 }
 
 static void
 write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
 {
-	record->kind = WIRE_RECORD_SITE;
-	record->domain = tally->domain;
-	record->id = site;
-	record->stack = sites_get(site)->node;
-	record->tick = tally->tick;
-	record->alloc_bytes = tally->sum.alloc_bytes;
-	record->alloc_count = tally->sum.alloc_count;
-	record->free_bytes = tally->sum.free_bytes;
-	record->free_count = tally->sum.free_count;
-	record->peak_bytes = tally->peak;
-	if (ring.now.record_bytes == WIRE_RECORD_SAMPLED)
-		write_spread(record, site);
-	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
+	const struct spread *spread = tally_spread(site);
+	struct slot slot = {
+	    .record.kind = WIRE_RECORD_SITE,
+	    .record.domain = tally->domain,
+	    .record.id = site,
+	    .record.stack = sites_get(site)->node,
+	    .record.tick = tally->tick,
+	    .record.alloc_bytes = tally->sum.alloc_bytes,
+	    .record.alloc_count = tally->sum.alloc_count,
+	    .record.free_bytes = tally->sum.free_bytes,
+	    .record.free_count = tally->sum.free_count,
+	    .record.peak_bytes = tally->peak,
+	};
+
+	if (spread)
+		slot.spread = (struct wire_spread){
+		    spread->alloc_bytes, spread->free_bytes,
+		    spread->alloc_count, spread->free_count};
+	write_slot(record, &slot);
 }
 
 bool
@@ -195,16 +204,14 @@ ring_tick(uint32_t tick, uint64_t time_ns)
 {
 	uint32_t slot;
 	struct wire_record *record = next_slot(&slot);
+	const struct slot end = {.record.kind = WIRE_RECORD_TICK,
+				 .record.tick = tick,
+				 .record.alloc_bytes = time_ns};
 
 	if (!record)
 		return;
 	ring.now.owners[slot] = 0;
-	memset((char *)record + sizeof(record->sequence), 0,
-	       ring.now.record_bytes - sizeof(record->sequence));
-	record->kind = WIRE_RECORD_TICK;
-	record->tick = tick;
-	record->alloc_bytes = time_ns;
-	__atomic_store_n(&record->sequence, ++ring.head, __ATOMIC_RELEASE);
+	write_slot(record, &end);
 }
 
 void

@@ -138,6 +138,16 @@ safe_alloc(size_t size)
 	}
 }
 
+void
+safe_store(void *to, const void *from, size_t bytes)
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+	const word *words = from;
+
+	for (size_t i = 0; i < bytes / sizeof(*words); i++)
+		__atomic_store_n((word *)to + i, words[i], __ATOMIC_RELAXED);
+}
+
 /* The lock that this thread holds, or is about to take or to give up. The lock
  * itself says which, at any instant. */
 static __thread struct safe_lock *locked;

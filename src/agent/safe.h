@@ -41,6 +41,10 @@ uint64_t safe_held(void);
  * NULL when there is none. */
 void *safe_alloc(size_t size);
 
+/* Stores whole 8-byte words, one by one, where others may be reading: they see
+ * each of them old or new. */
+void safe_store(void *to, const void *from, size_t bytes);
+
 /* A spin lock for code that only touches memory. A thread holds one at most,
  * and does not come back to it from a signal handler: the hook guard sees to
  * that, or whoever asks safe_lock_is_held first. A handler that leaves a hook

@@ -312,7 +312,7 @@ segment_publish(struct segment *segment, const struct wire_status *status)
 {
 	uint64_t turn = segment->turn->turn + 1;
 
-	segment->status[turn & 1] = *status;
+	safe_store(&segment->status[turn & 1], status, sizeof(*status));
 	__atomic_store_n(&segment->turn->turn, turn, __ATOMIC_RELEASE);
 	__atomic_store_n(&segment->turn->heartbeat_ns, status->mono_ns,
 			 __ATOMIC_RELAXED);
@@ -322,6 +322,16 @@ void
 segment_unlink(struct segment *segment)
 {
 	CALL(unlinkat, AT_FDCWD, segment->path, 0, 0);
+}
+
+bool
+segment_is_cut(const struct segment *segment)
+{
+	struct stat found;
+
+	return !safe_failed(
+		   CALL(newfstatat, segment->fd, "", &found, AT_EMPTY_PATH)) &&
+	       (uint64_t)found.st_size < segment->size;
 }
 
 static bool

@@ -47,6 +47,8 @@ void segment_discard(struct segment *, void *part, uint64_t offset,
 /* Copies *status in and makes it the whole one. */
 void segment_publish(struct segment *, const struct wire_status *);
 void segment_unlink(struct segment *);
+/* Whether somebody has cut the file short. */
+bool segment_is_cut(const struct segment *);
 /* The thread that opened it is gone, and its descriptors with it. If the file
  * cannot be opened any more, it does not grow. */
 void segment_reopen(struct segment *);

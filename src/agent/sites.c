@@ -15,7 +15,6 @@
 
 #include "agent/counts.h"
 #include "agent/nodes.h"
-#include "agent/record.h"
 #include "agent/safe.h"
 
 #define ID_MASK	   (SITES_MAX - 1)
@@ -80,14 +79,8 @@ site_make(struct node *node, uint32_t domain)
 {
 	uint32_t id = sites.count + 1;
 
-	if (id >= SITES_MAX) {
-		record_lost(WIRE_LOST_SITES_FULL, 1);
+	if (id >= SITES_MAX || !chunk_room(id))
 		return 0;
-	}
-	if (!chunk_room(id)) {
-		record_lost(WIRE_LOST_NO_MEMORY, 1);
-		return 0;
-	}
 	*site_at(id) =
 	    (struct site){node->id, node->site & ID_MASK, domain, sites_now};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
@@ -128,6 +121,12 @@ sites_begin(void (*tell)(void *, uint32_t), void *context)
 	tell(context, sites_now + 1);
 	__atomic_store_n(&sites_now, sites_now + 1, __ATOMIC_RELEASE);
 	safe_unlock(&sites.lock);
+}
+
+bool
+sites_are_full(void)
+{
+	return sites_count() + 1 >= SITES_MAX || nodes_are_full();
 }
 
 uint32_t

@@ -30,8 +30,8 @@ struct site {
 	uint32_t era;	 /* in which it gets blocks */
 };
 
-/* The site of a node and a domain, made if it is new. 0: no room, counted as
- * a loss. */
+/* The site of a node and a domain, made if it is new. 0: no room, or no
+ * memory. */
 uint32_t sites_intern_slow(const struct node *, uint32_t domain);
 extern uint32_t sites_now; /* the era that there is; the first is 0 */
 static inline uint32_t
@@ -61,6 +61,8 @@ bool sites_is_new(uint32_t id);
 
 /* How many there are; ids 1..count are complete. */
 uint32_t sites_count(void);
+/* Whether there can be no more of them, or of stacks. */
+bool sites_are_full(void);
 const struct site *sites_get(uint32_t id);
 
 void sites_forked(void);

@@ -17,7 +17,9 @@ struct spare {
 	uint64_t top;
 };
 
-/* Its first word, which is the stack's meanwhile, is 0 when it is taken. */
+/* Its first word, which is the stack's meanwhile, is 0 when it is taken.
+ * Another thread may still read it then, in vain: it is stored to by whole
+ * words. */
 void spare_put(struct spare *, void *piece);
 /* NULL: there is none. */
 void *spare_take(struct spare *);

@@ -297,7 +297,8 @@ threads_tend(void)
 		tenant = __atomic_load_n(&thread->tenant, __ATOMIC_ACQUIRE);
 		if (tenant && is_gone(tenant))
 			thread_reclaim(thread, tenant);
-		if (i < MEASURED || !thread->tenant)
+		if (i < MEASURED ||
+		    !__atomic_load_n(&thread->tenant, __ATOMIC_RELAXED))
 			thread_measure(thread);
 		thread = thread->next;
 	}

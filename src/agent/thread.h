@@ -52,6 +52,7 @@ struct thread {
 	uint64_t spent_blocks; /* owner: recorded in them, estimated */
 	/* From here on zero in a struct that is nobody's. */
 	struct sampler sampler;
+	uint32_t passed;   /* calls inside the hook in progress: GUARD_PASSED */
 	uint32_t era;	   /* of sites.h, when it was last looked up */
 	struct leaf *leaf; /* of the site captured last */
 	struct unwind_bounds bounds;

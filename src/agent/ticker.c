@@ -186,7 +186,7 @@ wait_for_tick(void)
 	struct wire_control *control = ticker.segment.control;
 	uint64_t start = clock_now(CLOCK_MONOTONIC);
 
-	for (;;) {
+	while (!segment_is_cut(&ticker.segment)) {
 		uint32_t wake = load(&control->wake);
 		bool asked =
 		    load(&ticker.asked) || life_is_wished(control) ||
@@ -226,11 +226,10 @@ segment_begin(void)
 	return true;
 }
 
-/* A new file in the place of the old one, from nothing, as after an exec. */
+/* A new file in the place of the old one, from nothing. */
 static bool
 segment_again(void)
 {
-	agent_config.start_ns = 0;
 	segment_unlink(&ticker.segment);
 	segment_close(&ticker.segment);
 	ring_forget();
@@ -242,13 +241,33 @@ segment_again(void)
 	return segment_begin();
 }
 
+/* As after an exec. */
+static bool
+life_anew(void)
+{
+	agent_config.start_ns = 0;
+	return segment_again();
+}
+
+/* When somebody has cut the file short, a store behind its end would be a
+ * SIGBUS: all is told again, to a new one. False: there can be none. */
+static bool
+segment_mend(void)
+{
+	if (!segment_is_cut(&ticker.segment))
+		return true;
+	record_lost(WIRE_LOST_SEGMENT_CUT, 1);
+	counts_restart();
+	return segment_again();
+}
+
 /* False: this was the last tick. */
 static bool
 live_on(void)
 {
 	switch (life_wish(ticker.segment.control)) {
 	case WIRE_LIFE_ON:
-		return !life_on() || segment_again();
+		return !life_on() || life_anew();
 	case WIRE_LIFE_DETACH:
 		life_off();
 		__atomic_store_n(&ticker.leaves, real_is_late,
@@ -261,18 +280,32 @@ live_on(void)
 	}
 }
 
+/* The state to end in; 0: there is no segment any more. */
 static uint32_t
 run_ticks(void)
 {
 	uint32_t stop;
 
-	while (!(stop = load(&ticker.stop)) && !alone_is_last()) {
+	for (;;) {
+		if (!segment_mend())
+			return 0;
+		stop = load(&ticker.stop);
+		if (stop || alone_is_last())
+			break;
 		if (!live_on())
 			return WIRE_STATE_DETACHED;
 		tick(WIRE_STATE_RUNNING);
 		wait_for_tick();
 	}
 	return stop == STOP_REST ? WIRE_STATE_RUNNING : WIRE_STATE_EXITED;
+}
+
+/* Nothing could be shown: cost nothing either. */
+static void
+give_up(void)
+{
+	life_off();
+	agent_off();
 }
 
 /* False: there is nothing to tick for. */
@@ -293,9 +326,7 @@ begin(void)
 		__atomic_store_n(&ticker.ready, 1, __ATOMIC_RELEASE);
 		return true;
 	}
-	/* Nothing could be shown: cost nothing either. */
-	life_off();
-	agent_off();
+	give_up();
 	return false;
 }
 
@@ -331,6 +362,11 @@ run(void)
 	else if (!begin())
 		return false;
 	state = run_ticks();
+	if (!state) {
+		__atomic_store_n(&ticker.ready, 0, __ATOMIC_RELEASE);
+		give_up();
+		return false;
+	}
 	tick(state);
 	if (state == WIRE_STATE_RUNNING) {
 		end_for_now();
@@ -434,6 +470,9 @@ ticker_stop(void)
 		wake();
 		futex_wait(&ticker.done, 0, 10000000);
 	}
+	/* It may get no CPU for long: nobody is to find the file for ever. */
+	if (!load(&ticker.done) && load(&ticker.ready) && !agent_config.keep)
+		segment_unlink(&ticker.segment);
 }
 
 void

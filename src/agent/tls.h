@@ -17,7 +17,8 @@ struct thread;
  *
  * guard is the frame address of the hook in progress, 0 none, GUARD_FOREVER in
  * the ticker. GUARD_RECORDING is added past the true function: whoever comes
- * then is a signal handler.
+ * then is a signal handler. GUARD_PASSED: some were called meanwhile (passed in
+ * struct thread says how many).
  */
 struct thread_tls {
 	uint64_t countdown; /* mass that passes; 0 in exact mode */
@@ -30,5 +31,7 @@ extern __thread struct thread_tls thread_tls;
 
 #define GUARD_FOREVER	UINT64_MAX
 #define GUARD_RECORDING UINT64_C(1)
+#define GUARD_PASSED	UINT64_C(2)
+#define GUARD_FLAGS	(GUARD_RECORDING | GUARD_PASSED)
 
 #endif

@@ -28,6 +28,17 @@ moved(struct reader *reader)
 	return fault(reader, "the writer went on");
 }
 
+/* Of what may be written to meanwhile: whole words. */
+static void
+copy(void *to, const void *from, size_t size)
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+	const word *words = from;
+
+	for (size_t i = 0; i < size / sizeof(*words); i++)
+		((word *)to)[i] = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+}
+
 void
 reader_fini(struct reader *reader)
 {
@@ -209,7 +220,7 @@ read_slot(const void *from, size_t size, struct slot *slot)
 	    __atomic_load_n(&record->sequence, __ATOMIC_ACQUIRE);
 
 	memset(slot, 0, sizeof(*slot));
-	memcpy(slot, from, size);
+	copy(slot, from, size);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	slot->record.sequence = sequence;
 	return sequence &&
@@ -291,7 +302,7 @@ read_status(struct reader *reader, const char *start, uint64_t turn)
 	const struct wire_status *both =
 	    (const void *)(start + WIRE_STATUS_OFFSET);
 
-	memcpy(&reader->status, &both[turn & 1], sizeof(reader->status));
+	copy(&reader->status, &both[turn & 1], sizeof(reader->status));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return load_turn(start) == turn || moved(reader);
 }

@@ -28,7 +28,7 @@
 #include "check.h"
 #include "stress_books.h"
 
-#define THREADS	 6
+#define THREADS	 8
 #define SLOTS	 4096
 #define PAGE	 4096ul
 #define ALTSTACK (64 << 10) /* two frames can nest: siglongjmp unblocks first \
@@ -216,7 +216,7 @@ fork_and_allocate(uint64_t *seed)
 	int status = 0;
 
 	if (!pid) {
-		alarm(20);
+		alarm(200);
 		for (int i = 0; i < 100; i++)
 			free(malloc(random_below(seed, 1000)));
 		/* Not exit: another thread may have been in dlclose, and glibc

@@ -6,6 +6,7 @@
 #include "stress_books.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
@@ -163,7 +164,8 @@ totals_of(const struct reader *reader, int id)
 
 		if (!site->there ||
 		    (site->domain == WIRE_DOMAIN_MMAP) != is_map(id) ||
-		    !reader_stack_begins(reader, site->stack, "/stress", low,
+		    !reader_stack_begins(reader, site->stack,
+					 program_invocation_short_name, low,
 					 high))
 			continue;
 		sum.alloc_bytes += site->totals.alloc_bytes;

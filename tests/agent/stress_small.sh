@@ -3,4 +3,4 @@
 # another kind.
 set -u
 ulimit -v 4000000 || { echo "1..0 # SKIP address space cannot be limited here"; exit 0; }
-exec "$(dirname "$0")/stress.sh" "${1:-2}" "${2:-3}"
+exec "$(dirname "$0")/stress.sh" "${1:-6}" "${2:-3}"

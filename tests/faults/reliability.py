@@ -30,6 +30,8 @@ TABLE = [
      "tests/faults/accounting.py", "--long", ""),
     ("eight threads at random agree with their own books",
      "tests/agent/stress.sh", "600 1", "10 1"),
+    ("the same, built with AddressSanitizer",
+     "tests/agent/stress_asan.sh", "600 2", "5 2"),
     ("the same where address space is short",
      "tests/agent/stress_small.sh", "", ""),
     ("any bytes as what is read from others",

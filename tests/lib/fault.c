@@ -35,6 +35,14 @@ static struct {
 	long failed; /* number of the call that did, 0 none */
 } faults;
 
+static __thread long failing; /* calls of this kind, 0 none */
+
+void
+fault_all(long number)
+{
+	failing = number;
+}
+
 bool
 fault_happened(void)
 {
@@ -72,6 +80,8 @@ fault_for(long number)
 	if (!__atomic_load_n(&faults.state, __ATOMIC_ACQUIRE))
 		read_environment();
 	if (faults.ever && fault_number() == number)
+		return -error;
+	if (failing == number)
 		return -error;
 	if (__atomic_add_fetch(&faults.count, 1, __ATOMIC_ACQ_REL) !=
 	    faults.nth)

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* From now on all calls of this kind (SYS_...) by this thread fail; 0: no more.
+ */
+void fault_all(long number);
+
 /* Whether a call was made to fail so far, and which (SYS_...). */
 bool fault_happened(void);
 long fault_number(void);

@@ -232,7 +232,12 @@ test_followed(void **state)
 	writer_close(&writer);
 }
 
-/* A writer that hardly pauses: at each tick every site holds the tick. */
+/* Ticks in the midst of scans, but never so many that a scan gives up. */
+#define BURST	 3
+#define CLOSE_NS 50000
+#define PAUSE_NS 3000000
+
+/* A writer in bursts: at each tick every site holds the tick. */
 struct racer {
 	struct segment_writer writer;
 	int stop;
@@ -242,7 +247,7 @@ static void *
 race(void *argument)
 {
 	struct racer *racer = argument;
-	struct timespec pause = {0, 1000000};
+	struct timespec pause = {0, 0};
 
 	while (!__atomic_load_n(&racer->stop, __ATOMIC_ACQUIRE)) {
 		uint64_t tick = racer->writer.next.tick + 1;
@@ -253,6 +258,7 @@ race(void *argument)
 							  tick * 4, tick},
 				    0);
 		writer_commit(&racer->writer);
+		pause.tv_nsec = tick % BURST ? CLOSE_NS : PAUSE_NS;
 		/* The pace of a ticker, not a wait for anything. */
 		ppoll(NULL, 0, &pause, NULL);
 	}
@@ -277,7 +283,7 @@ test_raced(void **state)
 	source = source_open(path, &err);
 	assert_non_null(source);
 	assert_int_equal(pthread_create(&thread, NULL, race, &racer), 0);
-	while (seen < 1000) {
+	while (seen < 2000) {
 		const struct snapshot *snapshot = source_snapshot(source);
 		int result = source_refresh(source, &err);
 

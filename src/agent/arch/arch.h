@@ -18,6 +18,9 @@ arch_thread_pointer(void)
 	return self;
 }
 
+#if defined(__SANITIZE_THREAD__)
+#include "agent/arch/sanitized.h"
+#else
 /* Adds in one instruction: a signal handler of the same thread comes before or
  * after, and other threads read the old value or the new. They must not add. */
 static inline void
@@ -26,15 +29,6 @@ arch_add(uint64_t *to, uint64_t value)
 	__asm__ volatile("addq %1, %0" : "+m"(*to) : "er"(value) : "cc");
 }
 
-/* A clock of cycles, of unknown but constant frequency. */
-static inline uint64_t
-arch_cycles(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 /* Reads a word in such a way that memory which was never touched is ready to be
  * written to: by a mere load the kernel would map a page of zeros first, and
  * another one at the store. Nobody else may write to the word meanwhile. */
@@ -58,6 +52,34 @@ arch_load_to_write_64(void *word)
 			 : "cc");
 	return value;
 }
+
+/* Two words in one instruction, which need not lie in one cache line: each of
+ * them is read and written whole, both together perhaps not. */
+typedef uint64_t arch_pair __attribute__((aligned(4), may_alias));
+
+static inline uint64_t
+arch_pair_load(const uint32_t *words)
+{
+	return *(const volatile arch_pair *)words;
+}
+
+static inline void
+arch_pair_store(uint32_t *words, uint64_t value)
+{
+	*(volatile arch_pair *)words = value;
+}
+#endif
+
+/* A clock of cycles, of unknown but constant frequency. */
+static inline uint64_t
+arch_cycles(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
 /* Relocations that store the address of a function: for a call, for other uses
  * through the global offset table, as data. */
 #define ARCH_RELOC_SLOT	   7 /* R_X86_64_JUMP_SLOT */

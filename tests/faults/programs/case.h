@@ -102,20 +102,24 @@ books_tell(void)
 	}
 }
 
-static inline int
-segment_is_there(const char *directory)
+/* The path of this process's; "" when it has none. */
+static inline const char *
+segment_path(const char *directory)
 {
+	static char path[512];
 	char name[32];
 	struct dirent *entry;
 	DIR *open = opendir(directory);
-	int found = 0;
 
+	path[0] = '\0';
 	snprintf(name, sizeof(name), "%d-", (int)getpid());
 	while (open && (entry = readdir(open)))
-		found |= strncmp(entry->d_name, name, strlen(name)) == 0;
+		if (strncmp(entry->d_name, name, strlen(name)) == 0)
+			snprintf(path, sizeof(path), "%s/%s", directory,
+				 entry->d_name);
 	if (open)
 		closedir(open);
-	return found;
+	return path;
 }
 
 /* With the agent: until it has its segment. FAULT_READY says where. */
@@ -124,7 +128,7 @@ segment_wait(void)
 {
 	const char *directory = getenv("FAULT_READY");
 
-	while (directory && !segment_is_there(directory))
+	while (directory && !*segment_path(directory))
 		sched_yield();
 }
 

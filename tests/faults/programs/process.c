@@ -5,13 +5,16 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "case.h"
+#include "heaptop/wire.h"
 
 KEEPER(kept)
 KEEPER(passing)
@@ -233,6 +236,76 @@ run_borrowed(void)
 	return 0;
 }
 
+/* How often the agent has published. */
+static uint64_t
+ticks_of(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint64_t count = 0;
+
+	if (pread(fd, &count, sizeof(count), WIRE_TURN_OFFSET) < 0)
+		count = 0;
+	close(fd);
+	return count;
+}
+
+/* Whether no thread of the agent is at work. */
+static int
+agent_sleeps(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	int works = 0;
+
+	while ((entry = readdir(tasks))) {
+		char path[300];
+		char text[64] = "";
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat",
+			 entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (read(fd, text, sizeof(text) - 1) > 0 &&
+		    strstr(text, "(heaptop)"))
+			works |= !strstr(text, ") S ");
+		close(fd);
+	}
+	closedir(tasks);
+	return !works;
+}
+
+/* Between two ticks, which are a second apart, since it cannot be helped in the
+ * midst of one. Then there is a new one. */
+static void
+cut(const char *path, off_t length)
+{
+	uint64_t ticks = ticks_of(path);
+	struct stat found;
+
+	while (ticks_of(path) <= ticks || !agent_sleeps())
+		poll(NULL, 0, 1);
+	if (truncate(path, length))
+		abort();
+	while (stat(path, &found) || found.st_size <= length)
+		poll(NULL, 0, 1);
+}
+
+static int
+run_cut_segment(void)
+{
+	const char *directory = getenv("FAULT_READY");
+	const off_t lengths[] = {0, WIRE_BODY_OFFSET, 3000};
+
+	segment_wait();
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		keep(1000);
+		if (directory)
+			cut(segment_path(directory), lengths[i]);
+		keep(1000);
+	}
+	return 0;
+}
+
 static const struct fault_case cases[] = {
     {"short-threads", run_short_threads},
     {"fork-bomb", run_fork_bomb},
@@ -245,6 +318,7 @@ static const struct fault_case cases[] = {
     {"strict", run_strict},
     {"filtered", run_filtered},
     {"borrowed", run_borrowed},
+    {"cut-segment", run_cut_segment},
     {NULL, NULL},
 };
 

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -95,6 +96,40 @@ run_jump(void)
 	return 0;
 }
 
+static void
+leave_at_once(void)
+{
+	siglongjmp(back, 1);
+}
+
+static NOINLINE void
+keep_further_in(int count)
+{
+	for (int i = 0; i < count; i++)
+		kept(48);
+}
+
+/* An allocation is left in its midst; then there are some from further in on
+ * the stack, and one from as far out. */
+static int
+run_left(void)
+{
+	void (**inside)(void);
+
+	*(void **)&inside = dlsym(RTLD_DEFAULT, "bump_inside");
+	if (!inside)
+		return 1;
+	if (!sigsetjmp(back, 1)) {
+		*inside = leave_at_once;
+		free(malloc(40));
+		return 2;
+	}
+	keep_further_in(1000);
+	free(malloc(40));
+	keep_further_in(1000);
+	return 0;
+}
+
 /* One thread waits for what is sent to the process: no other may take it. */
 static int
 run_waited_for(void)
@@ -160,6 +195,7 @@ run_cancelled(void)
 static const struct fault_case cases[] = {
     {"in-handler", run_in_handler},
     {"jump", run_jump},
+    {"left", run_left},
     {"waited-for", run_waited_for},
     {"cancelled", run_cancelled},
     {NULL, NULL},
