@@ -103,12 +103,14 @@ tell_directory(struct block *block, uint32_t pid)
 /* An agent that is just being detached calls itself on, for a moment. */
 static bool
 inject_until_new(const struct inject_request *request,
-		 struct inject_result *result, struct err *err)
+		 struct inject_result *result, struct attached *attached,
+		 struct err *err)
 {
 	const struct timespec step = {0, STEP_MS * 1000000};
 	uint32_t pid = (uint32_t)request->pid;
 
 	for (int tries = 0; inject(request, result, err); tries++) {
+		attached->stood_ns += result->stood_ns;
 		if (result->answer != ANSWER_ON || tries == TRIES_MAX ||
 		    attach_state(pid) == AGENT_ON)
 			return true;
@@ -146,8 +148,7 @@ attach_inject(const struct options *options, uint32_t pid,
 	request.agent = agent;
 	request.settings = block.text;
 	request.settings_size = block.size;
-	good = inject_until_new(&request, &result, err);
-	attached->stood_ns = result.stood_ns;
+	good = inject_until_new(&request, &result, attached, err);
 	if (good && result.answer < 0)
 		good = err_set(err,
 			       "the agent cannot work in process %" PRIu32

@@ -89,7 +89,9 @@ struct arch_plan {
 	uint64_t errno_was;
 	uint64_t seconds; /* that it waits for us; then it goes by itself */
 	uint64_t microseconds;
-	uint64_t frame; /* to return by itself */
+	uint64_t frame;	  /* to return by itself */
+	uint64_t hurries; /* it is to make itself an ordinary thread then */
+	uint64_t ordinary;
 };
 enum arch_plan_state { PLAN_RUNS, PLAN_DONE, PLAN_LEAVES };
 

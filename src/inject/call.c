@@ -39,6 +39,7 @@ enum {
 	WAIT_S = 3, /* how long the code waits for us when it is done */
 	PAUSE_NS = 30000,
 	STOP_NS = 1000000000,
+	HURRY_NS = 5000000, /* the most that others may be kept waiting */
 	TEXT_MAX = 300,
 };
 
@@ -98,6 +99,7 @@ write_plan(struct work *work)
 	    .flags = call->flags,
 	    .seconds = WAIT_S,
 	    .frame = work->room + FRAME_AT,
+	    .hurries = work->trace->hurries,
 	    .path = put(work, call->path, strlen(call->path) + 1),
 	    .symbol = put(work, call->symbol, strlen(call->symbol) + 1),
 	    .settings = put(work, call->settings, call->settings_size),
@@ -174,6 +176,7 @@ work_start(struct work *work)
 static enum trace_stop
 work_wait(struct work *work)
 {
+	uint64_t began = trace_now_ns();
 	enum trace_stop stop;
 
 	for (;;) {
@@ -187,6 +190,8 @@ work_wait(struct work *work)
 			return stop;
 		if (trace_now_ns() > work->trace->until_ns)
 			return TRACE_STOP_ASKED;
+		if (trace_now_ns() - began > HURRY_NS)
+			trace_hurry_end(work->trace);
 		trace_pause(PAUSE_NS);
 	}
 }
@@ -202,6 +207,7 @@ work_end(struct work *work)
 		work->trace->until_ns = until;
 	trace_syscall_last(work->trace, &work->state->regs, work->call->syscall,
 			   work->room ? SYS_munmap : -1, args);
+	trace_hurry_end(work->trace);
 	arch_write(work->trace->tid, work->state);
 	trace_end(work->trace);
 }

@@ -6,11 +6,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "base/mem.h"
 #include "inject/call.h"
@@ -23,6 +23,7 @@
 enum {
 	PAUSE_MIN_NS = 500000,
 	PAUSE_MAX_NS = 20000000,
+	BEFORE_ALL = 2, /* a priority above that of a thread that hurries */
 	LIBC_OPEN = (int)0x80000000, /* what __libc_dlopen_mode wants set */
 };
 
@@ -257,6 +258,22 @@ borrow_stopped(struct injection *injection, struct trace *trace,
 	return end;
 }
 
+/* Somebody stands still each time that we wait for our turn: where we may, we
+ * need not. */
+static void
+hurry(bool now)
+{
+	const struct sched_param first = {.sched_priority = BEFORE_ALL};
+	const struct sched_param usual = {0};
+	int policy = sched_getscheduler(0);
+
+	prctl(PR_SET_TIMERSLACK, now ? 1 : 0, 0, 0, 0);
+	if (now && policy == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first);
+	else if (!now && policy == (SCHED_FIFO | SCHED_RESET_ON_FORK))
+		sched_setscheduler(0, SCHED_OTHER, &usual);
+}
+
 /* Tries one thread. */
 static enum call_end
 borrow(struct injection *injection, struct thread *thread, struct err *err)
@@ -269,25 +286,27 @@ borrow(struct injection *injection, struct thread *thread, struct err *err)
 	};
 	uint64_t began;
 	enum trace_stop stop;
-	enum call_end end;
+	enum call_end end = CALL_AGAIN;
 
 	thread_look(thread, trace.pid);
 	if (thread->stuck)
 		return CALL_AGAIN;
 	if (!trace_begin(&trace))
 		return not_traced(injection, errno, err);
+	hurry(true);
 	/* We cannot leave it before it has stopped. */
 	stop = trace_stop(&trace, injection->until_ns > trace_now_ns()
 				      ? injection->until_ns - trace_now_ns()
 				      : 0);
-	began = trace_now_ns();
-	if (stop != TRACE_STOP_ASKED) {
+	began = trace.ran_ns;
+	if (stop == TRACE_STOP_ASKED) {
+		end = borrow_stopped(injection, &trace, thread, err);
+		injection->result->stood_ns += trace_now_ns() - began;
+	} else {
 		trace_end(&trace);
-		return CALL_AGAIN;
 	}
-	end = borrow_stopped(injection, &trace, thread, err);
 	injection->result->thread = thread->tid;
-	injection->result->stood_ns = trace_now_ns() - began;
+	hurry(false);
 	return end;
 }
 
@@ -320,23 +339,22 @@ borrow_any(struct injection *injection, struct err *err)
 	    (int)injection->target.pid, injection->request->timeout_ms);
 }
 
-/* A signal that ends us would only leave things lying about, and each time that
- * we wait for the processor somebody stands still. */
+/* A signal that ends us would only leave things lying about; SIGCHLD is how we
+ * hear of stops. */
 static bool
-borrow_quickly(struct injection *injection, struct err *err)
+borrow_quietly(struct injection *injection, struct err *err)
 {
-	int nice_before = getpriority(PRIO_PROCESS, 0);
-	sigset_t all, before;
+	const struct sigaction usual = {.sa_handler = SIG_DFL};
+	struct sigaction before;
+	sigset_t all, mask;
 	bool good;
 
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	setpriority(PRIO_PROCESS, 0, PRIO_MIN);
+	sigprocmask(SIG_BLOCK, &all, &mask);
+	sigaction(SIGCHLD, &usual, &before);
 	good = borrow_any(injection, err);
-	setpriority(PRIO_PROCESS, 0, nice_before);
-	prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	sigaction(SIGCHLD, &before, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return good;
 }
 
@@ -363,7 +381,7 @@ inject(const struct inject_request *request, struct inject_result *result,
 		       injection.target.uid, err)) {
 		injection.call.path = injection.place.path;
 		good =
-		    prepare(&injection, err) && borrow_quickly(&injection, err);
+		    prepare(&injection, err) && borrow_quietly(&injection, err);
 	}
 	place_remove(&injection.place);
 	threads_fini(&injection.threads);

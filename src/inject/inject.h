@@ -28,7 +28,9 @@ struct inject_request {
 
 struct inject_result {
 	pid_t thread;	   /* that was borrowed */
-	uint64_t stood_ns; /* how long it did not do its own work */
+	uint64_t stood_ns; /* how long it, and others that would not do, were
+			      kept from their own work: one at a time; 100 us
+			      too much at most each time */
 	int answer;	   /* what the entry returned */
 };
 

@@ -133,6 +133,18 @@ copy_somewhere(struct place *place, int from, pid_t pid)
 	return place->path != NULL;
 }
 
+/* What has to come from a disk is better waited for now. */
+static void
+warm(int fd)
+{
+	char part[1 << 16];
+	off_t at = 0;
+	ssize_t got;
+
+	while ((got = pread(fd, part, sizeof(part), at)) > 0)
+		at += got;
+}
+
 bool
 place_make(struct place *place, const char *agent, pid_t pid, uid_t uid,
 	   struct err *err)
@@ -146,6 +158,7 @@ place_make(struct place *place, const char *agent, pid_t pid, uid_t uid,
 		err_errno(err, "cannot read the agent '%s'", agent);
 	} else {
 		good = true;
+		warm(fd);
 		if (sees_it(agent, &file, pid, uid))
 			place->path = mem_string(agent);
 		else if (!copy_somewhere(place, fd, pid))

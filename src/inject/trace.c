@@ -4,13 +4,18 @@
 #include "inject/trace.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PAUSE_NS = 20000 };
+enum {
+	LOOK_NS = 100000, /* by so much ran_ns may be wrong */
+	HURRY = 1,	  /* the priority of a thread that hurries */
+};
 
 uint64_t
 trace_now_ns(void)
@@ -28,6 +33,18 @@ trace_pause(uint64_t ns)
 				 (long)(ns % 1000000000)};
 
 	nanosleep(&pause, NULL);
+}
+
+/* Until something has stopped: of that SIGCHLD tells, which is blocked. */
+static void
+wait_for_news(uint64_t ns)
+{
+	struct timespec pause = {0, (long)(ns < LOOK_NS ? ns : LOOK_NS)};
+	sigset_t news;
+
+	sigemptyset(&news);
+	sigaddset(&news, SIGCHLD);
+	sigtimedwait(&news, NULL, &pause);
 }
 
 bool
@@ -91,11 +108,13 @@ static enum trace_stop
 wait_until(struct trace *trace, uint64_t until_ns)
 {
 	for (;;) {
+		uint64_t now = trace_now_ns();
 		enum trace_stop stop = trace_look(trace);
 
-		if (stop != TRACE_STOP_NONE || trace_now_ns() > until_ns)
+		if (stop != TRACE_STOP_NONE || now > until_ns)
 			return stop;
-		trace_pause(PAUSE_NS);
+		trace->ran_ns = now;
+		wait_for_news(until_ns - now);
 	}
 }
 
@@ -104,6 +123,7 @@ trace_stop(struct trace *trace, uint64_t patience_ns)
 {
 	enum trace_stop stop;
 
+	trace->ran_ns = trace_now_ns();
 	if (ptrace(PTRACE_INTERRUPT, trace->tid, 0, 0) != 0)
 		return TRACE_STOP_GONE;
 	stop = wait_until(trace, trace_now_ns() + patience_ns);
@@ -126,8 +146,33 @@ trace_go(struct trace *trace)
 }
 
 void
+trace_hurry(struct trace *trace)
+{
+	const struct sched_param param = {.sched_priority = HURRY};
+	int policy = sched_getscheduler(trace->tid);
+
+	if (policy != SCHED_OTHER ||
+	    getpriority(PRIO_PROCESS, (id_t)trace->tid) != 0)
+		return;
+	trace->hurries =
+	    sched_setscheduler(trace->tid, SCHED_FIFO | SCHED_RESET_ON_FORK,
+			       &param) == 0;
+}
+
+void
+trace_hurry_end(struct trace *trace)
+{
+	const struct sched_param param = {0};
+
+	if (trace->hurries)
+		sched_setscheduler(trace->tid, SCHED_OTHER, &param);
+	trace->hurries = false;
+}
+
+void
 trace_end(struct trace *trace)
 {
+	trace_hurry_end(trace);
 	if (trace->on)
 		ptrace(PTRACE_DETACH, trace->tid, 0, 0);
 	trace->on = false;
@@ -154,8 +199,11 @@ trace_syscall(struct trace *trace, const struct user_regs_struct *from,
 	struct user_regs_struct regs = *from;
 
 	arch_syscall_prepare(&regs, pc, call, args);
-	if (!arch_regs_write(trace->tid, &regs) || !go_to_call(trace) ||
-	    !go_to_call(trace) || !arch_regs_read(trace->tid, &regs))
+	if (!arch_regs_write(trace->tid, &regs))
+		return false;
+	trace_hurry(trace);
+	if (!go_to_call(trace) || !go_to_call(trace) ||
+	    !arch_regs_read(trace->tid, &regs))
 		return false;
 	*result = arch_syscall_result(&regs);
 	return true;

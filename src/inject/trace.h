@@ -1,9 +1,10 @@
 /*
  * trace.h - one thread of another process, stopped and let go by ptrace.
  *
- * All of it happens on the thread that called trace_stop first. Signals that
- * are on their way when the thread is stopped are passed on; while it works for
- * us they wait in the kernel.
+ * All of it happens on the thread that called trace_stop first, which has
+ * SIGCHLD blocked and not ignored. Signals that are on their way when the
+ * thread is stopped are passed on; while it works for us they wait in the
+ * kernel.
  */
 #ifndef HEAPTOP_INJECT_TRACE_H
 #define HEAPTOP_INJECT_TRACE_H
@@ -22,6 +23,8 @@ struct trace {
 	int memory;	   /* /proc/PID/mem */
 	uint64_t until_ns; /* CLOCK_MONOTONIC: no wait lasts longer */
 	bool on;	   /* we are its tracer */
+	bool hurries;	   /* trace_hurry has changed it */
+	uint64_t ran_ns;   /* when it had not yet stopped, as last seen */
 };
 
 /* Why a thread stopped, or that it does not. */
@@ -45,13 +48,24 @@ enum trace_stop trace_stop(struct trace *, uint64_t patience_ns);
 enum trace_stop trace_look(struct trace *);
 /* Lets it run until it is asked to stop. */
 bool trace_go(struct trace *);
+
+/*
+ * Makes the thread go before all others that are not real-time ones, if it is
+ * an ordinary one and we may: each time that it was stopped it would have to
+ * wait for its turn, which on a busy machine is long. trace_end undoes it, but
+ * nobody does if we are killed: only for a thread whose registers are ours.
+ */
+void trace_hurry(struct trace *);
+void trace_hurry_end(struct trace *);
+
 /* It is no longer ours; it goes on. */
 void trace_end(struct trace *);
 
 /*
  * Has the stopped thread make a system call, by the instruction at pc, from the
- * registers of its state. Afterwards the thread's registers are not its own.
- * False: it did not return; *result may be an error as the kernel has it.
+ * registers of its state. Afterwards the thread's registers are not its own,
+ * and it hurries. False: it did not return; *result may be an error as the
+ * kernel has it.
  */
 bool trace_syscall(struct trace *, const struct user_regs_struct *, uint64_t pc,
 		   long call, const uint64_t args[6], long *result);

@@ -81,7 +81,14 @@ __asm__(".pushsection .rodata\n"
 	"	xor %r10d, %r10d\n"
 	"	lea 136(%rbx), %r8\n"
 	"	syscall\n"
-	"	movq $2, (%rbx)\n"
+	"	cmpq $0, 160(%rbx)\n"
+	"	je 4f\n"
+	"	xor %edi, %edi\n"
+	"	xor %esi, %esi\n"
+	"	lea 168(%rbx), %rdx\n"
+	"	mov $144, %eax\n" /* sched_setscheduler */
+	"	syscall\n"
+	"4:	movq $2, (%rbx)\n"
 	"	mov 152(%rbx), %rsp\n"
 	"	mov $15, %eax\n" /* rt_sigreturn */
 	"	syscall\n"
@@ -110,6 +117,8 @@ AT(errno_at, 120);
 AT(errno_was, 128);
 AT(seconds, 136);
 AT(frame, 152);
+AT(hurries, 160);
+AT(ordinary, 168);
 
 bool
 arch_regs_read(pid_t tid, struct user_regs_struct *regs)

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 
-from attaching import attach, borrowed, detach, is_left_alone, threads
+from attaching import (attach, borrowed, detach, is_left_alone, policies,
+                       threads)
 from drive import (HEAPTOP, Program, Tap, ends_without_trace, heaptop,
                    wait_for, workplace)
 
@@ -17,6 +18,28 @@ static void __attribute__((constructor)) begin(void)
 	struct timespec pause = {1, 500000000};
 
 	nanosleep(&pause, 0);
+}
+int heaptop_agent_attach(const char *settings)
+{
+	return settings == 0;
+}
+"""
+# In the place of the agent: kills who put it there.
+KILLER = r"""
+#include <signal.h>
+#include <stdio.h>
+static void __attribute__((constructor)) begin(void)
+{
+	FILE *status = fopen("/proc/thread-self/status", "r");
+	char line[256];
+	int tracer = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "TracerPid: %d", &tracer);
+	if (status)
+		fclose(status);
+	if (tracer > 0)
+		kill(tracer, SIGKILL);
 }
 int heaptop_agent_attach(const char *settings)
 {
@@ -92,6 +115,20 @@ def check_killed(tap, agent, kind):
                   f"{kind}: heaptop was killed in between {lines[1:]}")
 
 
+def check_hurried(tap, agent):
+    """It was killed while the thread went before all others."""
+    with borrowed("registers", 100) as program:
+        pid = program.process.pid
+        attacher = slow_attach(agent, pid, "--timeout", "60")
+        attacher.communicate()
+        tap.equal(attacher.returncode, -signal.SIGKILL, "heaptop is killed")
+        wait_for("the thread to be an ordinary one",
+                 lambda: policies(pid) == {os.SCHED_OTHER})
+        status, lines, errors = program.end()
+        tap.equal((status, errors), (0, ""),
+                  f"the thread becomes an ordinary one by itself {lines[1:]}")
+
+
 def check_late(tap, agent):
     """Loading takes longer than was allowed."""
     with borrowed("registers", 100) as program:
@@ -165,6 +202,8 @@ def main():
                        "-fPIC")
         for kind in ("registers", "threads", "errno"):
             tap.part(kind, check_killed, tap, slow, kind)
+        killer = library(scratch, "killer.so", KILLER, "-shared", "-fPIC")
+        tap.part("hurried", check_hurried, tap, killer)
         tap.part("late", check_late, tap, slow)
         other = library(scratch, "other.so", SLOW, "-shared", "-fPIC")
         busy = library(scratch, "busy", BUSY, "-pthread", "-ldl")

@@ -1,4 +1,5 @@
 """What the tests of attach share."""
+import os
 import re
 import subprocess
 
@@ -43,12 +44,20 @@ def threads(pid):
         return int(re.search(r"Threads:\s*(\d+)", file.read()).group(1))
 
 
+def policies(pid):
+    """How the threads of a process are scheduled."""
+    return {os.sched_getscheduler(int(tid))
+            for tid in os.listdir(f"/proc/{pid}/task")}
+
+
 def is_left_alone(tap, what, pid, before):
     """Nothing of the agent runs, and no memory of ours is left over."""
     wait_for("the agent's thread to end", lambda: threads(pid) <= before)
     nameless = [line for line in maps(pid).splitlines()
                 if "r-xp" in line and len(line.split()) < 6]
     tap.equal(nameless, [], f"{what}: no code is left that is in no file")
+    tap.equal(policies(pid), {os.SCHED_OTHER},
+              f"{what}: its threads are ordinary ones")
     tap.ok("TracerPid:\t0" in open(f"/proc/{pid}/status").read(),
            f"{what}: nobody traces it")
 
