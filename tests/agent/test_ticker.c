@@ -423,6 +423,19 @@ test_the_last_totals_are_final(void **state)
 	end_and_read('_');
 }
 
+/* Who exits waits for it only for a while, and leaves no file for ever. */
+static void
+test_a_ticker_without_cpu_leaves_no_file(void **state)
+{
+	(void)state;
+	setenv("FAULT_STALL", "2", 1);
+	start("0");
+	unsetenv("FAULT_STALL");
+	assert_true(WAIT_FOR(shows(find(run.pid, false), 1)));
+	assert_int_equal(finish('x'), 5);
+	assert_null(find(run.pid, false));
+}
+
 static void
 test_what_a_killed_program_leaves_is_readable(void **state)
 {
@@ -500,6 +513,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_a_viewer_may_stop_the_recording),
 	    cmocka_unit_test(test_a_forked_child_has_its_own),
 	    cmocka_unit_test(test_the_last_totals_are_final),
+	    cmocka_unit_test(test_a_ticker_without_cpu_leaves_no_file),
 	    cmocka_unit_test(test_what_a_killed_program_leaves_is_readable),
 	    cmocka_unit_test(test_the_program_has_no_descriptor_of_it),
 	};

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "agent/safe.h"
 
@@ -33,6 +34,7 @@ static struct {
 	bool ever;
 	long count;
 	long failed; /* number of the call that did, 0 none */
+	long stall;  /* ticks until there are no more, 0 never */
 } faults;
 
 static __thread long failing; /* calls of this kind, 0 none */
@@ -60,7 +62,9 @@ read_environment(void)
 {
 	const char *nth = getenv("FAULT_NTH");
 	const char *ever = getenv("FAULT_EVER");
+	const char *stall = getenv("FAULT_STALL");
 
+	faults.stall = stall ? strtol(stall, NULL, 10) : 0;
 	faults.nth = nth ? strtol(nth, NULL, 10) : 0;
 	faults.ever = ever && *ever == '1';
 	__atomic_store_n(&faults.state, 1, __ATOMIC_RELEASE);
@@ -79,6 +83,10 @@ fault_for(long number)
 		return 0;
 	if (!__atomic_load_n(&faults.state, __ATOMIC_ACQUIRE))
 		read_environment();
+	/* The ticker calls it once in a tick. */
+	if (number == SYS_getrusage && faults.stall && !--faults.stall)
+		for (;;)
+			pause();
 	if (faults.ever && fault_number() == number)
 		return -error;
 	if (failing == number)

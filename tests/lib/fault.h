@@ -6,6 +6,7 @@
  *
  *	FAULT_NTH   the nth call of those that can fail does, from 1
  *	FAULT_EVER  1: all later calls of the same kind do too
+ *	FAULT_STALL the ticker stops for ever in its nth tick, as if it got no CPU
  */
 #ifndef HEAPTOP_TESTS_LIB_FAULT_H
 #define HEAPTOP_TESTS_LIB_FAULT_H
