@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """attach.py [--long | CYCLES]: a program under load is attached to and detached
-from again and again, at any instant. It computes what it did, and its worst
-pause, by a beat of a millisecond, and how long the borrowed thread stood still
-are said. --long: a thousand times each, for C and for Python."""
+from again and again, at any instant, and so are new ones. It computes what it
+did, and its worst pause, by a beat of a millisecond, and how long the borrowed
+thread stood still are said. --long: a thousand times each, for C and for
+Python."""
 import os
 import sys
 
@@ -13,9 +14,9 @@ from drive import (PYTHON, Program, Tap, ends_without_trace, segments,
                    workplace)
 
 SHORT, LONG = 30, 1000
-STOOD_MS = 10  # half of the times, on a machine that has nothing else to do
+STOOD_MS = 10  # half of the times, where heaptop need not wait for its turn
+PATIENT_MS = 200  # elsewhere
 WORST_MS = 250  # never, there
-PATIENT_MS = 200  # half of the times, anywhere
 PYTHON_LOAD = """
 import sys, threading, time
 done = threading.Event()
@@ -45,46 +46,88 @@ print("wrong" if wrong else "right")
 """
 
 
-def cycle(tap, what, program, cycles, limit):
-    pid = program.process.pid
-    before = threads(pid)
-    stood = []
-    for _ in range(cycles):
-        stood.append(attach(pid))
-        detach(pid)
-    is_left_alone(tap, what, pid, before)
-    tap.equal(segments(), {}, f"{what}: no segment is left")
-    status, lines, errors = program.end()
-    tap.equal((status, errors), (0, ""), f"{what}: {cycles} cycles")
-    stood.sort()
-    pause = next(line for line in lines if line.startswith("worst pause"))
+def may_hurry():
+    """Whether this user may have real-time priorities, for a moment."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        return False
+    return True
+
+
+def judge(tap, what, stood):
+    """How long threads stood still, in ms."""
+    stood = sorted(stood)
+    middle = stood[len(stood) // 2]
+    quick = may_hurry()
+    limit = STOOD_MS if quick else PATIENT_MS
     print(f"# {what}: the thread stood still for {stood[0]} ms at least, "
-          f"{stood[cycles // 2]} ms in the middle, {stood[-1]} ms at most; "
-          f"{pause}")
-    tap.ok(stood[cycles // 2] < limit,
-           f"{what}: mostly less than {limit} ms", stood)
-    return lines, int(pause.split()[2]) / 1000
+          f"{middle} ms in the middle, {stood[-1]} ms at most")
+    tap.ok(middle < limit, f"{what}: mostly less than {limit} ms", stood)
+    if quick:
+        tap.ok(stood[-1] < WORST_MS, f"{what}: never {WORST_MS} ms", stood)
+
+
+def load_c():
+    return borrowed("heartbeat", 100000)
+
+
+def load_python():
+    program = Program(PYTHON, "-c", PYTHON_LOAD, bare=True)
+    program.line("^ready$")
+    return program
+
+
+def end(tap, what, program):
+    """The last of a program. Returns its worst pause in ms."""
+    status, lines, errors = program.end()
+    tap.equal((status, errors), (0, ""), f"{what}: it ends well")
+    tap.ok("wrong" not in lines, f"{what}: its objects are right", lines)
+    worst = next(line for line in lines if line.startswith("worst pause"))
+    print(f"# {what}: {worst}")
+    return int(worst.split()[2]) / 1000
+
+
+def again(tap, what, load, cycles, long):
+    """One program is attached to again and again."""
+    with load() as program:
+        pid = program.process.pid
+        before = threads(pid)
+        stood = []
+        for _ in range(cycles):
+            stood.append(attach(pid))
+            detach(pid)
+        is_left_alone(tap, what, pid, before)
+        tap.equal(segments(), {}, f"{what}: no segment is left")
+        worst = end(tap, f"{what}, {cycles} times", program)
+        if long:
+            tap.ok(worst < WORST_MS, f"{what}: no pause of {WORST_MS} ms",
+                   worst)
+    judge(tap, f"{what}, {cycles} times", stood)
+
+
+def first(tap, what, load, count):
+    """Programs that have no agent yet, which has to be loaded."""
+    stood = []
+    for _ in range(count):
+        with load() as program:
+            stood.append(attach(program.process.pid))
+            detach(program.process.pid)
+            end(tap, f"{what}, a new one", program)
+    judge(tap, f"{what}, {count} new ones", stood)
 
 
 def main():
     long = "--long" in sys.argv
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     cycles = numbers[0] if numbers else LONG if long else SHORT
-    limit = STOOD_MS if long else PATIENT_MS
     tap = Tap()
     ends_without_trace(tap)
     with workplace():
-        with borrowed("heartbeat", 100000) as program:
-            _, worst = cycle(tap, "C", program, cycles, limit)
-            if long:
-                tap.ok(worst < WORST_MS, f"C: no pause of {WORST_MS} ms", worst)
-        with Program(PYTHON, "-c", PYTHON_LOAD, bare=True) as program:
-            program.line("^ready$")
-            lines, worst = cycle(tap, "Python", program, cycles, limit)
-            tap.equal(lines[-1], "right", "Python: its objects are right")
-            if long:
-                tap.ok(worst < WORST_MS, f"Python: no pause of {WORST_MS} ms",
-                       worst)
+        for what, load in (("C", load_c), ("Python", load_python)):
+            tap.part(what, again, tap, what, load, cycles, long)
+            tap.part(what, first, tap, what, load, max(cycles // 10, 5))
     tap.done()
 
 
