@@ -293,6 +293,7 @@ report_print(struct engine *engine, const struct options *options,
 		trends = trends_make(engine, options, opened, snapshot, &with);
 		with.trends = trends;
 	}
+	with.ledger_base = opened->base;
 	shares = shares_of(engine, snapshot, &with);
 	with.shares = shares;
 	good = options->types

@@ -19,6 +19,7 @@ void snapshot_put_past(FILE *, const struct saved *);
 /* As a member: a comma first. */
 void suspects_json(FILE *, const struct suspects *);
 void evidence_json(FILE *, const struct evidence *);
-void ledger_json(FILE *, const struct ledger *);
+/* base may be NULL. */
+void ledger_json(FILE *, const struct ledger *, const struct ledger *base);
 
 #endif

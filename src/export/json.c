@@ -312,7 +312,7 @@ export_json(FILE *file, const struct snapshot *snapshot,
 		put_members(file, snapshot->merge);
 	put_said(file, snapshot, extras.work);
 	if (ledger_make(&ledger, snapshot))
-		ledger_json(file, &ledger);
+		ledger_json(file, &ledger, rows->ledger_base);
 	put_since(file, query->mark);
 	if (rows->suspects)
 		suspects_json(file, rows->suspects);

@@ -50,10 +50,22 @@ export_ledger(FILE *file, const struct ledger *ledger,
 		      file);
 }
 
-void
-ledger_json(FILE *file, const struct ledger *ledger)
+static void
+put_since(FILE *file, const struct ledger *ledger, const struct ledger *base)
 {
-	struct verdict verdict = ledger_judge(ledger, NULL);
+	fprintf(file, ",\"since\":{\"time\":%.6f,\"rss\":%" PRId64,
+		(double)base->time_ns / 1e9,
+		(int64_t)(ledger->rss - base->rss));
+	for (int i = 0; i < LEDGER_COUNT; i++)
+		fprintf(file, ",\"%s\":%" PRId64, ledger_infos[i].word,
+			ledger->bytes[i] - base->bytes[i]);
+	putc('}', file);
+}
+
+void
+ledger_json(FILE *file, const struct ledger *ledger, const struct ledger *base)
+{
+	struct verdict verdict = ledger_judge(ledger, base);
 	char text[LEDGER_TEXT_MAX];
 
 	fprintf(file,
@@ -63,6 +75,8 @@ ledger_json(FILE *file, const struct ledger *ledger)
 	for (int i = 0; i < LEDGER_COUNT; i++)
 		fprintf(file, ",\"%s\":%" PRId64, ledger_infos[i].word,
 			ledger->bytes[i]);
+	if (base)
+		put_since(file, ledger, base);
 	fprintf(file, ",\"verdict\":\"%s\",\"verdict_text\":",
 		ledger_words[verdict.group]);
 	text_json_write(file, ledger_text(text, &verdict));

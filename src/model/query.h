@@ -151,6 +151,8 @@ struct rows {
 	const struct shares *shares;
 	/* Of rows in the order of its list, the evidence; likewise. */
 	const struct suspects *suspects;
+	/* Where resident memory was before, to compare with; likewise. */
+	const struct ledger *ledger_base;
 };
 
 /* Reused between calls to spare work; any pair of names and query is right. */

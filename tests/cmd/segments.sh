@@ -64,6 +64,10 @@ try "$heaptop" snapshot "$pid" -o kept.json --replace
 is 'unless asked to' '0  600' "$status $err $(stat -c %a kept.json)"
 try "$heaptop" diff --ledger before.json "$pid"
 like 'ledgers are compared' 'ledger: RSS * (*); *live in call sites*' "$out"
+try "$heaptop" diff --ledger --json before.json "$pid"
+like 'in JSON too' '*"ledger":{*"since":{"time":*"rss":*"live":*}*"verdict":*' "$out"
+try "$heaptop" diff --json before.json "$pid"
+is 'when asked for' '0' "$(grep -c '"since":{"time"' "$work/out")"
 try "$heaptop" diff before.json kept.json --filter holder.c
 like 'and it is the new one' '*count=1500 (+500), *' "$out"
 is 'nothing is left beside' 'before.json kept.json' "$(echo ./*.json* | sed 's|\./||g')"
