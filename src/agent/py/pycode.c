@@ -53,7 +53,7 @@ static struct {
 static struct py_code_filter no_codes = {.shift = 63};
 struct py_code_filter *py_code_filter = &no_codes;
 
-uint64_t py_code_epoch;
+uint64_t py_code_epoch = 1; /* 0 is none, in what was never filled in */
 
 static inline size_t
 home(const struct table *table, uint64_t code)

@@ -123,6 +123,15 @@ frame_key(const struct py_layout *layout, uint64_t frame)
 			    frame_offset(layout, frame, 0, instr));
 }
 
+/* Whether it is a frame of the interpreter's own. */
+INLINE bool
+frame_is_interpreters(const struct py_layout *layout, uint64_t frame)
+{
+	return layout->frame_owner != PY_ABSENT &&
+	       *(const int8_t *)(frame + layout->frame_owner) >=
+		   OWNER_INTERPRETER;
+}
+
 /* Whether the loop that runs the frame was begun for it, so that the frames
  * further out are those of another run of the loop. */
 INLINE bool
@@ -132,8 +141,7 @@ frame_ends_run(const struct py_layout *layout, uint64_t frame)
 		return true;
 	if (layout->frame_entry != PY_ABSENT)
 		return *(const int8_t *)(frame + layout->frame_entry) != 0;
-	return *(const int8_t *)(frame + layout->frame_owner) >=
-	       OWNER_INTERPRETER;
+	return frame_is_interpreters(layout, frame);
 }
 
 /*
@@ -154,8 +162,11 @@ frame_read(const struct py_layout *layout, uint64_t frame,
 		return false;
 	if (layout->frame_owner != PY_ABSENT)
 		owner = *(const int8_t *)(frame + layout->frame_owner);
-	if (owner >= OWNER_INTERPRETER)
+	if (owner >= OWNER_INTERPRETER) {
+		/* They are where no frame of another owner ever is. */
+		seen->key = frame_key(layout, frame);
 		return true;
+	}
 	code = load(frame, layout->frame_code) & ~layout->frame_code_tags;
 	if (!py_word_fits(code))
 		return false;

@@ -5,6 +5,9 @@
  *	frame[0] is no frame, or the one where a chain that is too long is cut
  *	words_to[i] words are those of frames 1..i: the last ones of `words`
  *
+ *	the key of frame[1] is outermost_key instead: frame[1].key is none, so
+ *	that whoever compares stops there without having counted
+ *
  * Frames that have no word are in the chain as well.
  *
  * Context: hook.
@@ -37,10 +40,9 @@ opaque(uint64_t value)
 /* One walk. */
 struct attempt {
 	struct py_kept *kept;
-	uint64_t thread; /* whose frames these are; 0: nobody's */
-	uint32_t fresh;	 /* frames that go in front of the kept ones */
-	uint32_t limit;	 /* only kept frames up to this one can still be met */
-	uint32_t same;	 /* frames whose words are as they were */
+	uint32_t fresh; /* frames that go in front of the kept ones */
+	uint32_t limit; /* only kept frames up to this one can still be met */
+	uint32_t same;	/* frames whose words are as they were */
 };
 
 static inline uint16_t *
@@ -66,34 +68,56 @@ find(const struct attempt *attempt, uint64_t address)
 	return 0;
 }
 
-/* As frame_read, and the word is the one that stands for its line. */
+static inline struct py_kept_memo *
+memo(struct py_kept *kept, uint64_t key)
+{
+	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &kept->memo[hash >> (64 - PY_KEPT_MEMO_BITS)];
+}
+
+/* The word becomes the one that stands for its line, and is remembered. */
+static __attribute__((noinline)) void
+group(struct py_kept *kept, struct py_frame *seen)
+{
+	struct py_kept_memo *place = memo(kept, seen->key);
+
+	if (!py_code_group(&seen->word)) {
+		seen->key = FRAME_NO_KEY;
+		return;
+	}
+	if (seen->key == FRAME_NO_KEY)
+		return;
+	place->key = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	place->word = seen->word;
+	place->epoch = (uint32_t)kept->epoch;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	place->key = seen->key;
+}
+
+/* As frame_read, and the word is the one that stands for its line. What has a
+ * key that is known is not read: it was no prologue then, nor is it now. */
 INLINE bool
 read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
 	   struct py_frame *seen)
 {
-	uint64_t raw, at;
+	if (layout->code_tlbc == PY_ABSENT && likely(!(frame & 7)) &&
+	    likely(!frame_is_interpreters(layout, frame))) {
+		uint64_t key = frame_key(layout, frame);
+		const struct py_kept_memo *known = memo(kept, key);
 
+		if (likely(known->key == key &&
+			   known->epoch == (uint32_t)kept->epoch)) {
+			seen->key = key;
+			seen->word = known->word;
+			return true;
+		}
+	}
 	if (!frame_read(layout, frame, seen))
 		return false;
-	raw = seen->word;
-	if (!raw)
-		return true;
-	at = raw * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PY_KEPT_MEMO_BITS);
-	if (likely(kept->memo[at].raw == raw &&
-		   kept->memo[at].epoch == (uint32_t)kept->epoch)) {
-		seen->word = (raw & ~PY_WORD_NO_UNIT) | kept->memo[at].unit;
-		return true;
-	}
-	if (!py_code_group(&seen->word)) {
-		seen->key = FRAME_NO_KEY;
-		return true;
-	}
-	kept->memo[at].raw = 0;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	kept->memo[at].unit = (uint32_t)(seen->word & PY_WORD_NO_UNIT);
-	kept->memo[at].epoch = (uint32_t)kept->epoch;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	kept->memo[at].raw = raw;
+	if (seen->word)
+		group(kept, seen);
 	return true;
 }
 
@@ -115,21 +139,36 @@ take(const struct py_layout *layout, struct attempt *attempt, uint64_t address)
 	return true;
 }
 
+static inline void
+key_set(struct py_kept *kept, uint32_t at, uint64_t key)
+{
+	if (unlikely(at == 1)) {
+		kept->outermost_key = key;
+		key = FRAME_NO_KEY;
+	}
+	kept->frame[at].key = key;
+}
+
+static inline bool
+has_word(const struct py_kept *kept, uint32_t at)
+{
+	return kept->words_to[at] != kept->words_to[at - 1];
+}
+
 /* A kept frame that does not say what it did gets its new word. False: it had
  * one and has none now, or the other way round, or makes no sense. */
 INLINE bool
 renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 {
 	struct py_kept *kept = attempt->kept;
-	struct py_kept_frame *frame = &kept->frame[at];
-	bool had_word = kept->words_to[at] != kept->words_to[at - 1];
+	bool had_word = has_word(kept, at);
 	uint64_t *word = &kept->words[FRAMES - kept->words_to[at]];
 	struct py_frame seen;
 
-	if (!read_frame(layout, kept, frame->address, &seen) ||
+	if (!read_frame(layout, kept, kept->frame[at].address, &seen) ||
 	    (seen.word != 0) != had_word)
 		return false;
-	frame->key = seen.key;
+	key_set(kept, at, seen.key);
 	if (had_word && *word != seen.word) {
 		*word = seen.word;
 		attempt->same = at - 1;
@@ -137,49 +176,94 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 	return true;
 }
 
+/* Whether a frame whose link is as it was, and whose key in the array is not,
+ * is as it was. */
+INLINE bool
+is_same(const struct py_layout *layout, const struct py_kept *kept, uint32_t at)
+{
+	uint64_t frame = kept->frame[at].address;
+	struct py_frame seen;
+
+	if (at == 1 && frame_key(layout, frame) == kept->outermost_key)
+		return true;
+	return !has_word(kept, at) && frame_read(layout, frame, &seen) &&
+	       !seen.word;
+}
+
 /*
- * Compares the kept frames from `at` outwards. Returns 0 when all are there,
- * else the first one that is linked to another than before, or that is shown
- * and was not, or the other way round.
+ * Compares the kept frames from `at` outwards. Returns the first one that is
+ * linked to another than before, or says something else; 0: none. Four at a
+ * time: what bounds this is how many instructions it takes.
  */
+#define PASS(i_)                                                      \
+	link = frame[-(i_)-1].address;                                \
+	next = opaque(link);                                          \
+	if (unlikely(load(there, layout->frame_previous) != link ||   \
+		     frame_key(layout, there) != frame[-(i_)].key)) { \
+		frame -= (i_);                                        \
+		break;                                                \
+	}                                                             \
+	there = next
+INLINE uint32_t
+find_other(const struct py_layout *layout, const struct py_kept *kept,
+	   uint32_t at)
+{
+	const struct py_kept_frame *frame = &kept->frame[at];
+
+	for (;; frame--) {
+		uint64_t there = frame->address;
+		uint64_t link, next;
+
+		for (;; frame -= 4) {
+			PASS(0);
+			PASS(1);
+			PASS(2);
+			PASS(3);
+		}
+		at = (uint32_t)(frame - kept->frame);
+		if (load(there, layout->frame_previous) != link ||
+		    !is_same(layout, kept, at))
+			return at;
+		if (at == 1)
+			return 0;
+	}
+}
+#undef PASS
+
+/* The same, but what only says something else is renewed. */
 INLINE uint32_t
 verify(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 {
-	const struct py_kept_frame *frame = &attempt->kept->frame[at];
-	const uint64_t end = attempt->kept->frame[0].address;
-	uint64_t there = frame->address;
+	const struct py_kept *kept = attempt->kept;
 
 	attempt->same = at;
-	for (; there != end; frame--) {
-		const uint64_t link = frame[-1].address;
-		const uint64_t next = opaque(link);
+	for (; at; at--) {
+		const struct py_kept_frame *frame;
 
-		if (unlikely(load(there, layout->frame_previous) != link))
-			return (uint32_t)(frame - attempt->kept->frame);
-		if (unlikely(frame_key(layout, there) != frame->key)) {
-			at = (uint32_t)(frame - attempt->kept->frame);
-			if (!renew(layout, attempt, at))
-				return at;
-		}
-		there = next;
+		at = find_other(layout, kept, at);
+		frame = &kept->frame[at];
+		if (!at || load(frame->address, layout->frame_previous) !=
+			       frame[-1].address)
+			break;
+		if (!renew(layout, attempt, at))
+			break;
 	}
-	return 0;
+	return at;
 }
 
-/* Puts the fresh frames in front of kept frame `at`. */
+/* Puts so many fresh frames in front of kept frame `at`. */
 static void
-commit(struct attempt *attempt, uint32_t at)
+commit(struct py_kept *kept, uint32_t fresh_count, uint32_t at)
 {
-	struct py_kept *kept = attempt->kept;
 	uint32_t words = kept->words_to[at];
 
-	for (uint32_t i = attempt->fresh; i-- > 0;) {
+	for (uint32_t i = fresh_count; i-- > 0;) {
 		const struct py_kept_frame *fresh = &kept->fresh[i];
 		const uint64_t word = kept->fresh_words[i];
 
 		at++;
 		kept->frame[at].address = fresh->address;
-		kept->frame[at].key = fresh->key;
+		key_set(kept, at, fresh->key);
 		if (word)
 			kept->words[FRAMES - ++words] = word;
 		kept->words_to[at] = (uint16_t)words;
@@ -208,22 +292,21 @@ cut_chain(const struct py_layout *layout, struct attempt *attempt, uint32_t met)
 	attempt->fresh = HALF;
 	attempt->same = 0;
 	kept->frame[0].address = end;
-	commit(attempt, 0);
+	commit(kept, HALF, 0);
 	return true;
 }
 
-/* Brings the kept chain up to date. False: it makes no sense. */
+/* Brings the kept chain up to date, from the innermost frame on. False: it
+ * makes no sense. */
 INLINE bool
-update(const struct py_layout *layout, struct attempt *attempt)
+update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 {
 	struct py_kept *kept = attempt->kept;
-	uint64_t frame = frame_first(layout, attempt->thread);
 	uint64_t end = kept->frame[0].address;
 	uint32_t met = 0;
+	uint32_t differs;
 
 	while (frame && frame != end) {
-		uint32_t differs;
-
 		met = find(attempt, frame);
 		if (met) {
 			differs = verify(layout, attempt, met);
@@ -249,7 +332,7 @@ update(const struct py_layout *layout, struct attempt *attempt)
 	if (unlikely(met + attempt->fresh > FRAMES))
 		return cut_chain(layout, attempt, met);
 	if (attempt->fresh || met != kept->count)
-		commit(attempt, met);
+		commit(kept, attempt->fresh, met);
 	return true;
 }
 
@@ -272,26 +355,16 @@ thread_state(const struct py_layout *layout, const struct py_kept *kept,
 INLINE bool
 holds(const struct py_layout *layout, const struct py_kept *kept, bool gil)
 {
-	const struct py_kept_frame *frame = &kept->frame[kept->count];
-	uint64_t there = frame->address;
+	uint64_t innermost = kept->frame[kept->count].address;
 	uint64_t state;
 
-	if (unlikely(!kept->is_whole || !there || kept->frame[0].address ||
+	if (unlikely(!kept->is_whole || !innermost || kept->frame[0].address ||
 		     kept->epoch !=
 			 __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
 		return false;
 	state = thread_state(layout, kept, gil);
-	if (unlikely(!state || frame_first(layout, state) != there))
-		return false;
-	for (; there; frame--) {
-		const uint64_t link = frame[-1].address;
-
-		if (load(there, layout->frame_previous) != link ||
-		    frame_key(layout, there) != frame->key)
-			return false;
-		there = opaque(link);
-	}
-	return true;
+	return state && frame_first(layout, state) == innermost &&
+	       !find_other(layout, kept, kept->count);
 }
 
 #define LAYOUT(name_, ...)                                              \
@@ -326,46 +399,9 @@ py_kept_setup(void)
 	py_kept_holds = all_hold[py_runtime.layout - py_layouts];
 }
 
-#define LAYOUT(name_, ...)                                                   \
-	static bool update_##name_(struct attempt *attempt, bool gil)        \
-	{                                                                    \
-		static const struct py_layout layout = {__VA_ARGS__};        \
-                                                                             \
-		attempt->thread = thread_state(&layout, attempt->kept, gil); \
-		return attempt->thread && update(&layout, attempt);          \
-	}
-#include "agent/py/pyoffsets.def"
-#undef LAYOUT
-
-#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = update_##name_,
-static bool (*const updates[PY_LAYOUT_COUNT])(struct attempt *, bool) = {
-#include "agent/py/pyoffsets.def"
-};
-#undef LAYOUT
-
-static bool
-update_any(const struct py_layout *layout, struct attempt *attempt, bool gil)
-{
-	struct py_kept *kept = attempt->kept;
-	size_t which = (size_t)(layout - py_layouts);
-
-	attempt->fresh = 0;
-	attempt->limit = kept->count;
-	attempt->same = 0;
-	if (!updates[which](attempt, gil))
-		return false;
-	if (likely(!py_kept_is_cut(kept) || kept->count >= PY_KEPT_LEAST))
-		return true;
-	/* The recursion came back to where the chain was cut. */
-	kept->count = 0;
-	kept->frame[0].address = 0;
-	attempt->fresh = attempt->limit = 0;
-	return updates[which](attempt, gil);
-}
-
 /* What is not whole is forgotten, and what is from before a code object was
  * freed: the same keys may be another's. */
-static void
+INLINE void
 prepare(struct py_kept *kept)
 {
 	uint64_t epoch = __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
@@ -375,10 +411,75 @@ prepare(struct py_kept *kept)
 		kept->frame[0].address = 0;
 		kept->epoch = epoch;
 	}
+	if (unlikely(!kept->current))
+		kept->current = py_runtime_current_place();
 	/* A signal handler may leave by longjmp while this is under way. */
 	kept->is_whole = false;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
+
+INLINE bool
+update_all(const struct py_layout *layout, struct attempt *attempt,
+	   uint64_t state)
+{
+	struct py_kept *kept = attempt->kept;
+
+	attempt->limit = kept->count;
+	if (!update(layout, attempt, frame_first(layout, state)))
+		return false;
+	if (likely(!py_kept_is_cut(kept) || kept->count >= PY_KEPT_LEAST))
+		return true;
+	/* The recursion came back to where the chain was cut. */
+	kept->count = 0;
+	kept->frame[0].address = 0;
+	*attempt = (struct attempt){.kept = kept};
+	return update(layout, attempt, frame_first(layout, state));
+}
+
+INLINE size_t
+walk_kept(const struct py_layout *layout, struct py_kept *kept, bool gil,
+	  const uint64_t **words, size_t *same, bool *cut)
+{
+	struct attempt attempt = {.kept = kept};
+	uint64_t state;
+
+	prepare(kept);
+	*same = 0;
+	state = thread_state(layout, kept, gil);
+	if (unlikely(!state))
+		return 0;
+	if (unlikely(!update_all(layout, &attempt, state))) {
+		*words = kept->words;
+		return py_walk(kept->words, FRAMES, gil, cut);
+	}
+	*words = kept->words + FRAMES - kept->words_to[kept->count];
+	*same = kept->words_to[attempt.same];
+	if (unlikely(py_kept_is_cut(kept)))
+		*cut = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept->is_whole = true;
+	return kept->words_to[kept->count];
+}
+
+#define LAYOUT(name_, ...)                                               \
+	static size_t walk_##name_(struct py_kept *kept, bool gil,       \
+				   const uint64_t **words, size_t *same, \
+				   bool *cut)                            \
+	{                                                                \
+		static const struct py_layout layout = {__VA_ARGS__};    \
+                                                                         \
+		return walk_kept(&layout, kept, gil, words, same, cut);  \
+	}
+#include "agent/py/pyoffsets.def"
+#undef LAYOUT
+
+#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = walk_##name_,
+static size_t (*const walks[PY_LAYOUT_COUNT])(struct py_kept *, bool,
+					      const uint64_t **, size_t *,
+					      bool *) = {
+#include "agent/py/pyoffsets.def"
+};
+#undef LAYOUT
 
 size_t
 py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
@@ -386,24 +487,9 @@ py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
 {
 	const struct py_layout *layout =
 	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
-	struct attempt attempt = {.kept = kept};
 
 	*same = 0;
-	prepare(kept);
 	if (unlikely(!layout))
 		return 0;
-	if (unlikely(!kept->current))
-		kept->current = py_runtime_current_place();
-	if (unlikely(!update_any(layout, &attempt, gil))) {
-		if (!attempt.thread)
-			return 0;
-		*words = kept->words;
-		return py_walk(kept->words, FRAMES, gil, cut);
-	}
-	*words = kept->words + FRAMES - kept->words_to[kept->count];
-	*same = kept->words_to[attempt.same];
-	*cut |= kept->frame[0].address != 0;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	kept->is_whole = true;
-	return kept->words_to[kept->count];
+	return walks[layout - py_layouts](kept, gil, words, same, cut);
 }

@@ -31,21 +31,25 @@ struct py_kept_frame {
 	uint64_t key; /* what its word follows from, as it was */
 };
 
-/* One per thread, zero at first, touched by it alone; of its 220 KiB only what
+/* What a key that was met before stands for; its code object is known. */
+struct py_kept_memo {
+	uint64_t key;
+	uint64_t word;	/* of the line */
+	uint32_t epoch; /* when that was so */
+};
+
+/* One per thread, zero at first, touched by it alone; of its 240 KiB only what
  * the depth of the stacks asks for is ever touched. */
 struct py_kept {
 	bool is_whole;		 /* what follows is a whole chain */
 	uint32_t count;		 /* frames, 1 the outermost */
 	uint64_t epoch;		 /* of py_code_epoch */
 	const uint64_t *current; /* py_runtime_current_place */
+	uint64_t outermost_key;	 /* of frame[1] */
 	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: the end */
 	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
-	struct {
-		uint64_t raw;
-		uint32_t unit;	/* of the same line; its code object is known */
-		uint32_t epoch; /* when that was so */
-	} memo[1u << PY_KEPT_MEMO_BITS];
+	struct py_kept_memo memo[1u << PY_KEPT_MEMO_BITS];
 	uint16_t
 	    place[1u << PY_KEPT_PLACE_BITS]; /* by address: where to look */
 	/* New frames of the walk under way, innermost first. */
