@@ -39,15 +39,13 @@ format_trend(struct cell *cell, const struct trend *trend)
 	cell->text[TREND_CELLS] = '\0';
 }
 
-/* "4 97%" */
 static void
 format_shares(struct cell *cell, const struct shares *shares)
 {
-	if (shares && shares->count)
-		snprintf(cell->text, sizeof(cell->text), "%zu %3u%%",
-			 shares->count, shares_biggest(shares));
-	else
-		strcpy(cell->text, "-");
+	static const struct shares none;
+	char text[SHARES_TEXT_MAX];
+
+	strcpy(cell->text, shares_text(text, shares ? shares : &none));
 }
 
 /* All but the call site and the processes. */

@@ -252,7 +252,7 @@ trends_make(struct engine *engine, const struct options *options,
 /* What each process has of each row, of a merged snapshot; else NULL. */
 static struct shares *
 shares_of(struct engine *engine, const struct snapshot *snapshot,
-	  const struct rows *rows)
+	  const struct mark *mark, const struct rows *rows)
 {
 	struct shares *shares;
 
@@ -260,7 +260,7 @@ shares_of(struct engine *engine, const struct snapshot *snapshot,
 		return NULL;
 	shares = mem_array(rows->count, sizeof(*shares));
 	for (size_t i = 0; i < rows->count; i++)
-		shares_make(&shares[i], engine, snapshot, &rows->rows[i]);
+		shares_make(&shares[i], engine, snapshot, mark, &rows->rows[i]);
 	return shares;
 }
 
@@ -294,7 +294,7 @@ report_print(struct engine *engine, const struct options *options,
 		with.trends = trends;
 	}
 	with.ledger_base = opened->base;
-	shares = shares_of(engine, snapshot, &with);
+	shares = shares_of(engine, snapshot, query->mark, &with);
 	with.shares = shares;
 	good = options->types
 		   ? print_with_types(engine, options, opened, snapshot, query,

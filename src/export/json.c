@@ -128,10 +128,11 @@ put_shares(FILE *file, const struct merge *merge, const struct shares *shares)
 	for (size_t i = 0; i < shares->count; i++)
 		fprintf(file,
 			"%s{\"pid\":%" PRIu32 ",\"size\":%" PRIu64
-			",\"count\":%" PRIu64 "}",
+			",\"count\":%" PRIu64 ",\"size_diff\":%" PRId64 "}",
 			i ? "," : "",
 			merge_process(merge, shares->each[i].member)->pid,
-			shares->each[i].size, shares->each[i].count);
+			shares->each[i].size, shares->each[i].count,
+			shares->each[i].size_diff);
 	putc(']', file);
 }
 

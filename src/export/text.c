@@ -73,15 +73,23 @@ put_numbers(FILE *file, const struct row *row, struct export_numbers which)
 				       llround(row_per_work(row, which.work))));
 }
 
-/* ", processes=4, biggest=97% of 4242": of the live bytes. */
+/* ", processes=4, biggest=97% of 4242": of the live bytes. Then, since the
+ * mark,
+ * ", growing=4, most=98% of 4242". */
 static void
 put_shares(FILE *file, const struct merge *merge, const struct shares *shares)
 {
+	struct shares_growth growth = shares_growth(shares);
+
 	if (!shares->count)
 		return;
 	fprintf(file, ", processes=%zu, biggest=%u%% of %" PRIu32,
 		shares->count, shares_biggest(shares),
 		merge_process(merge, shares->each[0].member)->pid);
+	if (growth.count)
+		fprintf(file, ", growing=%zu, most=%u%% of %" PRIu32,
+			growth.count, growth.percent,
+			merge_process(merge, growth.most->member)->pid);
 }
 
 static void

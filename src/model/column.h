@@ -36,7 +36,7 @@
 	  "program says it has done")                                          \
 	X(PROCESSES, "processes", "PROCS", 10, 0,                              \
 	  "of a family: how many processes have it, and the share of the "     \
-	  "one with most")                                                     \
+	  "one with most; with + of its growth since the mark")                                                     \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,

@@ -320,8 +320,9 @@ merge_take(struct merge *merge, size_t index, const struct snapshot *from)
 	member->process.command = command;
 	member->process.exe = exe;
 	member->snapshot = from;
-	member->total =
-	    (struct share){index, from->live_bytes, from->live_count};
+	member->total = (struct share){.member = index,
+				       .size = from->live_bytes,
+				       .count = from->live_count};
 }
 
 static void
@@ -496,9 +497,48 @@ compare_shares(const void *left, const void *right)
 	return a->member < b->member ? -1 : a->member > b->member;
 }
 
+/* By index in parts, whose places are given to others in time. */
+struct moment_parts {
+	size_t count;
+	struct moment_part {
+		uint64_t size;
+		uint32_t whole;
+		uint32_t member;
+	} part[];
+};
+
+struct moment_parts *
+merge_moment(const struct merge *merge)
+{
+	struct moment_parts *moment = mem_alloc(
+	    sizeof(*moment) + merge->part_count * sizeof(*moment->part));
+
+	moment->count = merge->part_count;
+	for (size_t i = 1; i < merge->part_count; i++) {
+		const struct part *part = &merge->parts[i];
+
+		moment->part[i] = (struct moment_part){
+		    site_live_bytes(&part->held), part->whole, part->member};
+	}
+	return moment;
+}
+
+static uint64_t
+size_then(const struct moment_parts *moment, uint32_t at,
+	  const struct part *part)
+{
+	const struct moment_part *then = &moment->part[at];
+
+	return at < moment->count && then->whole == part->whole &&
+		       then->member == part->member
+		   ? then->size
+		   : 0;
+}
+
 size_t
-merge_shares(const struct merge *merge, const uint32_t *sites, size_t count,
-	     struct share *out, size_t max, struct share *sum)
+merge_shares(const struct merge *merge, const struct moment_parts *since,
+	     const uint32_t *sites, size_t count, struct share *out, size_t max,
+	     struct share *sum)
 {
 	struct share *shares = mem_array(merge->count, sizeof(*shares));
 	size_t used = 0;
@@ -515,14 +555,20 @@ merge_shares(const struct merge *merge, const uint32_t *sites, size_t count,
 
 			share->size += site_live_bytes(&part->held);
 			share->count += site_live_count(&part->held);
+			if (since)
+				share->size_diff +=
+				    (int64_t)(site_live_bytes(&part->held) -
+					      size_then(since, at, part));
 		}
 	}
 	for (size_t i = 0; i < merge->count; i++) {
-		struct share share = {i, shares[i].size, shares[i].count};
+		struct share share = shares[i];
 
+		share.member = i;
 		sum->size += share.size;
 		sum->count += share.count;
-		if (share.size || share.count)
+		sum->size_diff += share.size_diff;
+		if (share.size || share.count || share.size_diff)
 			shares[used++] = share;
 	}
 	qsort(shares, used, sizeof(*shares), compare_shares);

@@ -56,18 +56,25 @@ struct share {
 	size_t member;
 	uint64_t size; /* live */
 	uint64_t count;
+	int64_t size_diff; /* since the moment asked about, else 0 */
 };
+
+/* What each member has of each site at a moment, to be freed by the caller. */
+struct moment_parts;
+struct moment_parts *merge_moment(const struct merge *);
 
 /* All that a member has, or had when it was dropped. */
 struct share merge_total(const struct merge *, size_t member);
 
 /*
  * What each member has of these sites (ids of the whole, from 1): only those
- * that have something, most first. Fills at most max and returns how many there
- * are; *sum is what all have.
+ * that have something or have changed since a moment (NULL: none is asked
+ * about), most first. Fills at most max and returns how many there are; *sum is
+ * what all have.
  */
-size_t merge_shares(const struct merge *, const uint32_t *sites, size_t count,
-		    struct share *out, size_t max, struct share *sum);
+size_t merge_shares(const struct merge *, const struct moment_parts *since,
+		    const uint32_t *sites, size_t count, struct share *out,
+		    size_t max, struct share *sum);
 /* A bit for each member that has something of a site, by its index; members
  * beyond 64 share bits with others. */
 uint64_t merge_bits(const struct merge *, size_t index);

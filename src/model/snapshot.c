@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/merge.h"
 
 /* Changes that are kept: at least so many, and one for so many sites. */
 #define TOUCHED_LEAST 64
@@ -198,6 +199,8 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 		mark->live[2 * i] = site_live_bytes(&snapshot->sites[i]);
 		mark->live[2 * i + 1] = site_live_count(&snapshot->sites[i]);
 	}
+	if (snapshot->merge)
+		mark->parts = merge_moment(snapshot->merge);
 	if (!snapshot->spreads || !mark->count)
 		return;
 	mark->spreads = mem_array(mark->count, sizeof(*mark->spreads));
@@ -211,5 +214,6 @@ mark_fini(struct mark *mark)
 	free(mark->name);
 	free(mark->live);
 	free(mark->spreads);
+	free(mark->parts);
 	*mark = (struct mark){0};
 }

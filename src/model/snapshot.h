@@ -187,9 +187,11 @@ struct mark {
 	uint64_t work_units;
 	uint64_t live_bytes; /* sums over sites */
 	uint64_t live_count;
-	uint64_t *live;		/* pairs: bytes, count, by site index */
-	size_t count;		/* sites; later ones were 0 */
-	struct spread *spreads; /* by site index; NULL: all were 0 */
+	uint64_t *live;		    /* pairs: bytes, count, by site index */
+	size_t count;		    /* sites; later ones were 0 */
+	struct spread *spreads;	    /* by site index; NULL: all were 0 */
+	struct moment_parts *parts; /* of each process of a family; NULL: not
+				       of one, or not known */
 	bool apart; /* of another process: no block was alive in both */
 };
 

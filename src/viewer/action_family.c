@@ -62,7 +62,7 @@ biggest_pid(struct viewer *viewer)
 	struct shares shares = {0};
 
 	if (row)
-		shares_make(&shares, viewer->engine, snapshot, row);
+		shares_make(&shares, viewer->engine, snapshot, NULL, row);
 	if (shares.count)
 		pid =
 		    merge_process(snapshot->merge, shares.each[0].member)->pid;

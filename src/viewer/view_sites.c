@@ -149,22 +149,22 @@ trend_draw(struct viewer *viewer, int y, int x, int cells, enum column column,
 		canvas_right(canvas, y, x, cells, ROLE_DIM, "-");
 }
 
-/* "4 97%": how many have it, and the share of the one with most. One has a
- * little more than the others where all leak, and nearly all where one does. */
 static enum role
-shares_text(const struct viewer *viewer, const struct row *row,
-	    char out[FORMAT_MAX])
+processes_text(const struct viewer *viewer, const struct row *row,
+	       char out[FORMAT_MAX])
 {
+	char text[SHARES_TEXT_MAX];
 	struct shares shares;
+	enum role role;
 
-	shares_make(&shares, viewer->engine, viewer->snapshot, row);
-	if (shares.count)
-		snprintf(out, FORMAT_MAX, "%zu %3u%%", shares.count,
-			 shares_biggest(&shares));
-	else
-		snprintf(out, FORMAT_MAX, "-");
+	shares_make(&shares, viewer->engine, viewer->snapshot,
+		    viewer->query.mark, row);
+	snprintf(out, FORMAT_MAX, "%s", shares_text(text, &shares));
+	role = shares_growth(&shares).count ? ROLE_GROW
+	       : shares.count		    ? ROLE_TEXT
+					    : ROLE_DIM;
 	shares_fini(&shares);
-	return row->process_bits ? ROLE_TEXT : ROLE_DIM;
+	return role;
 }
 
 /* The text of a number in out; returns its role. */
@@ -220,7 +220,7 @@ number_text(const struct viewer *viewer, const struct row *row,
 	case COLUMN_PER_WORK:
 		return per_work_text(viewer, row, compact, out);
 	case COLUMN_PROCESSES:
-		return shares_text(viewer, row, out);
+		return processes_text(viewer, row, out);
 	case COLUMN_TREND:
 	case COLUMN_AGE: /* age_text */
 	case COLUMN_SITE:

@@ -170,7 +170,8 @@ ranks_draw(struct viewer *viewer, struct box box)
 	return (int)lines;
 }
 
-#define SHARES_MAX 8
+#define SHARES_MAX	   8
+#define SHARE_GROWTH_WIDTH 64 /* what room the growth needs */
 
 static void
 share_draw(struct viewer *viewer, int y, const struct share *share,
@@ -180,6 +181,7 @@ share_draw(struct viewer *viewer, int y, const struct share *share,
 	    merge_process(viewer->snapshot->merge, share->member);
 	struct canvas *canvas = &viewer->canvas;
 	char text[FORMAT_MAX];
+	int x = 39;
 
 	canvas_format(canvas, y, 1, 5, ROLE_LABEL, "pid");
 	canvas_format(canvas, y, 5, 8, ROLE_TEXT, "%u", process->pid);
@@ -191,7 +193,14 @@ share_draw(struct viewer *viewer, int y, const struct share *share,
 	if (canvas->width > 42)
 		canvas_right(canvas, y, 30, 9, ROLE_TEXT,
 			     format_count(text, share->count));
-	canvas_text(canvas, y, 42, canvas->width - 43, ROLE_DIM,
+	if (share->size_diff && canvas->width > SHARE_GROWTH_WIDTH) {
+		canvas_right(canvas, y, x, 11,
+			     share->size_diff > 0 ? ROLE_GROW : ROLE_SHRINK,
+			     format_size_diff(text, share->size_diff, false));
+		x += 11;
+	}
+	x += 3;
+	canvas_text(canvas, y, x, canvas->width - x - 1, ROLE_DIM,
 		    command_short(process->command));
 }
 
@@ -210,8 +219,9 @@ shares_draw(struct viewer *viewer, struct box box)
 
 	if (!merge)
 		return 0;
-	count = merge_shares(merge, trace->sites, trace->count, shares, lines,
-			     &sum);
+	count = merge_shares(
+	    merge, viewer->query.mark ? viewer->query.mark->parts : NULL,
+	    trace->sites, trace->count, shares, lines, &sum);
 	shown = count < lines ? count : lines;
 	rest = sum.size;
 	for (size_t i = 0; i < shown; i++) {

@@ -203,6 +203,43 @@ refer(struct one *ones)
 		}
 }
 
+/* A moment, and what each member had of each site then. */
+static struct {
+	struct moment_parts *parts;
+	uint64_t sizes[KEYS][MEMBERS];
+} then;
+
+static void
+then_take(const struct merge *merge, const struct snapshot *whole)
+{
+	free(then.parts);
+	then.parts = merge_moment(merge);
+	memset(then.sizes, 0, sizeof(then.sizes));
+	for (uint32_t id = 1; id <= whole->site_count; id++) {
+		struct share shares[MEMBERS], sum;
+		size_t count =
+		    merge_shares(merge, NULL, &id, 1, shares, MEMBERS, &sum);
+
+		for (size_t i = 0; i < count; i++)
+			then.sizes[id - 1][shares[i].member] = shares[i].size;
+	}
+}
+
+static void
+compare_growth(const struct merge *merge, size_t index)
+{
+	struct share shares[MEMBERS], sum;
+	uint32_t id = (uint32_t)index + 1;
+	size_t count =
+	    merge_shares(merge, then.parts, &id, 1, shares, MEMBERS, &sum);
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(
+		    shares[i].size_diff,
+		    (int64_t)(shares[i].size -
+			      then.sizes[index][shares[i].member]));
+}
+
 static void
 compare_shares(const struct merge *merge, size_t index,
 	       const struct expected *to)
@@ -210,7 +247,7 @@ compare_shares(const struct merge *merge, size_t index,
 	struct share shares[MEMBERS], sum;
 	uint32_t id = (uint32_t)index + 1;
 	uint64_t bits = 0;
-	size_t count = merge_shares(merge, &id, 1, shares, MEMBERS, &sum);
+	size_t count = merge_shares(merge, NULL, &id, 1, shares, MEMBERS, &sum);
 	size_t wanted = 0;
 
 	for (size_t m = 0; m < MEMBERS; m++)
@@ -251,6 +288,8 @@ compare_all(const struct merge *merge, const struct snapshot *whole)
 			assert_true(whole->spreads[i].alloc_bytes ==
 				    to->spread.alloc_bytes);
 		compare_shares(merge, i, to);
+		if (then.parts)
+			compare_growth(merge, i);
 	}
 	for (size_t i = 0; i < expected_count; i++)
 		assert_true(expected[i].found);
@@ -319,7 +358,11 @@ run(bool sampled)
 				merge_take(merge, i, &ones[i].snapshot);
 		refer(ones);
 		compare_all(merge, &whole);
+		if (step % 8 == 3)
+			then_take(merge, &whole);
 	}
+	free(then.parts);
+	then.parts = NULL;
 	assert_true((whole.spreads != NULL) == sampled);
 	merge_free(merge);
 	snapshot_fini(&whole);
