@@ -11,19 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/subcommand.h"
 
 static const int forwarded[] = {SIGHUP,	 SIGINT,  SIGQUIT,
 				SIGTERM, SIGUSR1, SIGUSR2};
-
-uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void
 held_signals(sigset_t *set)

@@ -58,6 +58,4 @@ void child_signals_hold(struct child *);
 /* The exit status that tells a shell how it ended. */
 int child_exit_status(const struct child *);
 
-uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
-
 #endif

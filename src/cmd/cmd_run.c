@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/preload.h"
 #include "cmd/program.h"
 #include "cmd/run.h"

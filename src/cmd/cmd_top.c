@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cmd/child.h"
 #include "cmd/report.h"

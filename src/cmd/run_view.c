@@ -1,6 +1,7 @@
 /* run_view.c - the viewer on a program that `run` has started. */
 #include "config.h"
 
+#include "base/clock.h"
 #include "cmd/run.h"
 
 #include <signal.h>

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "model/merge.h"
 #include "source/inner.h"
@@ -19,15 +19,6 @@ struct family {
 	size_t room;
 	uint64_t looked_ns;
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* After exec a process has its number, but another start. */
 static bool
@@ -110,7 +101,7 @@ look(struct family *family)
 	size_t count;
 	bool added;
 
-	family->looked_ns = now_ns();
+	family->looked_ns = clock_ns();
 	if (!process_list(&list, &count, &ignored))
 		return false;
 	added = add_from(family, list, count);
@@ -153,7 +144,7 @@ family_refresh(struct source *source, struct err *err)
 	bool changed = false;
 	bool broken = true;
 
-	if (now_ns() - family->looked_ns >= LOOK_NS)
+	if (clock_ns() - family->looked_ns >= LOOK_NS)
 		changed = look(family);
 	for (size_t i = 0; i < family->count; i++) {
 		struct source *member = family->sources[i];
@@ -282,7 +273,7 @@ open_found(const struct process_entry *list, size_t count, size_t found)
 
 	source->state = family;
 	family->merge = merge_new(&source->snapshot);
-	family->looked_ns = now_ns();
+	family->looked_ns = clock_ns();
 	process_family(list, count, found, in);
 	alive = is_any_alive(list, count, in);
 	for (size_t i = 0; i < count; i++)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "source/segment.h"
 
@@ -25,15 +26,6 @@ struct live {
 static const char *const loss_names[] = {WIRE_LOST_LIST(LOSS_NAME_)};
 static const char *const loss_texts[] = {WIRE_LOST_LIST(LOSS_TEXT_)};
 _Static_assert((int)LOSS_MAX >= (int)WIRE_LOST_MAX, "room for all losses");
-
-static uint64_t
-now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The names in lower case. */
 static const char *
@@ -128,8 +120,8 @@ static bool
 live_flush(struct source *source, int timeout_ms)
 {
 	struct live *live = source->state;
-	uint64_t until = now_ns(CLOCK_MONOTONIC) +
-			 (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000;
+	uint64_t until =
+	    clock_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000;
 	struct timespec pause = {0, 500000};
 	uint32_t wanted;
 	struct err err;
@@ -144,8 +136,7 @@ live_flush(struct source *source, int timeout_ms)
 		if (live->segment.turn &&
 		    (int32_t)(status->flush_done - wanted) >= 0)
 			return true;
-		if (now_ns(CLOCK_MONOTONIC) >= until ||
-		    !segment_is_alive(&live->segment))
+		if (clock_ns() >= until || !segment_is_alive(&live->segment))
 			return false;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 8000000)
@@ -159,8 +150,7 @@ live_watch(struct source *source)
 	struct live *live = source->state;
 
 	if (live->alive)
-		segment_ask_watch(&live->segment,
-				  now_ns(CLOCK_MONOTONIC) + WATCH_NS);
+		segment_ask_watch(&live->segment, clock_ns() + WATCH_NS);
 }
 
 static bool

@@ -14,8 +14,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "heaptop/wire.h"
 #include "source/inner.h"
 
@@ -33,15 +33,6 @@ struct mapping {
 	bool bare; /* it has no name at all */
 	enum memory_kind kind;
 };
-
-static uint64_t
-now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static bool
 begins(const char *text, const char *with)
@@ -156,7 +147,7 @@ memory_sum(struct memory *memory, FILE *file, uint64_t end_ns)
 
 	for (unsigned lines = 0; line_read(file, line, sizeof(line)); lines++) {
 		if (lines == LINES_MAX ||
-		    (lines % 256 == 255 && now_ns(CLOCK_MONOTONIC) > end_ns)) {
+		    (lines % 256 == 255 && clock_ns() > end_ns)) {
 			memory->part = true;
 			return;
 		}
@@ -178,11 +169,11 @@ memory_read(struct memory *memory, uint32_t pid)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	memory_sum(&fresh, file, now_ns(CLOCK_MONOTONIC) + TIME_NS);
+	memory_sum(&fresh, file, clock_ns() + TIME_NS);
 	fclose(file);
 	for (int i = 0; i < MEMORY_COUNT; i++)
 		if (fresh.resident[i])
-			fresh.time_ns = now_ns(CLOCK_REALTIME);
+			fresh.time_ns = clock_wall_ns();
 	if (!fresh.time_ns)
 		return false;
 	*memory = fresh;

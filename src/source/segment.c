@@ -13,11 +13,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "source/container.h"
+
+/* A heartbeat that is younger is a sign of life. */
+#define HEARTBEAT_NS UINT64_C(5000000000)
 
 int
 segment_open_file(int directory, const char *name, int flags, bool *writable)
@@ -254,13 +257,7 @@ segment_is_alive(const struct segment *segment)
 		return false;
 	if (!segment->pid && header->pid) {
 		/* Nothing of it is seen from here: believe a recent sign. */
-		struct timespec now;
-		uint64_t now_ns;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		now_ns =
-		    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-		return segment->heartbeat_ns + UINT64_C(5000000000) > now_ns;
+		return segment->heartbeat_ns + HEARTBEAT_NS > clock_ns();
 	}
 	return segment->pid &&
 	       proc_start_time(segment->pid) == header->start_time &&
@@ -422,15 +419,13 @@ void
 segment_ask_watch(struct segment *segment, uint64_t until_ns)
 {
 	uint64_t before;
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!segment_read(segment, CONTROL(watch_until), &before,
 			  sizeof(before)) ||
 	    !write_control(segment, CONTROL(watch_until), &until_ns,
 			   sizeof(until_ns)))
 		return;
-	if (before < (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec)
+	if (before < clock_ns())
 		wake_agent(segment);
 }
 

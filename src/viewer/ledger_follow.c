@@ -6,22 +6,12 @@
 
 #include "viewer/ledger_follow.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "viewer/view.h"
 
 #define EVERY_NS  UINT64_C(2000000000)
 #define COST_MAX  50 /* of the time, one part in so many */
 #define RECENT_NS UINT64_C(3000000000)
-
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void
 ledger_forget(struct viewer *viewer)

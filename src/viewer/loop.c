@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "viewer/screen.h"
 #include "viewer/script.h"
@@ -33,15 +33,6 @@ struct loop {
 	int signal_number; /* that ended it; 0 none */
 	bool failed;
 };
-
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* A script on what does not change shows the same whenever it runs. */
 static bool

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "viewer/script.h"
@@ -112,16 +112,6 @@ run_dump(struct script *script, struct viewer *viewer, const char *path,
 	else
 		fflush(file);
 	return SCRIPT_GO_ON;
-}
-
-/* The viewer's own clock may be fixed. */
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static enum script_step
