@@ -37,6 +37,18 @@ static const struct {
 
 #define LENGTH(array_) (sizeof(array_) / sizeof(*(array_)))
 
+enum role
+growth_role(double growth)
+{
+	return growth > 0 ? ROLE_GROW : growth < 0 ? ROLE_SHRINK : ROLE_DIM;
+}
+
+enum role
+share_role(double share)
+{
+	return share < 0.0005 ? ROLE_DIM : ROLE_TEXT;
+}
+
 const char *
 role_word(enum role role)
 {

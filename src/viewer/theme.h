@@ -83,6 +83,11 @@ bool theme_parse(struct theme *, const char *text, const char *name,
 		 struct err *);
 const char *role_word(enum role);
 
+/* Of a number with a sign, and of a share (1 is all): what is nothing, or is
+ * shown as 0.0 %, is dim. */
+enum role growth_role(double);
+enum role share_role(double);
+
 /* Writes the escape sequence of a look, for dumps in colour. */
 int look_sgr(const struct look *, char *out, size_t size);
 

@@ -116,5 +116,9 @@ extern const struct setup_line setup_lines[SETUP_COUNT];
 
 void zone_add(struct viewer *, int y, int begin, int end, int kind,
 	      size_t value);
+/* After a line of a list is drawn: it may be the one under the cursor, and can
+ * be clicked on. */
+void line_finish(struct viewer *, const struct list *, int y, int width,
+		 size_t line);
 
 #endif

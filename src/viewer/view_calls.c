@@ -1,65 +1,30 @@
 /* view_calls.c - the call tree: numbers first, the calls indented. */
 #include "config.h"
 
+#include "viewer/figures.h"
 #include "viewer/format.h"
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define WIDE	   100 /* cells from which sizes have their units in full */
-#define KIND_LEAST 60  /* cells from which there is room to tell frames apart \
-			*/
+#define GAP	   2  /* cells between the numbers and the names */
+#define KIND_LEAST 60 /* cells of the screen that tell the kinds of frames */
 
-/* Columns: title, where its numbers end, narrow and wide, and how wide the
- * view must be at least to show it. */
-enum { SIZE, SHARE, GROWTH, COUNT, NUMBERS };
-static const struct {
-	const char *title;
-	int end[2];
-	int least;
-} numbers[NUMBERS] = {
-    [SIZE] = {"LIVE", {7, 11}, 0},
-    [SHARE] = {"%", {13, 18}, 30},
-    [GROWTH] = {"GROWTH", {21, 31}, 44},
-    [COUNT] = {"COUNT", {29, 40}, 60},
+enum { SIZE, SHARE, GROWTH, COUNT, COLUMNS };
+static const struct figure columns[COLUMNS] = {
+    [SIZE] = {"LIVE", {7, 11}},
+    [SHARE] = {"%", {6, 7}, 30},
+    [GROWTH] = {"GROWTH", {8, 13}, 44},
+    [COUNT] = {"COUNT", {8, 9}, 60},
 };
-
-static int
-numbers_end(int width)
-{
-	int end = 0;
-
-	for (int i = 0; i < NUMBERS; i++)
-		if (width >= numbers[i].least)
-			end = numbers[i].end[width >= WIDE];
-	return end;
-}
-
-static void
-number_draw(struct canvas *canvas, int y, int which, enum role role,
-	    const char *text)
-{
-	bool wide = canvas->width >= WIDE;
-	int begin = which ? numbers[which - 1].end[wide] : 0;
-
-	if (canvas->width >= numbers[which].least)
-		canvas_right(canvas, y, begin, numbers[which].end[wide] - begin,
-			     role, text);
-}
+static const struct figures figures = {columns, COLUMNS, 100};
 
 static void
 head_draw(struct viewer *viewer, int y)
 {
-	struct canvas *canvas = &viewer->canvas;
-	int sorts = viewer->trees.growth ? GROWTH : SIZE;
-	int x = numbers_end(canvas->width) + 2;
-
-	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
-	for (int i = 0; i < NUMBERS; i++)
-		number_draw(canvas, y, i, i == sorts ? ROLE_SORTED : ROLE_HEAD,
-			    numbers[i].title);
-	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD,
-		    viewer->trees.calls.callees ? "CALLEES, outermost first"
-						: "CALLERS, innermost first");
+	figures_head(&figures, &viewer->canvas, y,
+		     viewer->trees.growth ? GROWTH : SIZE, GAP,
+		     viewer->trees.calls.callees ? "CALLEES, outermost first"
+						 : "CALLERS, innermost first");
 }
 
 void
@@ -92,20 +57,20 @@ numbers_draw(struct viewer *viewer, int y, const struct tree_node *node)
 {
 	const struct tree_node *all = viewer->trees.tree.nodes;
 	struct canvas *canvas = &viewer->canvas;
-	bool compact = canvas->width < WIDE;
+	bool compact = !figures_wide(&figures, canvas);
 	double share = all->mass ? (double)node->mass / (double)all->mass : 0;
 	char text[FORMAT_MAX];
 
-	number_draw(canvas, y, SIZE, node->size ? ROLE_TEXT : ROLE_DIM,
+	figure_draw(&figures, canvas, y, SIZE,
+		    node->size ? ROLE_TEXT : ROLE_DIM,
 		    format_size(text, node->size, compact));
-	number_draw(canvas, y, SHARE, share < 0.0005 ? ROLE_DIM : ROLE_TEXT,
+	figure_draw(&figures, canvas, y, SHARE, share_role(share),
 		    format_percent(text, share));
-	number_draw(canvas, y, GROWTH,
-		    node->size_diff > 0	  ? ROLE_GROW
-		    : node->size_diff < 0 ? ROLE_SHRINK
-					  : ROLE_DIM,
+	figure_draw(&figures, canvas, y, GROWTH,
+		    growth_role((double)node->size_diff),
 		    format_size_diff(text, node->size_diff, compact));
-	number_draw(canvas, y, COUNT, node->count ? ROLE_TEXT : ROLE_DIM,
+	figure_draw(&figures, canvas, y, COUNT,
+		    node->count ? ROLE_TEXT : ROLE_DIM,
 		    format_count(text, node->count));
 }
 
@@ -114,7 +79,7 @@ line_draw(struct viewer *viewer, int y, const struct calls_line *line)
 {
 	const struct tree_node *node = &viewer->trees.tree.nodes[line->node];
 	struct canvas *canvas = &viewer->canvas;
-	int x = numbers_end(canvas->width) + 2;
+	int x = figures_width(&figures, canvas) + GAP;
 	int most = (canvas->width - x) / 4;
 	struct place place;
 
@@ -178,10 +143,7 @@ view_calls_draw(struct viewer *viewer, struct box box)
 		line_draw(viewer, y, &viewer->trees.calls.lines[line]);
 		canvas_paint_match(&viewer->canvas, y, 0, box.width, ROLE_MATCH,
 				   viewer->search);
-		if (line == list->cursor)
-			canvas_paint(&viewer->canvas, y, 0, box.width,
-				     ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+		line_finish(viewer, list, y, box.width, line);
 	}
 	if (note)
 		note_draw(viewer, box.y + box.height - 1);

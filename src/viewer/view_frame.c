@@ -44,6 +44,15 @@ zone_add(struct viewer *viewer, int y, int begin, int end, int kind,
 	viewer->zone_count++;
 }
 
+void
+line_finish(struct viewer *viewer, const struct list *list, int y, int width,
+	    size_t line)
+{
+	if (line == list->cursor)
+		canvas_paint(&viewer->canvas, y, 0, width, ROLE_SELECTED);
+	zone_add(viewer, y, 0, width, ZONE_LINE, line);
+}
+
 /* Draws a piece of the status line and what separates it from the last. */
 static int
 status_piece(struct canvas *canvas, int y, int x, enum role role,
@@ -177,9 +186,8 @@ status_draw(struct viewer *viewer, int y)
 	}
 	if (viewer_view(viewer) == VIEW_SOURCE) {
 		const char *path = viewer->listing.path;
-		struct place place = {.file = path ? path : "",
-				      .function = "",
-				      .module = ""};
+		struct place place = {
+		    .file = path ? path : "", .function = "", .module = ""};
 
 		x = status_piece(canvas, y, x, ROLE_DIM, "");
 		x += place_draw(canvas, y, x, canvas->width - x - 18, ROLE_TEXT,

@@ -50,12 +50,6 @@ agent_share(const struct viewer *viewer)
 	       (double)ns;
 }
 
-static enum role
-growth_role(double growth)
-{
-	return growth > 0 ? ROLE_GROW : growth < 0 ? ROLE_SHRINK : ROLE_DIM;
-}
-
 /* "exited 0 after 0:42", "killed by SIGKILL after 0:42", "running" */
 static enum role
 state_text(const struct viewer *viewer, char *out, size_t size)

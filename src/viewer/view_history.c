@@ -230,10 +230,7 @@ title_draw(struct viewer *viewer, int y, int which, size_t cursor)
 		int64_t growth = (int64_t)(value - viewer->mark.live_bytes);
 
 		canvas_format(canvas, y, x, canvas->width - x,
-			      growth > 0   ? ROLE_GROW
-			      : growth < 0 ? ROLE_SHRINK
-					   : ROLE_DIM,
-			      "(%s since %s)",
+			      growth_role((double)growth), "(%s since %s)",
 			      format_size_diff(text, growth, false),
 			      viewer->mark.name);
 	} else if (which == 2 && row) {

@@ -4,75 +4,41 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "viewer/figures.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
 
-/* Where numbers end, narrow and wide. */
-enum { SIZE, SHARE, GROWTH, COLUMNS };
-#define WIDE	     100
+#define GAP	     2	/* cells between the numbers and the names */
 #define LABEL	     20 /* cells of a label and what follows it */
-#define REMARK_WIDTH 70
-static const struct {
-	const char *title;
-	int end[2];
-} columns[COLUMNS] = {
+#define REMARK_WIDTH 70 /* cells of the screen from which there are remarks */
+
+enum { SIZE, SHARE, GROWTH, COLUMNS };
+static const struct figure columns[COLUMNS] = {
     [SIZE] = {"NOW", {7, 12}},
-    [SHARE] = {"%", {12, 18}},
-    [GROWTH] = {"SINCE", {20, 31}},
+    [SHARE] = {"%", {5, 6}},
+    [GROWTH] = {"SINCE", {8, 13}},
 };
-
-static void
-number_draw(struct viewer *viewer, int y, int which, enum role role,
-	    const char *text)
-{
-	struct canvas *canvas = &viewer->canvas;
-	bool wide = canvas->width >= WIDE;
-	int begin = which ? columns[which - 1].end[wide] : 0;
-
-	canvas_right(canvas, y, begin, columns[which].end[wide] - begin, role,
-		     text);
-}
-
-static int
-names_begin(const struct canvas *canvas)
-{
-	return columns[COLUMNS - 1].end[canvas->width >= WIDE] + 2;
-}
+static const struct figures figures = {columns, COLUMNS, 100};
 
 static void
 numbers_draw(struct viewer *viewer, int y, int64_t now, int64_t then)
 {
 	const struct ledger_follow *ledger = &viewer->ledger;
-	bool compact = viewer->canvas.width < WIDE;
+	struct canvas *canvas = &viewer->canvas;
+	bool compact = !figures_wide(&figures, canvas);
 	int64_t growth = now - then;
 	double share =
 	    ledger->now.rss ? (double)now / (double)ledger->now.rss : 0;
 	char text[FORMAT_MAX];
 
-	number_draw(viewer, y, SIZE, now ? ROLE_TEXT : ROLE_DIM,
+	figure_draw(&figures, canvas, y, SIZE, now ? ROLE_TEXT : ROLE_DIM,
 		    now < 0 ? format_size_diff(text, now, compact)
 			    : format_size(text, (uint64_t)now, compact));
 	if (now >= 0)
-		number_draw(viewer, y, SHARE,
-			    share < 0.0005 ? ROLE_DIM : ROLE_TEXT,
+		figure_draw(&figures, canvas, y, SHARE, share_role(share),
 			    format_percent(text, share));
-	number_draw(viewer, y, GROWTH,
-		    growth > 0	 ? ROLE_GROW
-		    : growth < 0 ? ROLE_SHRINK
-				 : ROLE_DIM,
+	figure_draw(&figures, canvas, y, GROWTH, growth_role((double)growth),
 		    format_size_diff(text, growth, compact));
-}
-
-static void
-head_draw(struct viewer *viewer, int y)
-{
-	struct canvas *canvas = &viewer->canvas;
-	int x = names_begin(canvas);
-
-	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
-	for (int i = 0; i < COLUMNS; i++)
-		number_draw(viewer, y, i, ROLE_HEAD, columns[i].title);
-	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, "WHERE");
 }
 
 static void
@@ -80,7 +46,7 @@ line_draw(struct viewer *viewer, int y, size_t line)
 {
 	const struct ledger_follow *ledger = &viewer->ledger;
 	struct canvas *canvas = &viewer->canvas;
-	int x = names_begin(canvas);
+	int x = figures_width(&figures, canvas) + GAP;
 
 	if (line == LEDGER_COUNT) {
 		numbers_draw(viewer, y, (int64_t)ledger->now.rss,
@@ -97,8 +63,8 @@ line_draw(struct viewer *viewer, int y, size_t line)
 	if (canvas->width >= REMARK_WIDTH)
 		canvas_text(canvas, y, x + LABEL, canvas->width - x - LABEL,
 			    ROLE_DIM, ledger_infos[line].remark);
-	canvas_paint_match(canvas, y, names_begin(canvas), canvas->width,
-			   ROLE_MATCH, viewer->search);
+	canvas_paint_match(canvas, y, x, canvas->width, ROLE_MATCH,
+			   viewer->search);
 }
 
 /* From when growth counts, and what may be wrong. */
@@ -132,7 +98,8 @@ lines_draw(struct viewer *viewer, struct box box)
 		canvas_text(&viewer->canvas, box.y, 1, box.width - 1,
 			    verdict.growing ? ROLE_ACCENT : ROLE_TEXT,
 			    ledger_text(text, &verdict));
-	head_draw(viewer, box.y + above);
+	figures_head(&figures, &viewer->canvas, box.y + above, -1, GAP,
+		     "WHERE");
 	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
 		line_draw(viewer, box.y + above + 1 + (int)i, list->top + i);
 	if (noted)

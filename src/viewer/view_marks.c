@@ -4,22 +4,20 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "viewer/figures.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
 
-/* Where numbers end, narrow and wide. */
+#define GAP 2 /* cells between the numbers and the names */
+
 enum { TIME, AGO, LIVE, GROWTH, COLUMNS };
-#define WIDE   100
-#define NARROW 60 /* below: without AGO */
-static const struct {
-	const char *title;
-	int end[2];
-} columns[COLUMNS] = {
+static const struct figure columns[COLUMNS] = {
     [TIME] = {"TIME", {10, 12}},
-    [AGO] = {"AGO", {18, 24}},
-    [LIVE] = {"LIVE", {24, 36}},
-    [GROWTH] = {"SINCE", {32, 48}},
+    [AGO] = {"AGO", {8, 12}, 60},
+    [LIVE] = {"LIVE", {6, 12}},
+    [GROWTH] = {"SINCE", {8, 12}},
 };
+static const struct figures figures = {columns, COLUMNS, 100};
 
 const struct program_mark *
 marks_line(const struct viewer *viewer, size_t line)
@@ -33,54 +31,16 @@ marks_line(const struct viewer *viewer, size_t line)
 	return &snapshot->marks[snapshot->mark_count - 1 - (line - own)];
 }
 
-/* Where a column ends. */
-static int
-column_end(const struct canvas *canvas, int which)
-{
-	int end = columns[which].end[canvas->width >= WIDE];
-
-	if (canvas->width < NARROW && which >= AGO)
-		end -= columns[AGO].end[0] - columns[TIME].end[0];
-	return end;
-}
-
-static void
-number_draw(struct viewer *viewer, int y, int which, enum role role,
-	    const char *text)
-{
-	struct canvas *canvas = &viewer->canvas;
-	int begin = which ? column_end(canvas, which - 1) : 0;
-
-	canvas_right(canvas, y, begin, column_end(canvas, which) - begin, role,
-		     text);
-}
-
-static int
-name_begin(const struct canvas *canvas)
-{
-	return column_end(canvas, COLUMNS - 1) + 2;
-}
-
-static void
-head_draw(struct viewer *viewer, int y)
-{
-	struct canvas *canvas = &viewer->canvas;
-	int x = name_begin(canvas);
-
-	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
-	for (int i = 0; i < COLUMNS; i++)
-		number_draw(viewer, y, i, ROLE_HEAD, columns[i].title);
-	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, "MARK");
-}
-
 static void
 times_draw(struct viewer *viewer, int y, uint64_t time_ns)
 {
 	uint64_t now = viewer->newest->time_ns;
+	struct canvas *canvas = &viewer->canvas;
 	char clock[TEXT_TIME_MAX], ago[FORMAT_MAX];
 
-	number_draw(viewer, y, TIME, ROLE_TEXT, text_time(clock, time_ns) + 11);
-	number_draw(viewer, y, AGO, ROLE_DIM,
+	figure_draw(&figures, canvas, y, TIME, ROLE_TEXT,
+		    text_time(clock, time_ns) + 11);
+	figure_draw(&figures, canvas, y, AGO, ROLE_DIM,
 		    format_duration(ago, now > time_ns ? now - time_ns : 0));
 }
 
@@ -88,15 +48,13 @@ static void
 sizes_draw(struct viewer *viewer, int y, uint64_t live)
 {
 	int64_t growth = (int64_t)(viewer->snapshot->live_bytes - live);
-	bool compact = viewer->canvas.width < WIDE;
+	struct canvas *canvas = &viewer->canvas;
+	bool compact = !figures_wide(&figures, canvas);
 	char text[FORMAT_MAX];
 
-	number_draw(viewer, y, LIVE, ROLE_TEXT,
+	figure_draw(&figures, canvas, y, LIVE, ROLE_TEXT,
 		    format_size(text, live, compact));
-	number_draw(viewer, y, GROWTH,
-		    growth > 0	 ? ROLE_GROW
-		    : growth < 0 ? ROLE_SHRINK
-				 : ROLE_DIM,
+	figure_draw(&figures, canvas, y, GROWTH, growth_role((double)growth),
 		    format_size_diff(text, growth, compact));
 }
 
@@ -124,7 +82,8 @@ line_draw(struct viewer *viewer, int y, size_t line)
 	const struct past *past = &viewer->past;
 	struct canvas *canvas = &viewer->canvas;
 	bool counts = !program && past->baseline == line;
-	int x = name_begin(canvas);
+	int begin = figures_width(&figures, canvas) + GAP;
+	int x = begin;
 	const char *name;
 	const char *remark = line_name(viewer, line, &name);
 
@@ -138,8 +97,8 @@ line_draw(struct viewer *viewer, int y, size_t line)
 	x += canvas_text(canvas, y, x, canvas->width - x - 1,
 			 counts ? ROLE_ACCENT : ROLE_TEXT, name);
 	canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM, remark);
-	canvas_paint_match(canvas, y, name_begin(canvas), canvas->width,
-			   ROLE_MATCH, viewer->search);
+	canvas_paint_match(canvas, y, begin, canvas->width, ROLE_MATCH,
+			   viewer->search);
 }
 
 void
@@ -156,16 +115,13 @@ view_marks_draw(struct viewer *viewer, struct box box)
 			    "nothing has been seen yet");
 		return;
 	}
-	head_draw(viewer, box.y);
+	figures_head(&figures, &viewer->canvas, box.y, -1, GAP, "MARK");
 	for (size_t i = 0; i < list->page && list->top + i < count; i++) {
 		size_t line = list->top + i;
 		int y = box.y + 1 + (int)i;
 
 		line_draw(viewer, y, line);
-		if (line == list->cursor)
-			canvas_paint(&viewer->canvas, y, 0, box.width,
-				     ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+		line_finish(viewer, list, y, box.width, line);
 	}
 }
 

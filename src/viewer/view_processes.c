@@ -133,12 +133,6 @@ head_draw(struct viewer *viewer, int y, int width)
 			      "with \"%s\"", picker->filter);
 }
 
-static enum role
-signed_role(double value)
-{
-	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
-}
-
 static void
 kind_text(const struct process *process, char out[FORMAT_MAX])
 {
@@ -172,10 +166,10 @@ cell_text(const struct process_entry *entry, const struct picker_line *line,
 		break;
 	case GROWTH:
 		format_size_diff(out, line->growth, true);
-		return signed_role((double)line->growth);
+		return growth_role((double)line->growth);
 	case RATE:
 		format_rate(out, line->rate, true);
-		return signed_role(line->rate);
+		return growth_role(line->rate);
 	case KIND:
 		kind_text(process, out);
 		return ROLE_DIM;
@@ -259,9 +253,7 @@ view_processes_draw(struct viewer *viewer, struct box box)
 
 		entry_draw(canvas, y, box.width, picker_entry(picker, line),
 			   &picker->lines[line]);
-		if (line == list->cursor)
-			canvas_paint(canvas, y, 0, box.width, ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+		line_finish(viewer, list, y, box.width, line);
 	}
 }
 

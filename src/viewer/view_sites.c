@@ -101,12 +101,6 @@ row_place(const struct viewer *viewer, const struct row *row,
 }
 
 static enum role
-signed_role(double value)
-{
-	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
-}
-
-static enum role
 per_work_text(const struct viewer *viewer, const struct row *row, bool compact,
 	      char out[FORMAT_MAX])
 {
@@ -117,7 +111,7 @@ per_work_text(const struct viewer *viewer, const struct row *row, bool compact,
 		format_size_diff(out, llround(bytes), compact);
 	else
 		snprintf(out, FORMAT_MAX, "-");
-	return signed_role(bytes);
+	return growth_role(bytes);
 }
 
 static enum role
@@ -126,7 +120,7 @@ rate_count_text(const struct row *row, char out[FORMAT_MAX])
 	long long rate = llround(row->rate_count);
 
 	format_count_diff(out, rate);
-	return signed_role((double)rate);
+	return growth_role((double)rate);
 }
 
 /* Columns of history. */
@@ -187,13 +181,13 @@ number_text(const struct viewer *viewer, const struct row *row,
 		if (row_is_doubtful(row))
 			*out++ = '~';
 		format_size_diff(out, row->size_diff, compact);
-		return signed_role((double)row->size_diff);
+		return growth_role((double)row->size_diff);
 	case COLUMN_COUNT:
 		format_count(out, row->count);
 		return row->count ? ROLE_TEXT : ROLE_DIM;
 	case COLUMN_COUNT_DIFF:
 		format_count_diff(out, row->count_diff);
-		return signed_role((double)row->count_diff);
+		return growth_role((double)row->count_diff);
 	case COLUMN_AVERAGE:
 		if (row->count)
 			format_size(out, row_average(row), compact);
@@ -202,12 +196,12 @@ number_text(const struct viewer *viewer, const struct row *row,
 		return ROLE_DIM;
 	case COLUMN_RATE:
 		format_rate(out, row->rate_size, compact);
-		return signed_role(out[0] == '0' ? 0 : row->rate_size);
+		return growth_role(out[0] == '0' ? 0 : row->rate_size);
 	case COLUMN_RATE_COUNT:
 		return rate_count_text(row, out);
 	case COLUMN_PERCENT:
 		format_percent(out, share);
-		return share < 0.0005 ? ROLE_DIM : ROLE_TEXT;
+		return share_role(share);
 	case COLUMN_PEAK:
 		format_size(out, row->peak_size, compact);
 		return ROLE_TEXT;
@@ -313,10 +307,7 @@ view_sites_draw(struct viewer *viewer, struct box box)
 		int y = box.y + 1 + (int)i;
 
 		row_draw(viewer, y, box.width, columns, count, line);
-		if (line == list->cursor)
-			canvas_paint(&viewer->canvas, y, 0, box.width,
-				     ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+		line_finish(viewer, list, y, box.width, line);
 	}
 }
 

@@ -75,9 +75,7 @@ number_text(const struct hot *hot, int which, bool compact,
 		if (hot->doubtful)
 			*out++ = '~';
 		format_size_diff(out, hot->size_diff, compact);
-		return hot->size_diff > 0   ? ROLE_GROW
-		       : hot->size_diff < 0 ? ROLE_SHRINK
-					    : ROLE_DIM;
+		return growth_role((double)hot->size_diff);
 	default:
 		format_count(out, hot->count);
 		return hot->count ? ROLE_TEXT : ROLE_DIM;
@@ -173,10 +171,7 @@ view_source_draw(struct viewer *viewer, struct box box)
 		int y = box.y + 1 + (int)i;
 
 		line_draw(viewer, y, at, digits);
-		if (at == list->cursor)
-			canvas_paint(&viewer->canvas, y, 0, box.width,
-				     ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, at);
+		line_finish(viewer, list, y, box.width, at);
 	}
 }
 

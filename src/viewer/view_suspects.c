@@ -6,31 +6,22 @@
 
 #include "base/mem.h"
 #include "model/suspects.h"
+#include "viewer/figures.h"
 #include "viewer/format.h"
 #include "viewer/place.h"
 #include "viewer/view.h"
 
-#define WIDE 110 /* cells from which sizes have their units in full */
+#define GAP 3 /* cells between the numbers and the names, with the pointer */
 
 enum { GROWTH, SLOPE, LATELY, GREW, KEPT, BORN, TREND, COLUMNS };
-static const struct {
-	const char *title;
-	int width[2]; /* narrow and wide */
-	int from;     /* cells of the screen that it needs to be there */
-} columns[COLUMNS] = {
+static const struct figure columns[COLUMNS] = {
     [GROWTH] = {"GROWTH", {7, 11}, 60}, [SLOPE] = {"SLOPE", {9, 13}, 50},
     [LATELY] = {"LATELY", {9, 13}, 16}, [GREW] = {"GREW", {6, 7}, 36},
     [KEPT] = {"KEPT", {6, 7}, 72},	[BORN] = {"BORN", {6, 9}, 100},
     [TREND] = {"TREND", {12, 21}, 100},
 };
 
-static int
-column_width(const struct canvas *canvas, int which)
-{
-	if (canvas->width < columns[which].from)
-		return 0;
-	return columns[which].width[canvas->width >= WIDE];
-}
+static const struct figures figures = {columns, COLUMNS, 110};
 
 /* The row of a line, or NULL: it was of other rows. */
 static const struct row *
@@ -83,31 +74,6 @@ view_suspects_open(struct viewer *viewer)
 	suspects_follow(viewer);
 }
 
-static void
-head_draw(struct viewer *viewer, int y)
-{
-	struct canvas *canvas = &viewer->canvas;
-	int x = 0;
-
-	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
-	for (int i = 0; i < COLUMNS; i++) {
-		int cells = column_width(canvas, i);
-
-		if (cells)
-			canvas_right(canvas, y, x, cells,
-				     i == LATELY ? ROLE_SORTED : ROLE_HEAD,
-				     columns[i].title);
-		x += cells;
-	}
-	canvas_text(canvas, y, x + 3, canvas->width - x - 3, ROLE_HEAD, "SITE");
-}
-
-static enum role
-signed_role(double value)
-{
-	return value > 0 ? ROLE_GROW : value < 0 ? ROLE_SHRINK : ROLE_DIM;
-}
-
 static const char *
 share_text(char out[FORMAT_MAX], double share)
 {
@@ -126,13 +92,13 @@ number_text(const struct row *row, const struct evidence *evidence, int which,
 		if (row_is_doubtful(row))
 			*out++ = '~';
 		format_size_diff(out, row->size_diff, compact);
-		return signed_role((double)row->size_diff);
+		return growth_role((double)row->size_diff);
 	case SLOPE:
 		format_rate(out, evidence->slope, compact);
-		return signed_role(*out == '0' ? 0 : evidence->slope);
+		return growth_role(*out == '0' ? 0 : evidence->slope);
 	case LATELY:
 		format_rate(out, evidence->lately, compact);
-		return signed_role(*out == '0' ? 0 : evidence->lately);
+		return growth_role(*out == '0' ? 0 : evidence->lately);
 	case GREW:
 		share_text(out, evidence->grew);
 		return ROLE_TEXT;
@@ -158,34 +124,30 @@ line_draw(struct viewer *viewer, int y, size_t line)
 	struct canvas *canvas = &viewer->canvas;
 	char text[FORMAT_MAX + 1];
 	struct place place;
-	int x = 0;
+	bool compact = !figures_wide(&figures, canvas);
+	int cells = figure_width(&figures, canvas, TREND);
+	int x = figures_width(&figures, canvas);
 
 	if (!row)
 		return;
-	for (int i = 0; i < COLUMNS; i++) {
-		int cells = column_width(canvas, i);
-		enum role role;
+	for (int i = 0; i < TREND; i++) {
+		enum role role =
+		    number_text(row, &suspect->evidence, i, compact, text);
 
-		if (!cells)
-			continue;
-		if (i == TREND) {
-			spark_draw(canvas, y, x + 2, cells - 2, ROLE_DIM,
-				   &suspect->trend);
-		} else {
-			role = number_text(row, &suspect->evidence, i,
-					   canvas->width < WIDE, text);
-			canvas_right(canvas, y, x, cells, role, text);
-		}
-		x += cells;
+		figure_draw(&figures, canvas, y, i, role, text);
 	}
+	if (cells)
+		spark_draw(canvas, y, x - cells + 2, cells - 2, ROLE_DIM,
+			   &suspect->trend);
 	row_place(viewer, row, &place);
-	place_draw(canvas, y, x + 3, canvas->width - x - 4, ROLE_TEXT, &place);
+	place_draw(canvas, y, x + GAP, canvas->width - x - GAP - 1, ROLE_TEXT,
+		   &place);
 	if (suspect->evidence.rank > 0)
 		canvas_glyph(canvas, y, x + 1, ROLE_ACCENT, GLYPH_POINTER);
 	if (suspect->evidence.rank <= 0)
 		canvas_paint(canvas, y, 0, canvas->width, ROLE_DIM);
-	canvas_paint_match(canvas, y, x + 3, canvas->width - x - 4, ROLE_MATCH,
-			   viewer->search);
+	canvas_paint_match(canvas, y, x + GAP, canvas->width - x - GAP - 1,
+			   ROLE_MATCH, viewer->search);
 }
 
 /* From when, and what the pointer means. */
@@ -222,7 +184,7 @@ view_suspects_draw(struct viewer *viewer, struct box box)
 
 	list_fit(list, suspects->count,
 		 box.height > 1 + noted ? (size_t)(box.height - 1 - noted) : 0);
-	head_draw(viewer, box.y);
+	figures_head(&figures, &viewer->canvas, box.y, LATELY, GAP, "SITE");
 	if (!list->count)
 		canvas_text(&viewer->canvas, box.y + 1, 2, box.width - 2,
 			    ROLE_DIM, "nothing has grown");
@@ -231,10 +193,7 @@ view_suspects_draw(struct viewer *viewer, struct box box)
 		int y = box.y + 1 + (int)i;
 
 		line_draw(viewer, y, line);
-		if (line == list->cursor)
-			canvas_paint(&viewer->canvas, y, 0, box.width,
-				     ROLE_SELECTED);
-		zone_add(viewer, y, 0, box.width, ZONE_LINE, line);
+		line_finish(viewer, list, y, box.width, line);
 	}
 	if (noted)
 		note_draw(viewer, box.y + box.height - 1);

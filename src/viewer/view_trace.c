@@ -125,10 +125,7 @@ rank_draw(struct viewer *viewer, int y, size_t index, uint64_t sum, bool named)
 	canvas_right(canvas, y, x + 12, 10, role,
 		     format_size(text, live, false));
 	if (canvas->width > 34)
-		canvas_right(canvas, y, x + 22, 11,
-			     diff > 0	? ROLE_GROW
-			     : diff < 0 ? ROLE_SHRINK
-					: ROLE_DIM,
+		canvas_right(canvas, y, x + 22, 11, growth_role((double)diff),
 			     format_size_diff(text, diff, false));
 	if (canvas->width > 42)
 		canvas_right(canvas, y, x + 33, 7, role,

@@ -3,22 +3,20 @@
 
 #include <string.h>
 
+#include "viewer/figures.h"
 #include "viewer/format.h"
 #include "viewer/view.h"
 
-#define WIDE 100 /* cells from which sizes have their units in full */
+#define GAP 2 /* cells between the numbers and the names */
 
-/* Columns: title and where its numbers end, narrow and wide. */
-enum { SIZE, SHARE, COUNT, AVERAGE, NUMBERS };
-static const struct {
-	const char *title;
-	int end[2];
-} numbers[NUMBERS] = {
+enum { SIZE, SHARE, COUNT, AVERAGE, COLUMNS };
+static const struct figure columns[COLUMNS] = {
     [SIZE] = {"LIVE", {7, 11}},
-    [SHARE] = {"%", {12, 17}},
-    [COUNT] = {"COUNT", {19, 25}},
-    [AVERAGE] = {"AVG", {26, 36}},
+    [SHARE] = {"%", {5, 6}},
+    [COUNT] = {"COUNT", {7, 8}},
+    [AVERAGE] = {"AVG", {7, 11}},
 };
+static const struct figures figures = {columns, COLUMNS, 100};
 
 static const char *
 remark(const struct type_total *total)
@@ -39,61 +37,31 @@ remark(const struct type_total *total)
 }
 
 static void
-number_draw(struct viewer *viewer, int y, int which, enum role role,
-	    const char *text)
-{
-	struct canvas *canvas = &viewer->canvas;
-	bool wide = canvas->width >= WIDE;
-	int begin = which ? numbers[which - 1].end[wide] : 0;
-
-	canvas_right(canvas, y, begin, numbers[which].end[wide] - begin, role,
-		     text);
-}
-
-static int
-names_begin(const struct canvas *canvas)
-{
-	return numbers[NUMBERS - 1].end[canvas->width >= WIDE] + 2;
-}
-
-static void
-head_draw(struct viewer *viewer, int y)
-{
-	struct canvas *canvas = &viewer->canvas;
-	int x = names_begin(canvas);
-
-	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
-	for (int i = 0; i < NUMBERS; i++)
-		number_draw(viewer, y, i, i == SIZE ? ROLE_SORTED : ROLE_HEAD,
-			    numbers[i].title);
-	canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, "TYPE");
-}
-
-static void
 total_draw(struct viewer *viewer, int y, const struct type_total *total,
 	   uint64_t all)
 {
 	struct canvas *canvas = &viewer->canvas;
-	bool compact = canvas->width < WIDE;
+	bool compact = !figures_wide(&figures, canvas);
 	double share = all ? (double)total->size / (double)all : 0;
-	int x = names_begin(canvas);
+	int begin = figures_width(&figures, canvas) + GAP;
+	int x = begin;
 	char text[FORMAT_MAX];
 
-	number_draw(viewer, y, SIZE, ROLE_TEXT,
+	figure_draw(&figures, canvas, y, SIZE, ROLE_TEXT,
 		    format_size(text, total->size, compact));
-	number_draw(viewer, y, SHARE, share < 0.0005 ? ROLE_DIM : ROLE_TEXT,
+	figure_draw(&figures, canvas, y, SHARE, share_role(share),
 		    format_percent(text, share));
-	number_draw(viewer, y, COUNT, ROLE_TEXT,
+	figure_draw(&figures, canvas, y, COUNT, ROLE_TEXT,
 		    format_count(text, total->count));
-	number_draw(viewer, y, AVERAGE, ROLE_DIM,
+	figure_draw(&figures, canvas, y, AVERAGE, ROLE_DIM,
 		    format_size(text, total->size / total->count, compact));
 	x += canvas_text(canvas, y, x, canvas->width - x,
 			 total->kind == TYPE_OBJECT ? ROLE_FUNCTION : ROLE_TEXT,
 			 types_label(viewer->snapshot->names, total));
 	canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
 		    remark(total));
-	canvas_paint_match(canvas, y, names_begin(canvas), canvas->width,
-			   ROLE_MATCH, viewer->search);
+	canvas_paint_match(canvas, y, begin, canvas->width, ROLE_MATCH,
+			   viewer->search);
 }
 
 /* How far the numbers may be believed. */
@@ -149,7 +117,7 @@ view_types_draw(struct viewer *viewer, struct box box)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		all += told->types.totals[i].size;
-	head_draw(viewer, box.y);
+	figures_head(&figures, &viewer->canvas, box.y, SIZE, GAP, "TYPE");
 	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
 		total_draw(viewer, box.y + 1 + (int)i,
 			   &told->types.totals[list->top + i], all);
