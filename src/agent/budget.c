@@ -8,7 +8,6 @@
 #include "agent/budget.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "agent/arch/arch.h"
@@ -52,15 +51,6 @@ static struct {
 	struct budget_prices prices;
 } budget = {.prices = {80, 1500}};
 
-static uint64_t
-clock_now(long clock)
-{
-	struct timespec now = {0, 0};
-
-	safe_syscall(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void
 budget_set(uint32_t ppm)
 {
@@ -101,7 +91,7 @@ static void
 sums_take(struct sums *sums, const struct wire_status *status)
 {
 	memset(sums, 0, sizeof(*sums));
-	sums->cpu_ns = clock_now(CLOCK_PROCESS_CPUTIME_ID);
+	sums->cpu_ns = safe_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	sums->agent_ns = status->agent_cpu_ns;
 	for (const struct thread *thread = threads_first(); thread;
 	     thread = thread->next) {
@@ -124,7 +114,7 @@ static double
 ns_per_cycle(void)
 {
 	uint64_t cycles = arch_cycles();
-	uint64_t mono_ns = clock_now(CLOCK_MONOTONIC);
+	uint64_t mono_ns = safe_clock_ns(CLOCK_MONOTONIC);
 
 	if (!budget.cycles) {
 		budget.cycles = cycles;

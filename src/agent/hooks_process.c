@@ -80,11 +80,12 @@ prctl(int option, ...)
 	return result;
 }
 
-/* Some namespaces are closed to a process of more than one thread. */
-#define ENTER(name_, params_, args_, alone_)       \
+/* Calls the real one, without the ticker's thread where it would be in the
+ * way. */
+#define RESTING(name_, params_, call_, rests_)     \
 	EXPORT int name_ params_                   \
 	{                                          \
-		bool rests = agent_on && (alone_); \
+		bool rests = agent_on && (rests_); \
 		int result;                        \
                                                    \
 		if (!is_ready() || !real.name_) {  \
@@ -93,11 +94,15 @@ prctl(int option, ...)
 		}                                  \
 		if (rests)                         \
 			rest_begin();              \
-		result = real.name_ args_;         \
+		call_;                             \
 		if (rests)                         \
 			rest_release();            \
 		return result;                     \
 	}
+
+/* Some namespaces are closed to a process of more than one thread. */
+#define ENTER(name_, params_, args_, alone_) \
+	RESTING(name_, params_, result = real.name_ args_, alone_)
 ENTER(unshare, (int what), (what), (what & CLONE_NEWUSER) != 0)
 ENTER(setns, (int fd, int what), (fd, what), true)
 
@@ -107,26 +112,15 @@ ENTER(setns, (int fd, int what), (fd, what), true)
  * may not, and abort; so the ticker is none then, and begins again as what the
  * program has become. If it cannot be brought to that, libc is told of it.
  */
-#define SET_ID(name_, params_, args_)                         \
-	EXPORT int name_ params_                              \
-	{                                                     \
-		bool rests = agent_on && alone_is_single();   \
-		bool suspended;                               \
-		int result;                                   \
-                                                              \
-		if (!is_ready() || !real.name_) {             \
-			errno = ENOSYS;                       \
-			return -1;                            \
-		}                                             \
-		if (rests)                                    \
-			rest_begin();                         \
-		suspended = !rest_is_on() && alone_suspend(); \
-		result = real.name_ args_;                    \
-		alone_resume(suspended);                      \
-		if (rests)                                    \
-			rest_release();                       \
-		return result;                                \
-	}
+#define CALL_AS_SINGLE(name_, args_)                                \
+	do {                                                        \
+		bool suspended_ = !rest_is_on() && alone_suspend(); \
+                                                                    \
+		result = real.name_ args_;                          \
+		alone_resume(suspended_);                           \
+	} while (0)
+#define SET_ID(name_, params_, args_) \
+	RESTING(name_, params_, CALL_AS_SINGLE(name_, args_), alone_is_single())
 SET_ID(setuid, (uid_t user), (user))
 SET_ID(setgid, (gid_t group), (group))
 SET_ID(seteuid, (uid_t effective), (effective))

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "agent/arch/arch.h"
 
@@ -222,6 +223,15 @@ safe_append_u64(char *buffer, size_t size, uint64_t value, unsigned base)
 		value /= base;
 	} while (value);
 	safe_append(buffer, size, digits + at);
+}
+
+uint64_t
+safe_clock_ns(long clock)
+{
+	struct timespec now = {0, 0};
+
+	safe_syscall(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 size_t

@@ -60,6 +60,9 @@ void safe_lock_abandon(void);
 /* Whether this thread holds a lock or is about to. */
 bool safe_lock_is_held(void);
 
+/* Nanoseconds of a clock of clock_gettime; 0 when it cannot be read. */
+uint64_t safe_clock_ns(long clock);
+
 /* Reads a small file whole, with a NUL behind it; returns its size or 0. */
 size_t safe_read_file(const char *path, char *buffer, size_t size);
 

@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "agent/agent.h"
@@ -58,7 +57,6 @@ text_cut(const char *text)
 EXPORT void
 heaptop_agent_mark(const char *text)
 {
-	struct timespec now = {0, 0};
 	struct said_mark *mark;
 	uint32_t place;
 
@@ -73,9 +71,7 @@ heaptop_agent_mark(const char *text)
 		return;
 	}
 	mark = &said.marks[place];
-	safe_syscall(SYS_clock_gettime, CLOCK_REALTIME, (long)&now, 0, 0, 0, 0);
-	mark->time_ns =
-	    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	mark->time_ns = safe_clock_ns(CLOCK_REALTIME);
 	if (text)
 		memcpy(mark->text, text, text_cut(text));
 	__atomic_store_n(&mark->full, true, __ATOMIC_RELEASE);

@@ -84,15 +84,6 @@ read_boot_id(uint8_t *out)
 	}
 }
 
-static uint64_t
-clock_now(long clock)
-{
-	struct timespec now = {0, 0};
-
-	CALL(clock_gettime, clock, &now, 0, 0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* The directory, made when it is the default one and missing. The descriptor
  * is of a real directory of this user's that nobody else can enter. */
 static long
@@ -231,8 +222,9 @@ fill_header(struct wire_header *header, uint64_t pid, uint64_t started)
 	header->minor = WIRE_MINOR;
 	header->pid = (uint32_t)pid;
 	header->start_time = started;
-	header->start_ns = agent_config.start_ns ? agent_config.start_ns
-						 : clock_now(CLOCK_REALTIME);
+	header->start_ns = agent_config.start_ns
+			       ? agent_config.start_ns
+			       : safe_clock_ns(CLOCK_REALTIME);
 	header->parent_pid = (uint32_t)CALL(getppid, 0, 0, 0, 0);
 	header->uid = (uint32_t)CALL(geteuid, 0, 0, 0, 0);
 	header->run_id = agent_config.run_id;

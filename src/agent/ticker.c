@@ -67,15 +67,6 @@ static struct {
 	struct wire_status status;
 } ticker;
 
-static uint64_t
-clock_now(long clock)
-{
-	struct timespec now = {0, 0};
-
-	safe_syscall(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* False: the time is over. */
 static bool
 futex_wait(uint32_t *word, uint32_t value, uint64_t ns)
@@ -106,15 +97,15 @@ fill_status(uint32_t state)
 	struct rusage usage = {0};
 
 	safe_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0);
-	status->time_ns = clock_now(CLOCK_REALTIME);
-	status->mono_ns = clock_now(CLOCK_MONOTONIC);
+	status->time_ns = safe_clock_ns(CLOCK_REALTIME);
+	status->mono_ns = safe_clock_ns(CLOCK_MONOTONIC);
 	status->state = state == WIRE_STATE_RUNNING && sample_is_stopped()
 			    ? WIRE_STATE_DORMANT
 			    : state;
 	status->file_size = ticker.segment.size;
 	status->sites = changes_named();
 	status->agent_cpu_ns =
-	    ticker.cpu_ns + clock_now(CLOCK_THREAD_CPUTIME_ID);
+	    ticker.cpu_ns + safe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	status->agent_bytes = safe_held() + live_measure() +
 			      threads_resident() + ticker.segment.held;
 	status->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
@@ -154,7 +145,7 @@ tick(uint32_t state)
 	ring_fit(changes_named(), changes_count());
 	changes_write(number);
 	if (changes_count())
-		ring_tick(number, clock_now(CLOCK_REALTIME));
+		ring_tick(number, safe_clock_ns(CLOCK_REALTIME));
 	types_serve(&ticker.segment, &ticker.status, changes_named(),
 		    &ticker.stop);
 	fill_status(state);
@@ -172,7 +163,7 @@ interval(void)
 {
 	uint64_t until = __atomic_load_n(&ticker.segment.control->watch_until,
 					 __ATOMIC_RELAXED);
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	uint64_t now = safe_clock_ns(CLOCK_MONOTONIC);
 
 	if (got_is_urgent())
 		return CLOSEST_NS;
@@ -184,7 +175,7 @@ static void
 wait_for_tick(void)
 {
 	struct wire_control *control = ticker.segment.control;
-	uint64_t start = clock_now(CLOCK_MONOTONIC);
+	uint64_t start = safe_clock_ns(CLOCK_MONOTONIC);
 
 	while (!segment_is_cut(&ticker.segment)) {
 		uint32_t wake = load(&control->wake);
@@ -192,7 +183,7 @@ wait_for_tick(void)
 		    load(&ticker.asked) || life_is_wished(control) ||
 		    load(&control->flush_wanted) != ticker.status.flush_done;
 		uint64_t wanted = asked ? CLOSEST_NS : interval();
-		uint64_t spent = clock_now(CLOCK_MONOTONIC) - start;
+		uint64_t spent = safe_clock_ns(CLOCK_MONOTONIC) - start;
 
 		if (load(&ticker.stop) || spent >= wanted)
 			return;
@@ -344,7 +335,7 @@ begin_again(void)
 static void
 end_for_now(void)
 {
-	ticker.cpu_ns += clock_now(CLOCK_THREAD_CPUTIME_ID);
+	ticker.cpu_ns += safe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	/* Others do not read the control page: somebody may cut the file. */
 	ticker.interval_ns = interval();
 	if (life_is_asleep())
@@ -401,7 +392,7 @@ ticker_start(bool forked, bool again)
 	ticker.pid = safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	thread_tls.guard = GUARD_FOREVER; /* its stack is not the program's */
 	/* Not when there is a segment: a child may be sooner with its own. */
-	agent_config.start_ns = clock_now(CLOCK_REALTIME);
+	agent_config.start_ns = safe_clock_ns(CLOCK_REALTIME);
 	/* The parent's may not have come to run yet. */
 	again = again && ticker_thread_can_again(0);
 	ticker.started =
@@ -451,7 +442,7 @@ end_rest(void)
 void
 ticker_stop(void)
 {
-	uint64_t end = clock_now(CLOCK_MONOTONIC) + STOP_NS;
+	uint64_t end = safe_clock_ns(CLOCK_MONOTONIC) + STOP_NS;
 	uint64_t now;
 
 	/* A child that was made without telling libc has no ticker, and one
@@ -463,7 +454,7 @@ ticker_stop(void)
 		return;
 	stop(STOP_EXIT);
 	while (!load(&ticker.done) &&
-	       (now = clock_now(CLOCK_MONOTONIC)) < end) {
+	       (now = safe_clock_ns(CLOCK_MONOTONIC)) < end) {
 		if (rest_is_on())
 			end_rest();
 		/* Each round: the thread may only now have come to wait. */
@@ -508,7 +499,7 @@ bool
 ticker_is_due(void)
 {
 	return load(&ticker.ready) &&
-	       clock_now(CLOCK_MONOTONIC) - ticker.status.mono_ns >
+	       safe_clock_ns(CLOCK_MONOTONIC) - ticker.status.mono_ns >
 		   ticker.interval_ns;
 }
 

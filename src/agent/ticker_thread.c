@@ -177,16 +177,6 @@ ticker_thread_again(void)
 	return true;
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now = {0, 0};
-
-	safe_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0,
-		     0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Asked of the kernel: libc's word is cleared a moment before the thread stops
  * being counted, and in newer ones (seen in glibc 2.43) another word is. */
 static bool
@@ -215,10 +205,10 @@ wait_a_moment(void)
 bool
 ticker_thread_wait_end(uint64_t ns)
 {
-	uint64_t end = ns ? now_ns() + ns : 0;
+	uint64_t end = ns ? safe_clock_ns(CLOCK_MONOTONIC) + ns : 0;
 
 	while (is_there()) {
-		if (!end || now_ns() > end)
+		if (!end || safe_clock_ns(CLOCK_MONOTONIC) > end)
 			return false;
 		wait_a_moment();
 	}
@@ -228,10 +218,10 @@ ticker_thread_wait_end(uint64_t ns)
 bool
 ticker_thread_can_again(uint64_t ns)
 {
-	uint64_t end = now_ns() + ns;
+	uint64_t end = safe_clock_ns(CLOCK_MONOTONIC) + ns;
 
 	while (!__atomic_load_n(&thread.ran, __ATOMIC_ACQUIRE) &&
-	       now_ns() < end)
+	       safe_clock_ns(CLOCK_MONOTONIC) < end)
 		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	return thread.id_word != NULL;
 }

@@ -8,7 +8,6 @@
 #include "agent/types.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "agent/arch/arch.h"
@@ -58,16 +57,6 @@ static struct {
 	uint64_t offset;
 } answer;
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now = {0, 0};
-
-	safe_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0,
-		     0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void
 visit(void *context, uint64_t address, struct block block)
 {
@@ -83,7 +72,7 @@ may_go_on(void *context)
 	const struct work *work = context;
 
 	return !__atomic_load_n(work->stop, __ATOMIC_ACQUIRE) &&
-	       now_ns() < work->end_ns;
+	       safe_clock_ns(CLOCK_MONOTONIC) < work->end_ns;
 }
 
 /* Reading */
@@ -237,7 +226,7 @@ row_answer(struct work *work, struct wire_types *page, uint32_t row)
 static void
 rows_answer(struct work *work, struct wire_types *page, bool whole)
 {
-	work->end_ns = now_ns() + READ_NS;
+	work->end_ns = safe_clock_ns(CLOCK_MONOTONIC) + READ_NS;
 	for (uint32_t i = 0; i < work->rows; i++) {
 		page->row[i].flags = whole ? 0 : WIRE_TYPES_PART;
 		row_read(work, &work->row[i], &page->row[i]);
@@ -313,7 +302,7 @@ work_do(struct work *work, struct wire_types *page, uint32_t sites)
 	if (!work->types)
 		return;
 	scan.wanted = work->wanted;
-	work->end_ns = now_ns() + SEARCH_NS;
+	work->end_ns = safe_clock_ns(CLOCK_MONOTONIC) + SEARCH_NS;
 	whole = live_scan(&scan);
 	page->rows = work->rows;
 	rows_answer(work, page, whole);
