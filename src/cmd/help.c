@@ -8,6 +8,9 @@
 #include "cmd/subcommand.h"
 #include "export/export.h"
 
+/* The topic that is no command. */
+#define VIEWER "viewer"
+
 enum { WIDTH = 78, INDENT = 2, OPTION_COLUMN = 26, COMMAND_COLUMN = 13 };
 
 /* Prints text from cell `at` on, each further line at `indent`. */
@@ -108,6 +111,18 @@ help_command(const struct subcommand *command)
 		print_words("FORMAT", VALUE_FORMAT);
 }
 
+/* Those that have a letter are used most. */
+static uint64_t
+options_with_letters(uint64_t mask)
+{
+	uint64_t with = 0;
+
+	for (int i = 0; i < OPTION_COUNT; i++)
+		if (option_infos[i].letter)
+			with |= UINT64_C(1) << i;
+	return mask & with;
+}
+
 void
 help_all(void)
 {
@@ -115,16 +130,17 @@ help_all(void)
 
 	puts("Usage: heaptop [OPTION]... [PID|NAME|FILE]\n"
 	     "       heaptop COMMAND [OPTION]... [OPERAND]...\n"
-	     "Show which call sites of a running process hold its memory.\n");
+	     "Show which call sites of a running process hold its memory.\n"
+	     "Start with:  heaptop run python3 app.py\n");
 	for (i = 0; i < subcommand_count; i++)
 		if (*subcommands[i].name)
 			print_entry(subcommands[i].name, subcommands[i].summary,
 				    COMMAND_COLUMN);
 	putchar('\n');
-	print_options(subcommand_find("")->options);
-	puts("\nStart with:  heaptop run python3 app.py\n"
-	     "'heaptop help COMMAND' says more; so does the manual, "
-	     "heaptop(1).");
+	print_options(options_with_letters(subcommand_find("")->options));
+	puts(
+	    "\n'heaptop help COMMAND' says more, 'heaptop help viewer' has all "
+	    "options of the\nviewer; heaptop(1) has all of it.");
 }
 
 void
@@ -139,15 +155,17 @@ help_version(void)
 int
 cmd_help(const struct options *options)
 {
-	const struct subcommand *command;
+	const struct subcommand *command = NULL;
 	struct err err;
 
 	if (options->operand_count == 0) {
 		help_all();
 		return STATUS_DONE;
 	}
-	command = *options->operands[0] ? subcommand_find(options->operands[0])
-					: NULL;
+	if (!strcmp(options->operands[0], VIEWER))
+		command = subcommand_find("");
+	else if (*options->operands[0])
+		command = subcommand_find(options->operands[0]);
 	if (!command) {
 		err_set(&err, "'%s' is no command", options->operands[0]);
 		return failed_usage(NULL, &err);

@@ -247,7 +247,8 @@ const struct subcommand subcommands[] = {
 	.name = "help",
 	.operands = "[COMMAND]",
 	.summary = "print help, on one command if named",
-	.text = "",
+	.text = "\"heaptop help viewer\" has the options of heaptop without a "
+		"command.",
 	.options = COMMON,
 	.operands_max = 1,
 	.operand = VALUE_TOPIC,
