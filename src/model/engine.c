@@ -21,16 +21,17 @@ engine_free(struct engine *engine)
 		return;
 	naming_forget(engine);
 	canon_forget(engine);
-	charges_forget(engine);
+	slots_forget(engine);
+	steps_forget(engine);
+	sites_forget(engine);
+	filter_forget(engine);
 	free(engine->filter);
 	free(engine->places);
 	free(engine->changes);
 	free(engine->touched);
-	free(engine->site_slot);
-	free(engine->site_place);
-	free(engine->site_stack);
-	free(engine->slots);
-	table_fini(&engine->slot_table);
+	free(engine->site_at);
+	free(engine->bests);
+	free(engine->best_slot);
 	free(engine->entries);
 	free(engine->out);
 	free(engine);
@@ -54,8 +55,9 @@ filter_changed(const struct engine *engine, const char *filter)
 	return strcmp(filter, engine->filter) != 0;
 }
 
-/* Drops what this snapshot and query do not share with the last run. */
-static void
+/* Drops what this snapshot and query do not share with the last run; returns
+ * whether all rows are others. */
+static bool
 refresh_caches(struct engine *engine)
 {
 	const struct query *query = engine->query;
@@ -74,17 +76,13 @@ refresh_caches(struct engine *engine)
 	if (renamed)
 		forget_names(engine);
 	/* As large as all the rest, and soon made again. */
-	if (engine->mine != query->mine)
+	if (engine->mine != query->mine || inclusive)
 		naming_forget(engine);
 	if (query->group_by != GROUP_TRACEBACK)
 		canon_forget(engine);
-	if (regrouped) {
-		slots_forget(engine);
-		charges_forget(engine);
-		engine->basis.good = false;
-	}
 	if (filter_changed(engine, filter)) {
 		engine->filtered = false;
+		filter_forget(engine);
 		free(engine->filter);
 		engine->filter = filter ? mem_string(filter) : NULL;
 	}
@@ -93,6 +91,7 @@ refresh_caches(struct engine *engine)
 	engine->group_by = query->group_by;
 	engine->mine = query->mine;
 	engine->inclusive = inclusive;
+	return regrouped;
 }
 
 const struct rows *
@@ -108,9 +107,8 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	    rate && snapshot->mono_ns > rate->mono_ns
 		? (double)(snapshot->mono_ns - rate->mono_ns) / 1e9
 		: 0;
-	refresh_caches(engine);
-	sums_follow(engine);
-	engine->rows = (struct rows){.total = engine->total};
+	sums_follow(engine, refresh_caches(engine));
+	engine->rows = (struct rows){0};
 	sort_rows(engine);
 	engine->query = NULL;
 	return &engine->rows;
@@ -122,7 +120,7 @@ static uint32_t
 find_slot(const struct engine *engine, const struct row *row)
 {
 	for (size_t i = 0; i < engine->slot_count; i++)
-		if (engine->slots[i].row.identity == row->identity)
+		if (slot_identity(&engine->slots[i]) == row->identity)
 			return (uint32_t)i + 1;
 	return 0;
 }
@@ -140,13 +138,6 @@ compare_sites(const void *left, const void *right, void *context)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* slot: 0 all that pass. */
-static bool
-slot_wanted(struct engine *engine, uint32_t of, uint32_t slot)
-{
-	return slot ? of == slot : slot_at(engine, of)->pass;
-}
-
 size_t
 engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 	     size_t max)
@@ -157,17 +148,15 @@ engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 
 	if (row && !slot)
 		return 0;
-	if (engine->inclusive)
-		cover = inclusive_cover(engine, slot);
+	if (row && engine->inclusive)
+		cover = steps_cover(engine, slot);
 	all = mem_array(engine->site_known, sizeof(*all));
 	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t stack = engine->site_stack[i];
-		bool own = !cover || !charge_any(&engine->charges[stack]);
+		uint32_t at = engine->site_at[i];
 
-		if (!engine->site_slot[i])
-			continue;
-		if (own ? slot_wanted(engine, engine->site_slot[i], slot)
-			: cover[stack])
+		if (at && (!row		  ? at_passes(engine, at)
+			   : at & AT_STEP ? cover[at & ~AT_STEP]
+					  : at == slot))
 			all[count++] = (uint32_t)i + 1;
 	}
 	if (row)

@@ -4,13 +4,16 @@
  * Nouns.
  *   place  a location, by its index in names
  *   key    what rows are told apart by, made of string ids
- *   slot   a row while it is summed up; ids from 1, kept between runs
- *   node   a stack id seen as a node of the tree of stacks
+ *   slot   a row that is kept between runs; ids from 1
+ *   part   some of the numbers of a row that come from one source, so that
+ *          they become stale together; all of them are integers that may wrap
+ *   step   in inclusive mode, a node of the tree that sites are charged
+ *          through: engine_steps.c
  *
  * What is kept between runs, and what ends it:
  *   naming, canon  names another, or names_generation
- *   all the rest   also group_by, inclusive, mine
- *   slots          keep their keys; their sums what struct basis says
+ *   all the rest   also group_by, inclusive, mine, another snapshot
+ *   each part      also what struct part says
  * New stacks and sites only append to all of them.
  */
 #ifndef HEAPTOP_MODEL_ENGINE_H
@@ -35,14 +38,23 @@ struct key {
 	uint32_t second;
 };
 
+/* What the places of a slot do not share. */
+enum {
+	DIFFER_FILE = 1u << 0,
+	DIFFER_FUNCTION = 1u << 1,
+	DIFFER_LINE = 1u << 2,
+	DIFFER_MODULE = 1u << 3,
+	DIFFER_ALL = 15,
+};
+
 struct slot {
-	struct row row;
 	struct key key;
-	uint32_t place;	     /* the last that was charged, + 1; 0 none yet */
-	uint32_t best_site;  /* id; 0 none yet */
-	uint64_t best_value; /* of that site */
-	bool stale;	     /* it shrank: no site is above best_value now */
-	bool pass;	     /* the filter lets it through */
+	uint32_t place; /* whose texts it has, + 1; 0 none yet */
+	uint32_t best;	/* index in bests, + 1; 0: not known */
+	uint32_t chain; /* KEY_STACK: its newest site, an id */
+	uint8_t differ; /* DIFFER_* */
+	uint8_t kind;	/* enum frame_kind: the least of its further places */
+	bool pass;	/* the filter lets it through */
 };
 
 /* Own naming of stacks, with (1) or without (0) `mine`. */
@@ -61,44 +73,62 @@ struct naming {
 #define NAMING_PYTHON (UINT32_C(1) << 31)
 #define NAMING_NONE   (NAMING_PYTHON - 1)
 
-/*
- * What one site, or all sites below a node, come to, or by how much that has
- * changed (then site_count counts the new ones, and best is of those that
- * changed).
- */
-struct sum {
-	uint64_t size;
-	uint64_t count;
-	int64_t size_diff;
-	int64_t count_diff;
-	uint64_t total_size;
-	uint64_t total_count;
-	uint64_t peak_size;
-	int64_t rate_size;  /* bytes since query.rate */
-	int64_t rate_count; /* blocks */
-	double size_variance;
-	double count_variance;
-	double size_diff_variance;
-	double count_diff_variance;
-	uint64_t best_value;
-	uint64_t process_bits;
-	uint32_t best_site; /* id; 0: none is better than before */
-	uint32_t site_count;
-	uint16_t domain; /* of those in site_count */
+/* The numbers of a part. */
+enum {
+	TOTAL_ALLOC_BYTES,
+	TOTAL_ALLOC_COUNT,
+	TOTAL_FREE_BYTES,
+	TOTAL_FREE_COUNT,
+	TOTAL_PEAK_BYTES,
+	TOTAL_SITES,
+	/* The sum of their domains, and 2^32 times that of the squares: all are
+	 * one if sites times the squares is the sum squared, and only then. */
+	TOTAL_DOMAINS,
+	TOTAL_COUNT,
+};
+enum { LIVE_BYTES, LIVE_COUNT, LIVE_WIDTH }; /* of a mark */
+enum {
+	SPREAD_BYTES, /* each of two numbers: engine_spread.c */
+	SPREAD_BLOCKS = 2,
+	SPREAD_BYTES_DIFF = 4,
+	SPREAD_BLOCKS_DIFF = 6,
+	SPREAD_WIDTH = 8,
+};
+#define PART_WIDTH_MAX 8
+
+enum part_id {
+	PART_TOTALS,
+	PART_MARK,
+	PART_RATE,   /* the mark of the rates */
+	PART_SPREAD, /* variances, now and since the mark */
+	PART_COUNT,
 };
 
-/* A node in inclusive mode. */
-struct charge {
-	uint32_t bloom[2]; /* of the slots that its path has met: 0 none */
-	uint32_t mask;	   /* locations of its frame that charge here */
+struct part {
+	uint64_t of;	/* what it was made of; 0: it is not there */
+	uint64_t *sums; /* [slot - 1], so many numbers each */
+	size_t room;	/* slots */
+	size_t count;	/* slots that have any */
+	uint64_t total[PART_WIDTH_MAX];
+};
+#define PART_UNKNOWN UINT64_MAX /* made of something that may change */
+
+/* The two sites of a slot that are most, by what rows are told apart by. */
+struct best {
+	uint64_t value;
+	uint64_t second; /* no other site has more */
+	uint32_t site;	 /* id; 0 none */
+	uint32_t second_site;
 };
 
-/* Whether the path of a node has a location that may charge. */
-static inline bool
-charge_any(const struct charge *charge)
-{
-	return charge->bloom[0] || charge->bloom[1];
-}
+struct step {
+	uint32_t parent; /* a smaller one; 0 none */
+	uint32_t slot;	 /* STEP_PASS: it passes, or one further out does */
+};
+#define STEP_PASS (UINT32_C(1) << 31)
+
+/* Where a site is charged: a step with AT_STEP, else a slot; 0 nowhere. */
+#define AT_STEP (UINT32_C(1) << 31)
 
 /* A slot and what it is sorted by first: greater values come first. */
 struct sort_entry {
@@ -107,29 +137,17 @@ struct sort_entry {
 };
 
 struct place {
-	uint32_t slot;	/* 0 not asked yet */
-	uint32_t frame; /* it belongs to, 0 not known yet */
-};
-
-/* What the sums of the slots are of. They stay when only the order changes,
- * and follow the snapshot's touches when only sites change. */
-struct basis {
-	bool good;
-	bool sampled;	/* there are spreads, now or at the mark */
-	bool by_growth; /* a row's best site is the one that changed most */
-	const struct snapshot *snapshot;
-	uint64_t touches; /* of the snapshot, as far as they are in the sums */
-	uint64_t mark;	  /* serials; 0 none */
-	uint64_t rate;
+	uint32_t slot;	     /* 0 not asked yet */
+	uint32_t frame : 31; /* it belongs to, 0 not known yet */
+	uint32_t named : 1;  /* the slot has its texts */
 };
 
 /* A site that goes into the sums again. */
 struct change {
 	uint32_t site;	/* index */
-	uint32_t touch; /* index in snapshot->touched, or one of these */
+	uint32_t touch; /* index in snapshot->touched */
 };
-#define CHANGE_RATE UINT32_MAX	     /* only what its rate is */
-#define CHANGE_BORN (UINT32_MAX - 1) /* it was in no sum */
+#define CHANGE_BORN UINT32_MAX /* it was in no sum */
 
 struct engine {
 	uint64_t names_serial;
@@ -148,22 +166,25 @@ struct engine {
 	struct place *places; /* [place] */
 	size_t place_room;
 
-	uint32_t *canon; /* [stack]: the first stack that reads the same */
+	uint32_t *canon;      /* [stack]: the first stack that reads the same */
+	uint32_t *canon_slot; /* [stack]: 0 none yet */
 	size_t canon_known;
 	size_t canon_room;
 	struct table canon_table;
-	uint32_t
-	    *canon_frame; /* [frame]: the first that reads the same, or 0 */
+	uint32_t *canon_frame; /* [frame]: the first that reads the same */
+	size_t canon_frames;
 	size_t canon_frame_room;
 	struct table canon_frame_table;
 
-	struct charge *charges; /* [stack] */
-	size_t charge_known;
-	size_t charge_room;
+	struct step *steps; /* [id] */
+	size_t step_count;
+	size_t step_room;
+	uint32_t *stack_step; /* [stack]: the innermost; 0 none charges */
+	size_t stack_known;
+	size_t stack_room;
 
-	uint32_t *site_slot;  /* [site index]: slot, 0 not known */
-	uint32_t *site_place; /* place + 1 that names it */
-	uint32_t *site_stack; /* what both were made from */
+	uint32_t *site_at; /* [site index] */
+	uint32_t *next;	   /* [site index]: of one KEY_STACK, an id; or NULL */
 	size_t site_known;
 	size_t site_room;
 
@@ -172,15 +193,29 @@ struct engine {
 	size_t slot_room;
 	struct table slot_table;
 
-	struct basis basis;
-	struct change *changes; /* NULL: all sites, from nothing */
+	struct part parts[PART_COUNT];
+	uint64_t *process_bits; /* [slot - 1] of a merge */
+	size_t process_count;
+	uint64_t process_total;
+	uint64_t bits_of;     /* merge_bits_changes, when they were made */
+	uint64_t snapshot_of; /* serial of the snapshot that sums are of */
+	uint64_t touches_of;  /* as far as they are in the sums */
+	struct change *changes;
 	size_t change_count;
 	size_t change_room;
-	bool filtered;	   /* slots know whether they pass */
-	bool rated;	   /* all rates are made from nothing */
-	uint64_t *touched; /* bits by site index: in changes, as touched */
+	uint64_t *touched; /* bits by site index: in changes */
 	size_t touched_room;
-	struct row total;
+	bool filtered;	     /* what passes is known */
+	uint8_t *frame_pass; /* [frame]: of KEY_STACK: 0 not asked, 1, 2 yes */
+	size_t frame_room;
+
+	struct best *bests; /* of rows that were shown */
+	uint32_t *best_slot;
+	size_t best_count;
+	size_t best_room;
+	size_t best_slot_room;
+	bool by_growth; /* the best is the one that changed most */
+	uint64_t best_mark;
 
 	struct sort_entry *entries;
 	size_t entry_room;
@@ -196,6 +231,27 @@ room_for(size_t count)
 	return count + count / 16 + 64;
 }
 
+static inline struct slot *
+slot_at(const struct engine *engine, uint32_t id)
+{
+	return &engine->slots[id - 1];
+}
+
+/* Of a difference of numbers that may wrap. */
+static inline uint64_t
+magnitude(uint64_t difference)
+{
+	return (int64_t)difference < 0 ? -difference : difference;
+}
+
+/* Whether the filter lets a site through that is charged there. */
+static inline bool
+at_passes(const struct engine *engine, uint32_t at)
+{
+	return at & AT_STEP ? engine->steps[at & ~AT_STEP].slot & STEP_PASS
+			    : slot_at(engine, at)->pass;
+}
+
 /* engine_name.c */
 void naming_forget(struct engine *);
 void naming_free(struct naming *);
@@ -205,65 +261,92 @@ uint32_t naming_find(struct engine *, bool mine, uint32_t stack);
 void naming_extend(struct engine *, bool mine);
 
 /* engine_key.c */
-struct slot *slot_at(struct engine *, uint32_t id);
+/* The same for the same key at every query. */
+uint64_t slot_identity(const struct slot *);
 void slots_forget(struct engine *);
 /* The slot of a place, which belongs to frame; made when new. */
 uint32_t slot_of_place(struct engine *, uint32_t place, uint32_t frame);
+uint32_t slot_of_stack(struct engine *, uint32_t stack);
+uint32_t slot_of_domain(struct engine *, uint16_t domain);
 /* Only remembers the frame. */
 void place_note(struct engine *, uint32_t place, uint32_t frame);
-uint32_t slot_of_stack(struct engine *, uint32_t stack);
-void canon_forget(struct engine *);
-uint32_t slot_of_domain(struct engine *, uint16_t domain);
+/* Takes the texts of a place into a slot: what differs is dropped. */
+void slot_name(struct engine *, uint32_t slot, uint32_t place);
+/* The same, into the slot of the place, once. */
+void place_name(struct engine *, uint32_t place);
+/* Fills the texts of a row. */
+void slot_texts(const struct engine *, const struct slot *, struct row *);
 
-/* engine_filter.c: sets pass of every slot. */
+/* engine_canon.c */
+void canon_forget(struct engine *);
+void canon_extend(struct engine *);
+
+/* engine_filter.c */
+void filter_forget(struct engine *);
+/* Whether a new slot passes; rows by line pass by their places. */
+bool filter_key(struct engine *, const struct key *);
+void filter_place(struct engine *, struct slot *, uint32_t place);
+/* Sets pass of every slot. */
 void filter_slots(struct engine *);
 
-/* engine_spread.c: fills the variances, from the other numbers of sum. */
-void sum_spread(const struct engine *, size_t index, struct sum *);
+/* engine_spread.c: variances of a site as numbers of PART_SPREAD. */
+void spread_numbers(const struct mark *, size_t index, const struct site *,
+		    const struct spread *, uint64_t *out);
+double spread_variance(const uint64_t *numbers);
+
+/* engine_assign.c */
+void sites_forget(struct engine *);
+/* Where all sites are charged. */
+void sites_assign(struct engine *);
+/* Which sites changed since the sums were made; false: all have to be looked at
+ * again. */
+bool changes_take(struct engine *);
 
 /* engine_sum.c */
-void sum_site(const struct engine *, size_t index, struct sum *);
-void sum_add(struct sum *, const struct sum *);
-/* What makes a site the best of its row. */
-uint64_t best_of(const struct engine *, size_t index);
-bool is_better(uint64_t value, uint32_t site, uint64_t than_value,
-	       uint32_t than_site);
-void slot_charge(struct engine *, uint32_t slot, uint32_t place,
-		 const struct sum *);
-/* Rates are left as differences and errors as variances, for sort_rows. */
-void row_charge(struct row *, const struct sum *);
-void row_add(struct row *, const struct row *);
-void slot_clear(struct slot *);
-/* Before it is charged. */
-void slot_prefetch(const struct engine *, uint32_t slot);
-void sites_room(struct engine *);
-void site_assign(struct engine *, size_t index);
-void sites_extend(struct engine *);
-/* Charges all sites to empty slots, or what has changed of some, which also
- * goes into the total. */
-void sum_own(struct engine *);
-/* Charges the slots with these bits, by id, with their sites. */
-void sum_dirty(struct engine *, const uint64_t *dirty);
+/* Brings the sums up to date: from nothing, or with the changes. */
+void sums_follow(struct engine *, bool anew);
+/* The numbers of a part of a slot; zeros when it is not there. */
+void slot_sum(const struct engine *, uint32_t slot, enum part_id,
+	      uint64_t *out);
+void row_fill(const struct engine *, uint32_t slot, struct row *);
+void row_total(const struct engine *, struct row *);
 
-/* engine_change.c */
-size_t change_count(const struct engine *);
-/* Fills sum with what one of them is, and returns its site's index. */
-size_t change_sum(const struct engine *, size_t change, struct sum *);
-size_t change_site(const struct engine *, size_t change);
-/* Brings slots and total up to date. */
-void sums_follow(struct engine *);
-/* Makes them from nothing. */
-void sums_make(struct engine *);
+/* engine_steps.c */
+void steps_forget(struct engine *);
+void steps_extend(struct engine *);
+/* Sets STEP_PASS of all. */
+void steps_pass(struct engine *);
+/* Marks the steps at and further in than those of a slot; the caller's. */
+uint8_t *steps_cover(const struct engine *, uint32_t slot);
 
-/* engine_inclusive.c */
-void charges_forget(struct engine *);
-void charges_extend(struct engine *);
-void sum_inclusive(struct engine *);
-/* Marks the nodes below (and at) those that charge the slot. */
-uint8_t *inclusive_cover(struct engine *, uint32_t slot);
+/* Some of the steps, with all further out, numbered anew from 1. */
+struct branch {
+	const struct step *steps; /* [number] */
+	size_t count;
+	uint64_t *bits;	 /* [step]; NULL: all of them */
+	uint32_t *ranks; /* [step / 64]: how many come before */
+};
 
-/* Finds the best sites of those of these slots that are stale. */
-void inclusive_mend(struct engine *, const struct sort_entry *, size_t count);
+void branch_init(const struct engine *, struct branch *, bool all);
+void branch_fini(struct branch *);
+
+static inline size_t
+branch_number(const struct branch *branch, uint32_t step)
+{
+	uint64_t below = (UINT64_C(2) << step % 64) - 1;
+
+	if (!branch->bits)
+		return step;
+	return branch->ranks[step / 64] +
+	       (unsigned)__builtin_popcountll(branch->bits[step / 64] & below);
+}
+
+/* engine_best.c */
+void bests_forget(struct engine *);
+/* Takes in the changes, whose steps are the branch. */
+void bests_follow(struct engine *, const struct branch *, bool anew);
+/* Finds those of the rows that are about to be shown. */
+void bests_find(struct engine *, const struct sort_entry *, size_t count);
 
 /* engine_sort.c: fills rows from slots. */
 void sort_rows(struct engine *);

@@ -58,26 +58,45 @@ frame_passes(struct engine *engine, uint32_t frame)
 	return false;
 }
 
-/* [frame]: 0 not asked, 1 no, 2 yes */
-static bool
-stack_passes(struct engine *engine, uint32_t stack, uint8_t *frames)
+void
+filter_forget(struct engine *engine)
 {
+	free(engine->frame_pass);
+	engine->frame_pass = NULL;
+	engine->frame_room = 0;
+}
+
+static bool
+stack_passes(struct engine *engine, uint32_t stack)
+{
+	size_t frames = names_frames(engine->names);
+
+	if (frames >= engine->frame_room) {
+		size_t room = room_for(frames);
+
+		engine->frame_pass = mem_grow(engine->frame_pass, room, 1);
+		memset(engine->frame_pass + engine->frame_room, 0,
+		       room - engine->frame_room);
+		engine->frame_room = room;
+	}
 	while (stack) {
 		const struct stack *at = names_stack(engine->names, stack);
+		uint8_t *pass = &engine->frame_pass[at->frame];
 
-		if (!frames[at->frame])
-			frames[at->frame] =
-			    frame_passes(engine, at->frame) ? 2 : 1;
-		if (frames[at->frame] == 2)
+		if (!*pass)
+			*pass = frame_passes(engine, at->frame) ? 2 : 1;
+		if (*pass == 2)
 			return true;
 		stack = at->parent;
 	}
 	return false;
 }
 
-static bool
-key_passes(struct engine *engine, const struct key *key, uint8_t *frames)
+bool
+filter_key(struct engine *engine, const struct key *key)
 {
+	if (!engine->filter)
+		return true;
 	switch ((enum key_kind)key->kind) {
 	case KEY_FILE:
 	case KEY_MODULE:
@@ -87,7 +106,7 @@ key_passes(struct engine *engine, const struct key *key, uint8_t *frames)
 		return text_passes(engine, key->first) ||
 		       text_passes(engine, key->second);
 	case KEY_STACK:
-		return stack_passes(engine, key->first, frames);
+		return stack_passes(engine, key->first);
 	case KEY_DOMAIN:
 		return strcasestr(domain_names[key->first], engine->filter);
 	case KEY_FILE_LINE:
@@ -97,30 +116,26 @@ key_passes(struct engine *engine, const struct key *key, uint8_t *frames)
 }
 
 void
+filter_place(struct engine *engine, struct slot *slot, uint32_t place)
+{
+	if (slot->pass || slot->key.kind != KEY_FILE_LINE ||
+	    !location_passes(engine, names_location(engine->names, place)))
+		return;
+	slot->pass = true;
+	if (slot->place) /* it may have sites, which did not pass before */
+		engine->filtered = false;
+}
+
+void
 filter_slots(struct engine *engine)
 {
-	uint8_t *frames;
-
-	if (!engine->filter) {
-		for (size_t i = 0; i < engine->slot_count; i++)
-			engine->slots[i].pass = true;
-		return;
-	}
-	frames = mem_array(names_frames(engine->names) + 1, 1);
-	for (size_t i = 0; i < engine->slot_count; i++) {
-		struct slot *slot = &engine->slots[i];
-
-		slot->pass = key_passes(engine, &slot->key, frames);
-	}
-	for (size_t i = 0; i < engine->place_room; i++) {
-		struct slot *slot;
-
-		if (!engine->places[i].slot)
-			continue;
-		slot = slot_at(engine, engine->places[i].slot);
-		if (slot->key.kind == KEY_FILE_LINE && !slot->pass)
-			slot->pass = location_passes(
-			    engine, names_location(engine->names, i));
-	}
-	free(frames);
+	filter_forget(engine);
+	for (size_t i = 0; i < engine->slot_count; i++)
+		engine->slots[i].pass =
+		    filter_key(engine, &engine->slots[i].key);
+	for (size_t i = 0; i < engine->place_room && engine->filter; i++)
+		if (engine->places[i].slot)
+			filter_place(engine,
+				     slot_at(engine, engine->places[i].slot),
+				     (uint32_t)i);
 }

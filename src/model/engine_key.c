@@ -7,25 +7,25 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
-struct slot *
-slot_at(struct engine *engine, uint32_t id)
-{
-	return &engine->slots[id - 1];
-}
-
 void
 slots_forget(struct engine *engine)
 {
 	/* Rows by traceback are many: their room is not kept. */
 	free(engine->slots);
-	free(engine->entries);
+	free(engine->process_bits);
 	table_fini(&engine->slot_table);
 	engine->slots = NULL;
-	engine->entries = NULL;
-	engine->slot_count = engine->slot_room = engine->entry_room = 0;
+	engine->process_bits = NULL;
+	engine->slot_count = engine->slot_room = engine->process_count = 0;
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		free(engine->parts[i].sums);
+		engine->parts[i] = (struct part){0};
+	}
 	for (size_t i = 0; i < engine->place_room; i++)
-		engine->places[i].slot = 0;
-	engine->site_known = 0;
+		engine->places[i].slot = engine->places[i].named = 0;
+	if (engine->canon_slot)
+		memset(engine->canon_slot, 0,
+		       engine->canon_room * sizeof(*engine->canon_slot));
 }
 
 static uint64_t
@@ -36,12 +36,33 @@ key_hash(const struct key *key)
 	return hash_mix(hash_mix(hash, key->first), key->second);
 }
 
+uint64_t
+slot_identity(const struct slot *slot)
+{
+	return key_hash(&slot->key) | 1;
+}
+
+static uint32_t
+slot_new(struct engine *engine, const struct key *key)
+{
+	if (engine->slot_count == engine->slot_room) {
+		engine->slot_room = 3 * engine->slot_count / 2 + 64;
+		engine->slots = mem_grow(engine->slots, engine->slot_room,
+					 sizeof(*engine->slots));
+	}
+	engine->slots[engine->slot_count++] = (struct slot){
+	    .key = *key,
+	    .kind = UINT8_MAX,
+	    .pass = filter_key(engine, key),
+	};
+	return (uint32_t)engine->slot_count;
+}
+
 static uint32_t
 slot_intern(struct engine *engine, const struct key *key)
 {
 	uint64_t hash = key_hash(key);
 	size_t at = table_start(&engine->slot_table, hash);
-	struct slot *slot;
 	uint32_t id;
 
 	while ((id = table_next(&engine->slot_table, hash, &at))) {
@@ -51,17 +72,84 @@ slot_intern(struct engine *engine, const struct key *key)
 		    other->second == key->second)
 			return id;
 	}
-	if (engine->slot_count == engine->slot_room) {
-		engine->slot_room = 3 * engine->slot_count / 2 + 64;
-		engine->slots = mem_grow(engine->slots, engine->slot_room,
-					 sizeof(*engine->slots));
-	}
-	id = (uint32_t)++engine->slot_count;
-	slot = slot_at(engine, id);
-	*slot = (struct slot){.key = *key, .pass = !engine->filter};
-	slot->row.identity = hash | 1;
+	id = slot_new(engine, key);
 	table_put(&engine->slot_table, hash, id);
 	return id;
+}
+
+/* What a place says about a row. */
+static void
+place_texts(const struct engine *engine, uint32_t place, struct row *row)
+{
+	const struct location *location = names_location(engine->names, place);
+	const struct frame *frame =
+	    names_frame(engine->names, engine->places[place].frame);
+
+	row->file = location->file;
+	row->function = location->function;
+	row->line = location->line;
+	row->kind = (uint8_t)frame->kind;
+	row->module = frame->module
+			  ? names_module(engine->names, frame->module)->path
+			  : 0;
+}
+
+void
+slot_name(struct engine *engine, uint32_t id, uint32_t place)
+{
+	struct slot *slot = slot_at(engine, id);
+	struct row first, row;
+
+	if (slot->place == place + 1 ||
+	    (slot->differ == DIFFER_ALL && slot->kind == 0))
+		return;
+	if (!slot->place) {
+		slot->place = place + 1;
+		return;
+	}
+	place_texts(engine, place, &row);
+	place_texts(engine, slot->place - 1, &first);
+	if (row.file != first.file)
+		slot->differ |= DIFFER_FILE | DIFFER_LINE;
+	if (row.function != first.function)
+		slot->differ |= DIFFER_FUNCTION;
+	if (row.line != first.line)
+		slot->differ |= DIFFER_LINE;
+	if (row.module != first.module)
+		slot->differ |= DIFFER_MODULE;
+	if (slot->kind > row.kind)
+		slot->kind = row.kind;
+}
+
+void
+place_name(struct engine *engine, uint32_t place)
+{
+	struct place *at = &engine->places[place];
+
+	if (!at->named)
+		slot_name(engine, at->slot, place);
+	at->named = 1;
+}
+
+void
+slot_texts(const struct engine *engine, const struct slot *slot,
+	   struct row *row)
+{
+	if (!slot->place)
+		return;
+	place_texts(engine, slot->place - 1, row);
+	if (row->kind > slot->kind)
+		row->kind = slot->kind;
+	if (slot->differ & DIFFER_FILE)
+		row->file = 0;
+	if (slot->differ & DIFFER_FUNCTION)
+		row->function = 0;
+	if (slot->differ & DIFFER_LINE)
+		row->line = 0;
+	if (slot->key.kind == KEY_MODULE)
+		row->module = slot->key.first;
+	else if (slot->differ & DIFFER_MODULE)
+		row->module = 0;
 }
 
 /* "/usr/lib/python3/dist-packages/numpy" for all that numpy holds; a file
@@ -141,14 +229,17 @@ place_note(struct engine *engine, uint32_t place, uint32_t frame)
 uint32_t
 slot_of_place(struct engine *engine, uint32_t place, uint32_t frame)
 {
-	place_note(engine, place, frame);
-	if (!engine->places[place].slot) {
-		struct key key = place_key(
-		    engine, names_location(engine->names, place), frame);
+	struct key key;
+	uint32_t slot;
 
-		engine->places[place].slot = slot_intern(engine, &key);
-	}
-	return engine->places[place].slot;
+	if (place < engine->place_room && engine->places[place].slot)
+		return engine->places[place].slot;
+	place_note(engine, place, frame);
+	key = place_key(engine, names_location(engine->names, place), frame);
+	slot = slot_intern(engine, &key);
+	engine->places[place].slot = slot;
+	filter_place(engine, slot_at(engine, slot), place);
+	return slot;
 }
 
 uint32_t
@@ -157,100 +248,15 @@ slot_of_domain(struct engine *engine, uint16_t domain)
 	return slot_intern(engine, &(struct key){KEY_DOMAIN, domain, 0});
 }
 
-/* The first frame whose locations read the same. */
-static uint32_t
-canon_frame(struct engine *engine, uint32_t id)
-{
-	struct names *names = engine->names;
-	size_t count, other_count, at;
-	const struct location *locations;
-	uint64_t hash = 0;
-	uint32_t other;
-
-	if (id < engine->canon_frame_room && engine->canon_frame[id])
-		return engine->canon_frame[id];
-	locations = names_locations(names, id, &count);
-	for (size_t i = 0; i < count; i++) {
-		hash = hash_mix(hash, locations[i].function);
-		hash = hash_mix(hash, (uint64_t)locations[i].file << 32 |
-					  locations[i].line);
-	}
-	at = table_start(&engine->canon_frame_table, hash);
-	while ((other = table_next(&engine->canon_frame_table, hash, &at))) {
-		const struct location *there =
-		    names_locations(names, other, &other_count);
-
-		if (count == other_count &&
-		    names_frame(names, id)->module ==
-			names_frame(names, other)->module &&
-		    !memcmp(locations, there, count * sizeof(*there)))
-			break;
-	}
-	if (!other)
-		table_put(&engine->canon_frame_table, hash, other = id);
-	if (id >= engine->canon_frame_room) {
-		size_t old = engine->canon_frame_room;
-		size_t room = names_frames(names) + 1024;
-
-		engine->canon_frame =
-		    mem_grow(engine->canon_frame, room, sizeof(uint32_t));
-		memset(engine->canon_frame + old, 0,
-		       (room - old) * sizeof(uint32_t));
-		engine->canon_frame_room = room;
-	}
-	engine->canon_frame[id] = other;
-	return other;
-}
-
-void
-canon_forget(struct engine *engine)
-{
-	free(engine->canon);
-	free(engine->canon_frame);
-	table_fini(&engine->canon_table);
-	table_fini(&engine->canon_frame_table);
-	engine->canon = engine->canon_frame = NULL;
-	engine->canon_known = engine->canon_room = 0;
-	engine->canon_frame_room = 0;
-}
-
-static void
-canon_extend(struct engine *engine)
-{
-	struct names *names = engine->names;
-	size_t stacks = names_stacks(names);
-
-	if (stacks >= engine->canon_room) {
-		engine->canon_room = room_for(stacks);
-		engine->canon = mem_grow(engine->canon, engine->canon_room,
-					 sizeof(uint32_t));
-		engine->canon[0] = 0;
-	}
-	for (size_t id = engine->canon_known + 1; id <= stacks; id++) {
-		const struct stack *stack = names_stack(names, (uint32_t)id);
-		uint32_t parent = engine->canon[stack->parent], other;
-		uint32_t frame = canon_frame(engine, stack->frame);
-		uint64_t hash = hash_mix(hash_mix(7, parent), frame);
-		size_t at = table_start(&engine->canon_table, hash);
-
-		while ((other = table_next(&engine->canon_table, hash, &at))) {
-			stack = names_stack(names, other);
-			if (engine->canon[stack->parent] == parent &&
-			    canon_frame(engine, stack->frame) == frame)
-				break;
-		}
-		if (!other)
-			table_put(&engine->canon_table, hash,
-				  other = (uint32_t)id);
-		engine->canon[id] = other;
-	}
-	engine->canon_known = stacks;
-}
-
 uint32_t
 slot_of_stack(struct engine *engine, uint32_t stack)
 {
+	uint32_t *slot;
+
 	canon_extend(engine);
-	return slot_intern(engine,
-			   &(struct key){KEY_STACK, engine->canon[stack], 0});
+	slot = &engine->canon_slot[engine->canon[stack]];
+	if (!*slot)
+		*slot = slot_new(
+		    engine, &(struct key){KEY_STACK, engine->canon[stack], 0});
+	return *slot;
 }

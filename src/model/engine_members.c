@@ -30,7 +30,7 @@ owners_of(const struct engine *engine, const struct row *rows, size_t count)
 		wanted[i] = (struct wanted){rows[i].identity, i};
 	qsort(wanted, count, sizeof(*wanted), compare_wanted);
 	for (size_t i = 0; i < engine->slot_count; i++) {
-		struct wanted key = {engine->slots[i].row.identity, 0};
+		struct wanted key = {slot_identity(&engine->slots[i]), 0};
 		const struct wanted *found = bsearch(
 		    &key, wanted, count, sizeof(*wanted), compare_wanted);
 
@@ -39,14 +39,6 @@ owners_of(const struct engine *engine, const struct row *rows, size_t count)
 	}
 	free(wanted);
 	return owners;
-}
-
-/* Whether a site belongs to the one row that names it. */
-static bool
-is_own(const struct engine *engine, size_t site)
-{
-	return !engine->inclusive ||
-	       !charge_any(&engine->charges[engine->site_stack[site]]);
 }
 
 static void
@@ -58,12 +50,14 @@ visit_covered(struct engine *engine, const size_t *owners, engine_visit *visit,
 
 		if (!owners[slot])
 			continue;
-		cover = inclusive_cover(engine, (uint32_t)slot);
-		for (size_t i = 0; i < engine->site_known; i++)
-			if (engine->site_slot[i] && !is_own(engine, i) &&
-			    cover[engine->site_stack[i]])
+		cover = steps_cover(engine, (uint32_t)slot);
+		for (size_t i = 0; i < engine->site_known; i++) {
+			uint32_t at = engine->site_at[i];
+
+			if (at & AT_STEP && cover[at & ~AT_STEP])
 				visit(context, owners[slot] - 1,
 				      (uint32_t)i + 1);
+		}
 		free(cover);
 	}
 }
@@ -75,10 +69,10 @@ engine_members(struct engine *engine, const struct row *rows, size_t count,
 	size_t *owners = owners_of(engine, rows, count);
 
 	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t slot = engine->site_slot[i];
+		uint32_t at = engine->site_at[i];
 
-		if (slot && owners[slot] && is_own(engine, i))
-			visit(context, owners[slot] - 1, (uint32_t)i + 1);
+		if (at && !(at & AT_STEP) && owners[at])
+			visit(context, owners[at] - 1, (uint32_t)i + 1);
 	}
 	if (engine->inclusive)
 		visit_covered(engine, owners, visit, context);

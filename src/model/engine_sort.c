@@ -20,36 +20,53 @@ from_double(double value)
 	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
+/* All rates are of the same time. */
 static uint64_t
-sort_value(const struct row *row, enum column column)
+rate_order(const struct engine *engine, uint64_t difference)
 {
-	switch (column) {
+	return engine->rate_seconds > 0 ? difference ^ UINT64_C(1) << 63
+					: UINT64_C(1) << 63;
+}
+
+static uint64_t
+sort_value(const struct engine *engine, uint32_t slot, const uint64_t *totals)
+{
+	uint64_t size = totals[TOTAL_ALLOC_BYTES] - totals[TOTAL_FREE_BYTES];
+	uint64_t count = totals[TOTAL_ALLOC_COUNT] - totals[TOTAL_FREE_COUNT];
+	uint64_t numbers[PART_WIDTH_MAX];
+
+	switch (engine->query->sort) {
 	case COLUMN_SIZE_DIFF:
 	case COLUMN_PER_WORK: /* the units are the same for all rows */
-		return row->size_diff < 0 ? -(uint64_t)row->size_diff
-					  : (uint64_t)row->size_diff;
+		slot_sum(engine, slot, PART_MARK, numbers);
+		return magnitude(size - numbers[LIVE_BYTES]);
 	case COLUMN_COUNT:
-		return row->count;
+		return count;
 	case COLUMN_COUNT_DIFF:
-		return row->count_diff < 0 ? -(uint64_t)row->count_diff
-					   : (uint64_t)row->count_diff;
+		slot_sum(engine, slot, PART_MARK, numbers);
+		return magnitude(count - numbers[LIVE_COUNT]);
 	case COLUMN_AVERAGE:
-		return from_double(
-		    row->count ? (double)row->size / (double)row->count : 0);
+		return from_double(count ? (double)size / (double)count : 0);
 	case COLUMN_RATE:
-		return from_double(row->rate_size);
+		slot_sum(engine, slot, PART_RATE, numbers);
+		return rate_order(engine, size - numbers[LIVE_BYTES]);
 	case COLUMN_RATE_COUNT:
-		return from_double(row->rate_count);
+		slot_sum(engine, slot, PART_RATE, numbers);
+		return rate_order(engine, count - numbers[LIVE_COUNT]);
 	case COLUMN_PEAK:
-		return row->peak_size;
+		return totals[TOTAL_PEAK_BYTES];
 	case COLUMN_TOTAL:
-		return row->total_size;
+		return totals[TOTAL_ALLOC_BYTES];
 	case COLUMN_TOTAL_COUNT:
-		return row->total_count;
+		return totals[TOTAL_ALLOC_COUNT];
 	case COLUMN_ERROR:
-		return from_double(row->size_error);
+		slot_sum(engine, slot, PART_SPREAD, numbers);
+		return from_double(spread_variance(numbers + SPREAD_BYTES));
 	case COLUMN_PROCESSES:
-		return row_processes(row);
+		return engine->snapshot->merge
+			   ? (uint64_t)__builtin_popcountll(
+				 engine->process_bits[slot - 1])
+			   : 0;
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:
@@ -59,7 +76,7 @@ sort_value(const struct row *row, enum column column)
 	case COLUMN_MAX:
 		break;
 	}
-	return row->size;
+	return size;
 }
 
 static int
@@ -92,119 +109,151 @@ compare(const void *left, const void *right, void *context)
 {
 	const struct engine *engine = context;
 	const struct sort_entry *first = left, *second = right;
-	const struct row *a = &engine->slots[first->slot].row;
-	const struct row *b = &engine->slots[second->slot].row;
 	int order = compare_u64(second->value, first->value);
+	struct row a = {0}, b = {0};
 
-	if (!order && engine->query->sort == COLUMN_SITE)
-		order = compare_texts(engine->names, a, b);
 	if (order)
 		return engine->query->ascending ? -order : order;
-	order = compare_u64(b->size, a->size);
+	if (first->slot == second->slot)
+		return 0;
+	slot_texts(engine, &engine->slots[first->slot], &a);
+	slot_texts(engine, &engine->slots[second->slot], &b);
+	if (engine->query->sort == COLUMN_SITE)
+		order = compare_texts(engine->names, &a, &b);
+	if (order)
+		return engine->query->ascending ? -order : order;
+	row_fill(engine, first->slot + 1, &a);
+	row_fill(engine, second->slot + 1, &b);
+	order = compare_u64(b.size, a.size);
 	if (!order)
-		order = compare_u64(b->count, a->count);
+		order = compare_u64(b.count, a.count);
 	if (!order)
-		order = compare_texts(engine->names, a, b);
+		order = compare_texts(engine->names, &a, &b);
 	if (!order)
-		order = compare_u64(a->domain, b->domain);
+		order = compare_u64(a.domain, b.domain);
 	if (!order)
-		order = compare_u64(a->identity, b->identity);
+		order = compare_u64(a.identity, b.identity);
 	return order;
 }
 
-/* Moves the `top` first entries of the order to the front, in any order:
- * quickselect with the middle one as pivot. */
-static void
-select_top(struct engine *engine, struct sort_entry *entries, size_t count,
-	   size_t top)
-{
-	while (count > 1 && top && top < count) {
-		struct sort_entry pivot = entries[count / 2], swap;
-		size_t low = 0, high = count - 1;
+/* The first entries so far, the last of them on top: a heap. */
+struct heap {
+	struct engine *engine;
+	struct sort_entry *entries;
+	size_t count;
+};
 
-		for (;; low++, high--) {
-			while (compare(&entries[low], &pivot, engine) < 0)
-				low++;
-			while (compare(&entries[high], &pivot, engine) > 0)
-				high--;
-			if (low >= high)
-				break;
-			swap = entries[low];
-			entries[low] = entries[high];
-			entries[high] = swap;
-		}
-		if (top <= high + 1) {
-			if (count == high + 1)
-				return;
-			count = high + 1;
-		} else {
-			entries += high + 1;
-			count -= high + 1;
-			top -= high + 1;
-		}
+static bool
+is_after(const struct heap *heap, size_t a, size_t b)
+{
+	return compare(&heap->entries[a], &heap->entries[b], heap->engine) > 0;
+}
+
+static void
+swap(struct heap *heap, size_t a, size_t b)
+{
+	struct sort_entry entry = heap->entries[a];
+
+	heap->entries[a] = heap->entries[b];
+	heap->entries[b] = entry;
+}
+
+static void
+heap_down(struct heap *heap, size_t at)
+{
+	for (;;) {
+		size_t child = 2 * at + 1;
+
+		if (child >= heap->count)
+			return;
+		if (child + 1 < heap->count && is_after(heap, child + 1, child))
+			child++;
+		if (!is_after(heap, child, at))
+			return;
+		swap(heap, child, at);
+		at = child;
 	}
 }
 
+/* Keeps one that comes before the last of those that are wanted. */
+static void
+heap_offer(struct heap *heap, const struct sort_entry *entry)
+{
+	bool ascending = heap->engine->query->ascending;
+	uint64_t last = heap->entries[0].value;
+
+	if (ascending ? entry->value > last : entry->value < last)
+		return;
+	if (compare(entry, &heap->entries[0], heap->engine) >= 0)
+		return;
+	heap->entries[0] = *entry;
+	heap_down(heap, 0);
+}
+
+static void
+entries_room(struct engine *engine, size_t count)
+{
+	if (count <= engine->entry_room)
+		return;
+	engine->entry_room = room_for(count);
+	engine->entries = mem_grow(engine->entries, engine->entry_room,
+				   sizeof(*engine->entries));
+}
+
+/* Puts the first of all rows that pass into entries, in no order, and returns
+ * how many pass; *count is how many are wanted, in and out. */
 static size_t
-collect(struct engine *engine)
+collect(struct engine *engine, size_t *count)
 {
-	size_t count = 0;
+	size_t most = *count, matched = 0;
+	struct heap heap;
 
-	if (engine->slot_count > engine->entry_room) {
-		engine->entry_room = engine->slot_room;
-		engine->entries = mem_grow(engine->entries, engine->entry_room,
-					   sizeof(*engine->entries));
-	}
+	entries_room(engine, most);
+	heap = (struct heap){engine, engine->entries, 0};
 	for (size_t i = 0; i < engine->slot_count; i++) {
-		const struct slot *slot = &engine->slots[i];
+		uint64_t totals[PART_WIDTH_MAX];
+		struct sort_entry entry = {.slot = (uint32_t)i};
 
-		if (slot->row.site_count && slot->pass)
-			engine->entries[count++] = (struct sort_entry){
-			    sort_value(&slot->row, engine->query->sort),
-			    (uint32_t)i};
+		if (!engine->slots[i].pass)
+			continue;
+		slot_sum(engine, (uint32_t)i + 1, PART_TOTALS, totals);
+		if (!totals[TOTAL_SITES])
+			continue;
+		matched++;
+		entry.value = sort_value(engine, (uint32_t)i + 1, totals);
+		if (heap.count < most) {
+			heap.entries[heap.count++] = entry;
+			if (heap.count == most && most < engine->slot_count)
+				for (size_t k = most / 2; k--;)
+					heap_down(&heap, k);
+		} else {
+			heap_offer(&heap, &entry);
+		}
 	}
-	return count;
-}
-
-static void
-finish(const struct engine *engine, struct row *row)
-{
-	row->size_error = sqrt(row->size_error);
-	row->count_error = sqrt(row->count_error);
-	row->size_diff_error = sqrt(row->size_diff_error);
-	row->count_diff_error = sqrt(row->count_diff_error);
-	if (engine->rate_seconds > 0) {
-		row->rate_size /= engine->rate_seconds;
-		row->rate_count /= engine->rate_seconds;
-	}
+	*count = heap.count;
+	return matched;
 }
 
 void
 sort_rows(struct engine *engine)
 {
-	size_t matched = collect(engine), count = matched;
-	size_t top = engine->query->top;
+	size_t top = engine->query->top, count, matched;
 
-	if (top && top < count) {
-		select_top(engine, engine->entries, count, top);
-		count = top;
-	}
+	count = top && top < engine->slot_count ? top : engine->slot_count;
+	matched = collect(engine, &count);
 	if (count)
 		qsort_r(engine->entries, count, sizeof(*engine->entries),
 			compare, engine);
-	if (engine->inclusive)
-		inclusive_mend(engine, engine->entries, count);
+	bests_find(engine, engine->entries, count);
 	if (count > engine->out_room ||
 	    engine->out_room > room_for(4 * count)) {
 		engine->out_room = room_for(count);
 		engine->out = mem_grow(engine->out, engine->out_room,
 				       sizeof(*engine->out));
 	}
-	for (size_t i = 0; i < count; i++) {
-		engine->out[i] = engine->slots[engine->entries[i].slot].row;
-		finish(engine, &engine->out[i]);
-	}
-	finish(engine, &engine->rows.total);
+	for (size_t i = 0; i < count; i++)
+		row_fill(engine, engine->entries[i].slot + 1, &engine->out[i]);
+	row_total(engine, &engine->rows.total);
 	engine->rows.rows = engine->out;
 	engine->rows.count = count;
 	engine->rows.matched = matched;

@@ -1,10 +1,22 @@
 /*
  * engine_spread.c - what sites may be off by: variances of what is live and of
  * what has changed since a mark. query.h says how they are reckoned.
+ *
+ * So that a site's share of a row can be taken off again and nothing of it
+ * stays, variances are whole numbers, of a millionth or so: two for each, the
+ * lower of which holds less than 2^SPREAD_LOW, so that both add up and never
+ * carry.
  */
 #include "config.h"
 
+#include <math.h>
+
 #include "model/engine.h"
+
+#define SPREAD_LOW  44
+#define SPREAD_UNIT 0x1p-20
+#define SPREAD_HIGH 0x1p24 /* is SPREAD_UNIT * 2^SPREAD_LOW */
+#define SPREAD_MOST 0x1p67 /* of one site */
 
 /* Variances of the totals of one kind at one moment, and of what is live. */
 struct moment {
@@ -39,31 +51,50 @@ diff_variance(struct moment then, struct moment now)
 	return least(freed > 0 ? freed : 0, then.live) + least(made, now.live);
 }
 
+static void
+put_variance(uint64_t *out, double variance)
+{
+	double high;
+
+	variance = least(variance, SPREAD_MOST);
+	high = floor(variance / SPREAD_HIGH);
+	out[0] = (uint64_t)high;
+	out[1] = (uint64_t)((variance - high * SPREAD_HIGH) / SPREAD_UNIT);
+}
+
+double
+spread_variance(const uint64_t *numbers)
+{
+	return (double)numbers[0] * SPREAD_HIGH +
+	       (double)numbers[1] * SPREAD_UNIT;
+}
+
 void
-sum_spread(const struct engine *engine, size_t index, struct sum *sum)
+spread_numbers(const struct mark *mark, size_t index, const struct site *site,
+	       const struct spread *spread, uint64_t *out)
 {
 	static const struct spread none;
 	static const uint64_t nothing[2];
-	const struct spread *spreads = engine->snapshot->spreads;
-	const struct mark *mark = engine->query->mark;
 	bool marked = mark && index < mark->count;
-	const struct spread *now = spreads ? &spreads[index] : &none;
+	const struct spread *now = spread ? spread : &none;
 	const struct spread *then =
 	    marked && mark->spreads ? &mark->spreads[index] : &none;
 	const uint64_t *live = marked ? &mark->live[2 * index] : nothing;
 	struct moment size, count, old_size, old_count;
+	bool apart = mark && mark->apart;
 
-	size = moment_of(now->alloc_bytes, now->free_bytes, sum->size);
-	count = moment_of(now->alloc_count, now->free_count, sum->count);
+	size =
+	    moment_of(now->alloc_bytes, now->free_bytes, site_live_bytes(site));
+	count =
+	    moment_of(now->alloc_count, now->free_count, site_live_count(site));
 	old_size = moment_of(then->alloc_bytes, then->free_bytes, live[0]);
 	old_count = moment_of(then->alloc_count, then->free_count, live[1]);
-	sum->size_variance = size.live;
-	sum->count_variance = count.live;
-	if (mark && mark->apart) {
-		sum->size_diff_variance = old_size.live + size.live;
-		sum->count_diff_variance = old_count.live + count.live;
-	} else {
-		sum->size_diff_variance = diff_variance(old_size, size);
-		sum->count_diff_variance = diff_variance(old_count, count);
-	}
+	put_variance(out + SPREAD_BYTES, size.live);
+	put_variance(out + SPREAD_BLOCKS, count.live);
+	put_variance(out + SPREAD_BYTES_DIFF,
+		     apart ? old_size.live + size.live
+			   : diff_variance(old_size, size));
+	put_variance(out + SPREAD_BLOCKS_DIFF,
+		     apart ? old_count.live + count.live
+			   : diff_variance(old_count, count));
 }

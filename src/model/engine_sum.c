@@ -1,6 +1,17 @@
-/* engine_sum.c - what sites come to, and own mode: one slot for each site. */
+/*
+ * engine_sum.c - what slots come to.
+ *
+ * A row's numbers come in parts, each from one source: totals of sites, the
+ * mark that growth counts from, that of the rates, spreads. All are sums of
+ * whole numbers, so a site that changed is charged with the difference, in
+ * whatever order; and only a part whose source is another is made anew.
+ *
+ * Rows by traceback are nearly as many as sites, so they have no sums: a slot's
+ * sites are asked when it is looked at.
+ */
 #include "config.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,380 +19,514 @@
 #include "model/engine.h"
 #include "model/merge.h"
 
-#define AHEAD 8 /* sites */
+#define AHEAD 8 /* sites, steps */
 
-static uint64_t
-magnitude(int64_t value)
+static const size_t widths[PART_COUNT] = {
+    [PART_TOTALS] = TOTAL_COUNT,
+    [PART_MARK] = LIVE_WIDTH,
+    [PART_RATE] = LIVE_WIDTH,
+    [PART_SPREAD] = SPREAD_WIDTH,
+};
+
+/* The numbers of sites */
+
+static inline __attribute__((always_inline)) void
+add(uint64_t *restrict to, const uint64_t *restrict from, size_t width)
 {
-	return value < 0 ? -(uint64_t)value : (uint64_t)value;
+#pragma GCC unroll 8
+	for (size_t i = 0; i < width; i++)
+		to[i] += from[i];
 }
 
-/* Sums of a hostile source may wrap; they must not be undefined. */
 static void
-add(int64_t *to, int64_t value)
+take_off(uint64_t *from, const uint64_t *what, size_t width)
 {
-	*to = (int64_t)((uint64_t)*to + (uint64_t)value);
+	for (size_t i = 0; i < width; i++)
+		from[i] -= what[i];
 }
 
-/* Live bytes and blocks now, less those of a mark. */
 static void
-since(const struct mark *mark, size_t index, const struct site *site,
-      int64_t *size, int64_t *count)
+total_numbers(const struct site *site, uint64_t *out)
 {
-	*size = (int64_t)site_live_bytes(site);
-	*count = (int64_t)site_live_count(site);
-	if (mark && index < mark->count) {
-		add(size, (int64_t)-mark->live[2 * index]);
-		add(count, (int64_t)-mark->live[2 * index + 1]);
-	}
+	uint64_t domain = site->domain;
+
+	out[TOTAL_ALLOC_BYTES] = site->alloc_bytes;
+	out[TOTAL_ALLOC_COUNT] = site->alloc_count;
+	out[TOTAL_FREE_BYTES] = site->free_bytes;
+	out[TOTAL_FREE_COUNT] = site->free_count;
+	out[TOTAL_PEAK_BYTES] = site->peak_bytes;
+	out[TOTAL_SITES] = 1;
+	out[TOTAL_DOMAINS] = domain | domain * domain << 32;
 }
 
-void
-sum_site(const struct engine *engine, size_t index, struct sum *sum)
-{
-	const struct site *site = &engine->snapshot->sites[index];
-	const struct query *query = engine->query;
-
-	sum->size = site_live_bytes(site);
-	sum->count = site_live_count(site);
-	since(query->mark, index, site, &sum->size_diff, &sum->count_diff);
-	sum->total_size = site->alloc_bytes;
-	sum->total_count = site->alloc_count;
-	sum->peak_size = site->peak_bytes;
-	sum->rate_size = sum->rate_count = 0;
-	if (engine->rate_seconds > 0)
-		since(query->rate, index, site, &sum->rate_size,
-		      &sum->rate_count);
-	sum->best_value =
-	    engine->basis.by_growth ? magnitude(sum->size_diff) : sum->size;
-	sum->best_site = (uint32_t)index + 1;
-	sum->site_count = 1;
-	sum->process_bits = engine->snapshot->merge
-				? merge_bits(engine->snapshot->merge, index)
-				: 0;
-	sum->domain = site->domain;
-	if (engine->basis.sampled) {
-		sum_spread(engine, index, sum);
-		return;
-	}
-	sum->size_variance = sum->count_variance = 0;
-	sum->size_diff_variance = sum->count_diff_variance = 0;
-}
-
-uint64_t
-best_of(const struct engine *engine, size_t index)
-{
-	const struct site *site = &engine->snapshot->sites[index];
-	int64_t size, count;
-
-	if (!engine->basis.by_growth)
-		return site_live_bytes(site);
-	since(engine->query->mark, index, site, &size, &count);
-	return magnitude(size);
-}
-
-bool
-is_better(uint64_t value, uint32_t site, uint64_t than_value,
-	  uint32_t than_site)
-{
-	if (!site || !than_site)
-		return site;
-	return value > than_value || (value == than_value && site < than_site);
-}
-
-void
-sum_add(struct sum *to, const struct sum *from)
-{
-	if (from->site_count)
-		to->domain = !to->site_count		  ? from->domain
-			     : to->domain != from->domain ? DOMAIN_COUNT
-							  : to->domain;
-	to->size += from->size;
-	to->count += from->count;
-	add(&to->size_diff, from->size_diff);
-	add(&to->count_diff, from->count_diff);
-	to->total_size += from->total_size;
-	to->total_count += from->total_count;
-	to->peak_size += from->peak_size;
-	add(&to->rate_size, from->rate_size);
-	add(&to->rate_count, from->rate_count);
-	to->size_variance += from->size_variance;
-	to->count_variance += from->count_variance;
-	to->size_diff_variance += from->size_diff_variance;
-	to->count_diff_variance += from->count_diff_variance;
-	if (is_better(from->best_value, from->best_site, to->best_value,
-		      to->best_site)) {
-		to->best_value = from->best_value;
-		to->best_site = from->best_site;
-	}
-	to->site_count += from->site_count;
-	to->process_bits |= from->process_bits;
-}
-
-void
-row_charge(struct row *row, const struct sum *sum)
-{
-	if (sum->site_count)
-		row->domain = !row->site_count		   ? sum->domain
-			      : row->domain != sum->domain ? DOMAIN_COUNT
-							   : row->domain;
-	row->site_count += sum->site_count;
-	row->process_bits |= sum->process_bits;
-	row->size += sum->size;
-	row->count += sum->count;
-	add(&row->size_diff, sum->size_diff);
-	add(&row->count_diff, sum->count_diff);
-	row->total_size += sum->total_size;
-	row->total_count += sum->total_count;
-	row->peak_size += sum->peak_size;
-	row->rate_size += (double)sum->rate_size;
-	row->rate_count += (double)sum->rate_count;
-	row->size_error += sum->size_variance;
-	row->count_error += sum->count_variance;
-	row->size_diff_error += sum->size_diff_variance;
-	row->count_diff_error += sum->count_diff_variance;
-}
-
-void
-row_add(struct row *to, const struct row *row)
-{
-	row_charge(to, &(struct sum){
-			   .size = row->size,
-			   .count = row->count,
-			   .size_diff = row->size_diff,
-			   .count_diff = row->count_diff,
-			   .total_size = row->total_size,
-			   .total_count = row->total_count,
-			   .peak_size = row->peak_size,
-			   .rate_size = (int64_t)row->rate_size,
-			   .rate_count = (int64_t)row->rate_count,
-			   .size_variance = row->size_error,
-			   .count_variance = row->count_error,
-			   .size_diff_variance = row->size_diff_error,
-			   .count_diff_variance = row->count_diff_error,
-			   .process_bits = row->process_bits,
-			   .site_count = row->site_count,
-			   .domain = row->domain,
-		       });
-}
-
-/* Takes the texts of one more place into a row: what differs is dropped. */
 static void
-row_texts(struct engine *engine, struct slot *slot, uint32_t place)
+mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 {
-	struct names *names = engine->names;
-	const struct location *location = names_location(names, place);
-	const struct frame *frame =
-	    names_frame(names, engine->places[place].frame);
-	struct row *row = &slot->row;
-	uint32_t module =
-	    frame->module ? names_module(names, frame->module)->path : 0;
-
-	if (slot->key.kind == KEY_MODULE && !module)
-		module = slot->key.first;
-	if (!row->site_count) {
-		row->file = location->file;
-		row->function = location->function;
-		row->line = location->line;
-		row->module = module;
-		row->kind = (uint8_t)frame->kind;
+	out[LIVE_BYTES] = out[LIVE_COUNT] = 0;
+	if (index >= mark->count)
 		return;
+	out[LIVE_BYTES] = mark->live[2 * index];
+	out[LIVE_COUNT] = mark->live[2 * index + 1];
+}
+
+/* What a site is, or was, to a part. */
+static inline void
+site_numbers(const struct engine *engine, enum part_id part, size_t index,
+	     const struct site *site, const struct spread *spread,
+	     uint64_t *out)
+{
+	switch (part) {
+	case PART_TOTALS:
+		total_numbers(site, out);
+		break;
+	case PART_MARK:
+		mark_numbers(engine->query->mark, index, out);
+		break;
+	case PART_RATE:
+		mark_numbers(engine->query->rate, index, out);
+		break;
+	case PART_SPREAD:
+		spread_numbers(engine->query->mark, index, site, spread, out);
+		break;
+	case PART_COUNT:
+		break;
 	}
-	if (row->file != location->file)
-		row->file = 0;
-	if (row->function != location->function)
-		row->function = 0;
-	if (row->line != location->line || !row->file)
-		row->line = 0;
-	if (row->module != module)
-		row->module = 0;
-	if (row->kind > frame->kind)
-		row->kind = (uint8_t)frame->kind;
 }
 
-/* The frame of a stack that a place belongs to; noted with the place. */
-static uint32_t
-place_frame(struct engine *engine, uint32_t stack, uint32_t place)
-{
-	struct names *names = engine->names;
-
-	if (place < engine->place_room && engine->places[place].frame)
-		return engine->places[place].frame;
-	for (; stack; stack = names_stack(names, stack)->parent) {
-		uint32_t id = names_stack(names, stack)->frame;
-		const struct frame *frame = names_frame(names, id);
-
-		if (place >= frame->first &&
-		    place - frame->first < frame->count) {
-			place_note(engine, place, id);
-			return id;
-		}
-	}
-	return 0;
-}
-
-void
-slot_clear(struct slot *slot)
-{
-	slot->row = (struct row){.identity = slot->row.identity,
-				 .domain = DOMAIN_COUNT};
-	slot->place = 0;
-	slot->best_value = 0;
-	slot->best_site = 0;
-	slot->stale = false;
-}
-
-/* Whether the best site of a slot is less than it was. */
-static bool
-best_shrank(const struct engine *engine, const struct slot *slot)
-{
-	size_t site = slot->best_site - 1;
-
-	return engine->changes && slot->best_site &&
-	       engine->touched[site / 64] >> site % 64 & 1 &&
-	       best_of(engine, site) < slot->best_value;
-}
-
-/* best_value stays above all sites of a slot that is stale. */
-static void
-slot_best(struct engine *engine, struct slot *slot, const struct sum *sum)
-{
-	bool better;
-
-	if (!slot->stale && best_shrank(engine, slot))
-		slot->stale = true;
-	better = slot->stale
-		     ? sum->best_site && sum->best_value > slot->best_value
-		     : is_better(sum->best_value, sum->best_site,
-				 slot->best_value, slot->best_site);
-	if (!better)
-		return;
-	slot->stale = false;
-	slot->best_value = sum->best_value;
-	slot->best_site = sum->best_site;
-	slot->row.stack = engine->snapshot->sites[sum->best_site - 1].stack;
-}
-
-void
-slot_charge(struct engine *engine, uint32_t id, uint32_t place,
-	    const struct sum *sum)
-{
-	struct slot *slot = slot_at(engine, id);
-
-	if (place && slot->place != place) {
-		row_texts(engine, slot, place - 1);
-		slot->place = place;
-	}
-	slot_best(engine, slot, sum);
-	row_charge(&slot->row, sum);
-}
-
-void
-sites_room(struct engine *engine)
-{
-	size_t count = engine->snapshot->site_count;
-
-	if (count <= engine->site_room)
-		return;
-	engine->site_room = room_for(count);
-	engine->site_slot =
-	    mem_grow(engine->site_slot, engine->site_room, sizeof(uint32_t));
-	engine->site_place =
-	    mem_grow(engine->site_place, engine->site_room, sizeof(uint32_t));
-	engine->site_stack =
-	    mem_grow(engine->site_stack, engine->site_room, sizeof(uint32_t));
-}
-
-void
-site_assign(struct engine *engine, size_t index)
-{
-	const struct site *site = &engine->snapshot->sites[index];
-	uint32_t place = naming_find(engine, engine->mine, site->stack);
-	uint32_t frame = place_frame(engine, site->stack, place);
-	uint32_t slot;
-
-	if (engine->group_by == GROUP_TRACEBACK)
-		slot = slot_of_stack(engine, site->stack);
-	else if (engine->group_by == GROUP_DOMAIN)
-		slot = slot_of_domain(engine, site->domain);
-	else
-		slot = slot_of_place(engine, place, frame);
-	engine->site_slot[index] = slot;
-	engine->site_place[index] = place + 1;
-	engine->site_stack[index] = site->stack;
-}
-
-void
-sites_extend(struct engine *engine)
+static inline void
+now_numbers(const struct engine *engine, enum part_id part, size_t index,
+	    uint64_t *out)
 {
 	const struct snapshot *snapshot = engine->snapshot;
 
-	naming_extend(engine, engine->mine);
-	sites_room(engine);
-	for (size_t i = 0; i < snapshot->site_count; i++) {
-		uint32_t stack = snapshot->sites[i].stack;
-
-		if (i < engine->site_known && engine->site_stack[i] == stack)
-			continue;
-		if (stack) {
-			site_assign(engine, i);
-		} else {
-			engine->site_slot[i] = 0;
-			engine->site_stack[i] = 0;
-		}
-	}
-	engine->site_known = snapshot->site_count;
+	site_numbers(engine, part, index, &snapshot->sites[index],
+		     snapshot->spreads ? &snapshot->spreads[index] : NULL, out);
 }
 
-/* Slots lie far apart: they are asked for some sites ahead. */
-void
-slot_prefetch(const struct engine *engine, uint32_t id)
+/* By how much a change moves a part. */
+static void
+change_numbers(const struct engine *engine, enum part_id part,
+	       const struct change *change, uint64_t *out)
 {
-	const struct slot *slot;
+	const struct snapshot *snapshot = engine->snapshot;
+	uint64_t before[PART_WIDTH_MAX];
 
-	if (!id)
+	now_numbers(engine, part, change->site, out);
+	if (change->touch == CHANGE_BORN)
 		return;
-	slot = &engine->slots[id - 1];
-	for (size_t line = 0; line < sizeof(*slot); line += 64)
-		__builtin_prefetch((const char *)slot + line, 1);
+	site_numbers(engine, part, change->site,
+		     &snapshot->touched[change->touch].before,
+		     snapshot_touched_spread(snapshot, change->touch), before);
+	take_off(out, before, widths[part]);
 }
 
-void
-sum_own(struct engine *engine)
+/* Adding up */
+
+/* What is charged to each step of a branch, with all that is further in. */
+struct charges {
+	struct branch branch;
+	uint64_t *sums; /* [number] */
+};
+
+static void
+charges_sweep(const struct charges *charges, uint64_t *sums, size_t width)
 {
-	size_t count = change_count(engine);
-	struct sum sum;
+	const struct step *steps = charges->branch.steps;
+
+	for (size_t i = charges->branch.count; i; i--) {
+		const uint64_t *from = charges->sums + i * width;
+		uint32_t slot = steps[i].slot & ~STEP_PASS;
+
+		if (i > AHEAD) {
+			uint32_t next = steps[i - AHEAD].slot & ~STEP_PASS;
+
+			__builtin_prefetch(sums + (next - 1) * width, 1);
+		}
+		add(sums + (slot - 1) * width, from, width);
+		if (steps[i].parent)
+			add(charges->sums + steps[i].parent * width, from,
+			    width);
+	}
+}
+
+/* The site of item i: all sites, or those that changed. */
+static inline size_t
+item_site(const struct engine *engine, size_t i, bool all)
+{
+	return all ? i : engine->changes[i].site;
+}
+
+static inline void
+item_prefetch(const struct engine *engine, const uint64_t *sums, size_t width,
+	      size_t site, bool all)
+{
+	uint32_t at = engine->site_at[site];
+
+	if (!all)
+		__builtin_prefetch(&engine->snapshot->sites[site]);
+	if (sums && at && !(at & AT_STEP))
+		__builtin_prefetch(sums + (at - 1) * width, 1);
+}
+
+/* Inlined for each part, so that its width and numbers are known. */
+static inline __attribute__((always_inline)) void
+sum_items(struct engine *engine, enum part_id id, struct charges *charges,
+	  bool all)
+{
+	struct part *part = &engine->parts[id];
+	size_t width = widths[id];
+	size_t count = all ? engine->site_known : engine->change_count;
+	uint64_t *sums = part->sums;
+	uint64_t total[PART_WIDTH_MAX] = {0};
 
 	for (size_t i = 0; i < count; i++) {
-		size_t site;
+		size_t site = item_site(engine, i, all);
+		uint32_t at = engine->site_at[site];
+		uint64_t numbers[PART_WIDTH_MAX];
 
 		if (i + AHEAD < count)
-			slot_prefetch(
-			    engine,
-			    engine->site_slot[change_site(engine, i + AHEAD)]);
-		site = change_site(engine, i);
-		if (!engine->site_slot[site])
+			item_prefetch(engine, sums, width,
+				      item_site(engine, i + AHEAD, all), all);
+		if (!at)
 			continue;
-		change_sum(engine, i, &sum);
-		slot_charge(engine, engine->site_slot[site],
-			    engine->site_place[site], &sum);
-		if (engine->changes &&
-		    slot_at(engine, engine->site_slot[site])->pass)
-			row_charge(&engine->total, &sum);
+		if (all)
+			now_numbers(engine, id, site, numbers);
+		else
+			change_numbers(engine, id, &engine->changes[i],
+				       numbers);
+		if (at_passes(engine, at))
+			add(total, numbers, width);
+		if (at & AT_STEP)
+			add(charges->sums +
+				branch_number(&charges->branch, at & ~AT_STEP) *
+				    width,
+			    numbers, width);
+		else if (sums)
+			add(sums + (at - 1) * width, numbers, width);
+	}
+	add(part->total, total, width);
+}
+
+static void
+sum_part(struct engine *engine, enum part_id id, struct charges *charges,
+	 bool all)
+{
+	size_t width = widths[id];
+
+	if (engine->inclusive)
+		charges->sums = mem_array(charges->branch.count + 1,
+					  width * sizeof(uint64_t));
+	switch (id) {
+	case PART_TOTALS:
+		sum_items(engine, PART_TOTALS, charges, all);
+		break;
+	case PART_MARK:
+		sum_items(engine, PART_MARK, charges, all);
+		break;
+	case PART_RATE:
+		sum_items(engine, PART_RATE, charges, all);
+		break;
+	case PART_SPREAD:
+		sum_items(engine, PART_SPREAD, charges, all);
+		break;
+	case PART_COUNT:
+		break;
+	}
+	if (engine->inclusive) {
+		charges_sweep(charges, engine->parts[id].sums, width);
+		free(charges->sums);
 	}
 }
 
-void
-sum_dirty(struct engine *engine, const uint64_t *dirty)
+/* What has to be summed */
+
+/* Growth and rates count from 0 without a mark, which is no part. */
+static uint64_t
+part_of(const struct engine *engine, enum part_id id)
 {
-	struct sum sum;
+	const struct mark *mark = engine->query->mark;
+	const struct mark *rate =
+	    engine->rate_seconds > 0 ? engine->query->rate : NULL;
 
-	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t slot = engine->site_slot[i];
-
-		if (!slot || !(dirty[slot / 64] >> slot % 64 & 1))
-			continue;
-		sum_site(engine, i, &sum);
-		slot_charge(engine, slot, engine->site_place[i], &sum);
+	switch (id) {
+	case PART_TOTALS:
+		return 1;
+	case PART_MARK:
+		break;
+	case PART_RATE:
+		mark = rate;
+		break;
+	case PART_SPREAD:
+		if (!engine->snapshot->spreads && !(mark && mark->spreads))
+			return 0;
+		if (!mark)
+			return 1;
+		break;
+	case PART_COUNT:
+		break;
 	}
+	return !mark ? 0 : mark->serial ? mark->serial + 1 : PART_UNKNOWN;
+}
+
+/* New slots have nothing yet. */
+static void
+part_room(const struct engine *engine, struct part *part, size_t width)
+{
+	if (engine->group_by == GROUP_TRACEBACK)
+		return;
+	if (engine->slot_count > part->room) {
+		part->room = engine->slot_room;
+		part->sums =
+		    mem_grow(part->sums, part->room, width * sizeof(uint64_t));
+	}
+	if (engine->slot_count > part->count)
+		memset(part->sums + part->count * width, 0,
+		       (engine->slot_count - part->count) * width *
+			   sizeof(uint64_t));
+	part->count = engine->slot_count;
+}
+
+/* Whether the changes move a part: marks stay what they are. */
+static bool
+part_moves(const struct engine *engine, enum part_id id)
+{
+	if (id == PART_TOTALS || id == PART_SPREAD)
+		return engine->change_count;
+	for (size_t i = 0; i < engine->change_count; i++)
+		if (engine->changes[i].touch == CHANGE_BORN)
+			return true;
+	return false;
+}
+
+static void
+part_total(struct engine *engine, enum part_id id)
+{
+	struct part *part = &engine->parts[id];
+	uint64_t numbers[PART_WIDTH_MAX];
+
+	memset(part->total, 0, sizeof(part->total));
+	for (size_t i = 0; i < engine->site_known; i++) {
+		uint32_t at = engine->site_at[i];
+
+		if (!at || !at_passes(engine, at))
+			continue;
+		now_numbers(engine, id, i, numbers);
+		add(part->total, numbers, widths[id]);
+	}
+}
+
+static void
+part_follow(struct engine *engine, enum part_id id, struct charges *branch,
+	    bool anew)
+{
+	struct part *part = &engine->parts[id];
+	uint64_t of = part_of(engine, id);
+	bool same = !anew && of == part->of && of != PART_UNKNOWN;
+
+	part->of = of;
+	if (!of)
+		return;
+	if (!same) {
+		struct charges all;
+
+		part->count = 0;
+		memset(part->total, 0, sizeof(part->total));
+		part_room(engine, part, widths[id]);
+		branch_init(engine, &all.branch, true);
+		sum_part(engine, id, &all, true);
+		return;
+	}
+	part_room(engine, part, widths[id]);
+	if (part_moves(engine, id))
+		sum_part(engine, id, branch, false);
+	if (!engine->filtered)
+		part_total(engine, id);
+}
+
+/* Which processes of a merge have something: bits do not add up. */
+
+static void
+bits_sweep(const struct engine *engine, uint64_t *charged)
+{
+	for (size_t i = engine->step_count; i; i--) {
+		const struct step *step = &engine->steps[i];
+
+		engine->process_bits[(step->slot & ~STEP_PASS) - 1] |=
+		    charged[i];
+		charged[step->parent] |= charged[i];
+	}
+}
+
+static void
+bits_make(struct engine *engine)
+{
+	const struct merge *merge = engine->snapshot->merge;
+	uint64_t *charged =
+	    engine->inclusive ? mem_array(engine->step_count + 1, 8) : NULL;
+
+	engine->process_bits =
+	    mem_grow(engine->process_bits, engine->slot_room, sizeof(uint64_t));
+	memset(engine->process_bits, 0, engine->slot_count * sizeof(uint64_t));
+	engine->process_total = 0;
+	for (size_t i = 0; i < engine->site_known; i++) {
+		uint32_t at = engine->site_at[i];
+		uint64_t bits = merge_bits(merge, i);
+
+		if (!at || !bits)
+			continue;
+		if (at & AT_STEP)
+			charged[at & ~AT_STEP] |= bits;
+		else
+			engine->process_bits[at - 1] |= bits;
+		if (at_passes(engine, at))
+			engine->process_total |= bits;
+	}
+	if (charged)
+		bits_sweep(engine, charged);
+	free(charged);
+}
+
+static void
+bits_follow(struct engine *engine, bool anew)
+{
+	const struct merge *merge = engine->snapshot->merge;
+	uint64_t of = merge ? merge_bits_changes(merge) : 0;
+
+	if (merge && (anew || !engine->filtered || engine->bits_of != of ||
+		      engine->process_count != engine->slot_count))
+		bits_make(engine);
+	engine->bits_of = of;
+	engine->process_count = engine->slot_count;
+}
+
+void
+sums_follow(struct engine *engine, bool anew)
+{
+	struct charges charges = {{0}, NULL};
+
+	anew = anew || !engine->site_known || !changes_take(engine);
+	if (anew) {
+		slots_forget(engine);
+		steps_forget(engine);
+		sites_forget(engine);
+		engine->filtered = true;
+		sites_assign(engine);
+		engine->touches_of = snapshot_touches(engine->snapshot);
+		engine->snapshot_of = engine->snapshot->serial;
+		engine->change_count = 0;
+	} else if (!engine->filtered) {
+		filter_slots(engine);
+	}
+	if (!engine->filtered)
+		steps_pass(engine);
+	branch_init(engine, &charges.branch, false);
+	for (enum part_id id = 0; id < PART_COUNT; id++)
+		part_follow(engine, id, &charges, anew);
+	bits_follow(engine, anew);
+	bests_follow(engine, &charges.branch, anew);
+	branch_fini(&charges.branch);
+	engine->filtered = true;
+}
+
+/* Rows */
+
+void
+slot_sum(const struct engine *engine, uint32_t id, enum part_id part,
+	 uint64_t *out)
+{
+	size_t width = widths[part];
+	const struct part *from = &engine->parts[part];
+	uint64_t numbers[PART_WIDTH_MAX];
+	uint32_t site;
+
+	if (!from->of) {
+		memset(out, 0, width * sizeof(*out));
+		return;
+	}
+	if (engine->group_by != GROUP_TRACEBACK) {
+		memcpy(out, from->sums + (id - 1) * width,
+		       width * sizeof(*out));
+		return;
+	}
+	site = slot_at(engine, id)->chain;
+	now_numbers(engine, part, site - 1, out);
+	while ((site = engine->next[site - 1])) {
+		now_numbers(engine, part, site - 1, numbers);
+		add(out, numbers, width);
+	}
+}
+
+static uint16_t
+domain_of(const uint64_t *totals)
+{
+	uint64_t sum = (uint32_t)totals[TOTAL_DOMAINS];
+	uint64_t squares = totals[TOTAL_DOMAINS] >> 32;
+	uint64_t sites = totals[TOTAL_SITES];
+
+	return sites && sites * squares == sum * sum ? (uint16_t)(sum / sites)
+						     : DOMAIN_COUNT;
+}
+
+/* Fills the numbers of a row from all of its parts. */
+static void
+row_numbers(const struct engine *engine, struct row *row,
+	    uint64_t of[PART_COUNT][PART_WIDTH_MAX])
+{
+	const uint64_t *totals = of[PART_TOTALS], *mark = of[PART_MARK];
+	const uint64_t *rate = of[PART_RATE], *spread = of[PART_SPREAD];
+	double seconds = engine->rate_seconds;
+
+	row->size = totals[TOTAL_ALLOC_BYTES] - totals[TOTAL_FREE_BYTES];
+	row->count = totals[TOTAL_ALLOC_COUNT] - totals[TOTAL_FREE_COUNT];
+	row->size_diff = (int64_t)(row->size - mark[LIVE_BYTES]);
+	row->count_diff = (int64_t)(row->count - mark[LIVE_COUNT]);
+	row->total_size = totals[TOTAL_ALLOC_BYTES];
+	row->total_count = totals[TOTAL_ALLOC_COUNT];
+	row->peak_size = totals[TOTAL_PEAK_BYTES];
+	row->site_count = (uint32_t)totals[TOTAL_SITES];
+	row->domain = domain_of(totals);
+	if (seconds > 0) {
+		row->rate_size =
+		    (double)(int64_t)(row->size - rate[LIVE_BYTES]) / seconds;
+		row->rate_count =
+		    (double)(int64_t)(row->count - rate[LIVE_COUNT]) / seconds;
+	}
+	row->size_error = sqrt(spread_variance(spread + SPREAD_BYTES));
+	row->count_error = sqrt(spread_variance(spread + SPREAD_BLOCKS));
+	row->size_diff_error =
+	    sqrt(spread_variance(spread + SPREAD_BYTES_DIFF));
+	row->count_diff_error =
+	    sqrt(spread_variance(spread + SPREAD_BLOCKS_DIFF));
+}
+
+void
+row_fill(const struct engine *engine, uint32_t id, struct row *row)
+{
+	const struct slot *slot = slot_at(engine, id);
+	uint64_t numbers[PART_COUNT][PART_WIDTH_MAX];
+
+	*row = (struct row){.identity = slot_identity(slot)};
+	for (enum part_id part = 0; part < PART_COUNT; part++)
+		slot_sum(engine, id, part, numbers[part]);
+	row_numbers(engine, row, numbers);
+	slot_texts(engine, slot, row);
+	if (engine->snapshot->merge)
+		row->process_bits = engine->process_bits[id - 1];
+	if (slot->best)
+		row->stack = engine->snapshot
+				 ->sites[engine->bests[slot->best - 1].site - 1]
+				 .stack;
+}
+
+void
+row_total(const struct engine *engine, struct row *row)
+{
+	uint64_t numbers[PART_COUNT][PART_WIDTH_MAX] = {{0}};
+
+	*row = (struct row){.process_bits = engine->process_total};
+	for (enum part_id part = 0; part < PART_COUNT; part++)
+		if (engine->parts[part].of)
+			memcpy(numbers[part], engine->parts[part].total,
+			       sizeof(numbers[part]));
+	row_numbers(engine, row, numbers);
 }

@@ -41,10 +41,11 @@ struct merge {
 	struct part *parts; /* [0] is unused */
 	size_t part_count;
 	size_t part_room;
-	uint32_t free_parts;  /* linked by next */
-	struct table sites;   /* ids of the whole */
-	uint32_t *first;      /* [site index]: its parts */
-	uint64_t *bits;	      /* [site index] */
+	uint32_t free_parts; /* linked by next */
+	struct table sites;  /* ids of the whole */
+	uint32_t *first;     /* [site index]: its parts */
+	uint64_t *bits;	     /* [site index] */
+	uint64_t bits_changes;
 	size_t site_room;     /* of both */
 	uint64_t gone_cpu_ns; /* of members that were dropped: both only grow */
 	uint64_t gone_work;
@@ -239,6 +240,7 @@ site_rest(struct merge *merge, uint32_t id)
 		if (site_is_live(&part->held))
 			bits |= UINT64_C(1) << part->member % 64;
 	}
+	merge->bits_changes += merge->bits[id - 1] != bits;
 	merge->bits[id - 1] = bits;
 	if (whole->spreads)
 		whole->spreads[id - 1] = spread;
@@ -483,6 +485,12 @@ uint64_t
 merge_bits(const struct merge *merge, size_t index)
 {
 	return index < merge->site_room ? merge->bits[index] : 0;
+}
+
+uint64_t
+merge_bits_changes(const struct merge *merge)
+{
+	return merge->bits_changes;
 }
 
 static int

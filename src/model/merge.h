@@ -78,5 +78,7 @@ size_t merge_shares(const struct merge *, const struct moment_parts *since,
 /* A bit for each member that has something of a site, by its index; members
  * beyond 64 share bits with others. */
 uint64_t merge_bits(const struct merge *, size_t index);
+/* How often they have changed, of any site. */
+uint64_t merge_bits_changes(const struct merge *);
 
 #endif

@@ -16,6 +16,7 @@
 
 static struct {
 	uint64_t marks; /* made so far */
+	uint64_t count;
 } snapshots;
 
 const char *const domain_names[] = {
@@ -29,7 +30,10 @@ _Static_assert(sizeof(domain_names) / sizeof(domain_names[0]) == DOMAIN_COUNT,
 void
 snapshot_init(struct snapshot *snapshot, struct names *names)
 {
-	*snapshot = (struct snapshot){.names = names};
+	*snapshot = (struct snapshot){
+	    .names = names,
+	    .serial = ++snapshots.count,
+	};
 }
 
 void
@@ -41,6 +45,7 @@ snapshot_fini(struct snapshot *snapshot)
 	free(snapshot->spreads);
 	free(snapshot->marks);
 	free(snapshot->touched);
+	free(snapshot->touched_spreads);
 	*snapshot = (struct snapshot){0};
 }
 
@@ -66,8 +71,11 @@ snapshot_clone(struct snapshot *to, const struct snapshot *from)
 	to->spreads = copy(from->spreads, count * sizeof(*from->spreads));
 	to->marks = copy(from->marks, from->mark_count * sizeof(*from->marks));
 	to->mark_room = from->mark_count;
+	to->serial = ++snapshots.count;
 	to->touched = NULL;
+	to->touched_spreads = NULL;
 	to->touched_count = to->touched_room = 0;
+	to->touched_spread_room = 0;
 	to->touched_first = 0;
 	to->touches = false;
 }
@@ -147,6 +155,30 @@ touched_drop(struct snapshot *snapshot)
 	snapshot->touched_count -= old;
 	memmove(snapshot->touched, snapshot->touched + old,
 		snapshot->touched_count * sizeof(*snapshot->touched));
+	if (snapshot->touched_spreads)
+		memmove(snapshot->touched_spreads,
+			snapshot->touched_spreads + old,
+			snapshot->touched_count *
+			    sizeof(*snapshot->touched_spreads));
+}
+
+/* Notes the spread of the site of the next change; there were none before. */
+static void
+touched_spread(struct snapshot *snapshot, uint32_t site)
+{
+	size_t at = snapshot->touched_count, old;
+
+	if (at >= snapshot->touched_spread_room) {
+		old = snapshot->touched_spread_room;
+		snapshot->touched_spread_room = at + at / 2 + TOUCHED_LEAST;
+		snapshot->touched_spreads = mem_grow(
+		    snapshot->touched_spreads, snapshot->touched_spread_room,
+		    sizeof(struct spread));
+		memset(snapshot->touched_spreads + old, 0,
+		       (snapshot->touched_spread_room - old) *
+			   sizeof(struct spread));
+	}
+	snapshot->touched_spreads[at] = snapshot->spreads[site - 1];
 }
 
 void
@@ -158,6 +190,8 @@ snapshot_touch(struct snapshot *snapshot, uint32_t site,
 	if (snapshot->touched_count >= TOUCHED_LEAST &&
 	    snapshot->touched_count >= snapshot->site_count / TOUCHED_SHARE)
 		touched_drop(snapshot);
+	if (snapshot->spreads)
+		touched_spread(snapshot, site);
 	snapshot->touched =
 	    mem_room(snapshot->touched, &snapshot->touched_room,
 		     snapshot->touched_count, sizeof(*snapshot->touched));

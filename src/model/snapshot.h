@@ -98,6 +98,7 @@ struct merge;
 
 struct snapshot {
 	struct names *names; /* not owned: the source's */
+	uint64_t serial;     /* no two of one program have the same */
 	struct process process;
 	uint64_t tick;
 	uint64_t time_ns; /* CLOCK_REALTIME of the tick */
@@ -126,8 +127,10 @@ struct snapshot {
 	 * at all sites when it comes back to find that it is below the first.
 	 */
 	struct touch *touched;
+	struct spread *touched_spreads; /* before, likewise; NULL: all 0 */
 	size_t touched_count;
 	size_t touched_room;
+	size_t touched_spread_room;
 	uint64_t touched_first;
 	bool touches;
 	const struct merge *merge; /* of several processes; NULL: of one */
@@ -149,6 +152,13 @@ void snapshot_add_mark(struct snapshot *, const struct program_mark *);
  * `before` is what it was. Old notes go when there are many. */
 void snapshot_touch(struct snapshot *, uint32_t site,
 		    const struct site *before);
+/* The spread of a site before such a change; NULL: it had none. */
+static inline const struct spread *
+snapshot_touched_spread(const struct snapshot *snapshot, size_t index)
+{
+	return snapshot->touched_spreads ? &snapshot->touched_spreads[index]
+					 : NULL;
+}
 /* The number of changes so far, where they are kept. */
 static inline uint64_t
 snapshot_touches(const struct snapshot *snapshot)
