@@ -94,7 +94,8 @@ store(uint64_t pc, uint64_t rule, uint64_t generation)
 	for (unsigned i = 0; i < 2 * RULE_LINE; i++) {
 		uint64_t at =
 		    (line ^ (i & RULE_LINE)) | ((index + i) & (RULE_LINE - 1));
-		uint64_t word = rule_table.words[at];
+		uint64_t word =
+		    __atomic_load_n(&rule_table.words[at], __ATOMIC_RELAXED);
 
 		if ((word & 0xffull << RULE_GENERATION) == generation)
 			continue;

@@ -7,8 +7,8 @@
  *
  *	races KIND
  *
- * KIND is the live map's: shadow, small or hash. Stacks are Python's, since
- * those can be made up (stubs.h).
+ * KIND is the live map's: shadow, small or hash. Most stacks are Python's,
+ *since those can be made up (stubs.h).
  */
 #include "config.h"
 
@@ -26,6 +26,7 @@
 #include "agent/changes.h"
 #include "agent/live.h"
 #include "agent/live_scan.h"
+#include "agent/modules.h"
 #include "agent/names.h"
 #include "agent/py/py.h"
 #include "agent/record.h"
@@ -42,6 +43,7 @@
 #define SHORT	40 /* times so many threads of few steps */
 #define AT_ONCE 5
 #define STACKS	900
+#define NATIVE	60 /* of these */
 #define CELLS	2000
 #define SLOTS	4096 /* of the ring, which does not grow */
 #define NAMES	(1u << 20)
@@ -114,6 +116,27 @@ stack_set(uint64_t *words, uint32_t stack)
 	stubs.python_count = 3;
 }
 
+/* Native stacks are true ones, of as many depths. */
+static __attribute__((noinline)) void
+born_native(struct cell *cell, uint32_t depth, uint64_t size)
+{
+	void *frame = __builtin_frame_address(0);
+	struct unwind_state state;
+	struct thread *thread;
+
+	if (depth) {
+		born_native(cell, depth - 1, size);
+		__asm__ volatile("");
+		return;
+	}
+	thread = record_begin(frame);
+	if (!thread)
+		abort();
+	RECORD_CALLER_AT(&state, frame);
+	record_alloc(thread, WIRE_DOMAIN_MALLOC, &state, cell->start, size);
+	record_end(thread);
+}
+
 static __attribute__((noinline)) void
 born(struct cell *cell, uint32_t stack, uint64_t size)
 {
@@ -121,12 +144,16 @@ born(struct cell *cell, uint32_t stack, uint64_t size)
 	struct thread *thread;
 	uint64_t words[3];
 
-	stack_set(words, stack);
-	thread = record_begin(frame);
-	if (!thread)
-		abort();
-	record_python(thread, DOMAIN, frame, cell->start, size);
-	record_end(thread);
+	if (stack <= NATIVE) {
+		born_native(cell, stack, size);
+	} else {
+		stack_set(words, stack);
+		thread = record_begin(frame);
+		if (!thread)
+			abort();
+		record_python(thread, DOMAIN, frame, cell->start, size);
+		record_end(thread);
+	}
 	cell->stack = stack;
 	cell->size = size;
 	book(stack, size, false);
@@ -264,6 +291,12 @@ ticks(void *unused)
 		}
 		if (ticker.status.tick % 32 == 0)
 			sample_rate_touch();
+		if (ticker.status.tick % 10 == 1)
+			unwind_modules_scan();
+		if (ticker.status.tick % 16 == 15) {
+			unwind_modules_changed();
+			modules_changed();
+		}
 		poll(NULL, 0, 1); /* so that the reader finds a whole tick */
 	}
 	tick();
@@ -312,10 +345,20 @@ reads(void *unused)
 	return unused;
 }
 
+static void
+totals_add(struct wire_totals *sum, const struct wire_totals *more)
+{
+	sum->alloc_bytes += more->alloc_bytes;
+	sum->alloc_count += more->alloc_count;
+	sum->free_bytes += more->free_bytes;
+	sum->free_count += more->free_count;
+}
+
 static const char *
 compare(void)
 {
 	struct wire_totals found[STACKS + 1] = {{0}};
+	struct wire_totals native = {0};
 	struct reader reader = {0};
 
 	if (!reader_read(&reader, ticker.segment.header, ticker.segment.size))
@@ -324,15 +367,24 @@ compare(void)
 		const struct reader_site *site = &reader.sites[i];
 		uint32_t line;
 
-		if (!site->there || site->domain != DOMAIN)
+		if (!site->there)
 			continue;
+		if (site->domain != DOMAIN) {
+			totals_add(&native, &site->totals);
+			continue;
+		}
 		line = reader.frames[reader.stacks[site->stack].frame].line;
-		if (line > STACKS || found[line].alloc_count)
+		if (line <= NATIVE || line > STACKS || found[line].alloc_count)
 			return "a stack that is none, or twice";
 		found[line] = site->totals;
 	}
 	reader_fini(&reader);
-	return memcmp(found, books, sizeof(books)) == 0
+	for (int i = 1; i <= NATIVE; i++)
+		totals_add(&found[0], &books[i]);
+	if (memcmp(&found[0], &native, sizeof(native)) != 0)
+		return "the totals of native stacks are not the threads' own";
+	return memcmp(&found[NATIVE + 1], &books[NATIVE + 1],
+		      sizeof(*books) * (STACKS - NATIVE)) == 0
 		   ? NULL
 		   : "the totals are not those of the threads";
 }
@@ -352,6 +404,7 @@ begin(enum wire_live_map kind)
 		if (i % 100 == 99)
 			at += 1 << LIVE_CHUNK_BITS;
 	}
+	modules_init();
 	stubs_directory();
 	if (!live_init_as(kind) ||
 	    !segment_create(&ticker.segment, ring_bytes + NAMES, &body) ||
@@ -360,7 +413,7 @@ begin(enum wire_live_map kind)
 	names_init(&ticker.segment, (char *)body + ring_bytes,
 		   WIRE_BODY_OFFSET + ring_bytes, NAMES);
 	sample_rate_set(1);
-	return true;
+	return unwind_init(WIRE_UNWINDER_RULES);
 }
 
 static void
@@ -397,8 +450,13 @@ check(enum wire_live_map kind)
 		fault = "too few looks or ticks";
 	if (!fault && !ticker.found)
 		fault = "no block is found in the live map";
-	printf("%u looks, %lu ticks, %u threads\n", watcher.looks,
-	       (unsigned long)ticker.status.tick, threads_count());
+	for (int i = 0; i < WIRE_LOST_COUNT; i++)
+		if (record_losses(i))
+			printf("lost: cause %d, %lu\n", i,
+			       (unsigned long)record_losses(i));
+	printf("%u looks, %lu ticks, %u sites, %u threads\n", watcher.looks,
+	       (unsigned long)ticker.status.tick, sites_count(),
+	       threads_count());
 	return fault;
 }
 
