@@ -78,7 +78,7 @@ live(void)
 	safe_syscall(SYS_prctl, PR_SET_NAME, (long)"heaptop", 0, 0, 0, 0);
 	/* A descriptor table of its own, empty: what is opened here can be
 	 * neither seen, closed nor replaced by the program. Linux 5.9. */
-	safe_syscall(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
+	safe_syscall(__NR_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
 	again = thread.run();
 	if (again || alone_is_uncounted())
 		safe_syscall(SYS_exit, alone_exit_status(), 0, 0, 0, 0, 0);

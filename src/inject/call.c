@@ -271,7 +271,7 @@ work_late(struct work *work, struct err *err)
 static void
 problem_read(const struct work *work, struct err *err)
 {
-	char text[TEXT_MAX] = "it says nothing", clean[TEXT_MAX];
+	char text[TEXT_MAX] = "its C library does not say why", clean[TEXT_MAX];
 	uint64_t at = plan_get(work, offsetof(struct arch_plan, problem));
 	size_t size;
 

@@ -72,7 +72,7 @@ keep_only(int socket)
 		_exit(1);
 	if (socket != 3 && dup2(socket, 3) < 0)
 		_exit(1);
-	if (syscall(SYS_close_range, 4u, ~0u, 0u) != 0)
+	if (syscall(__NR_close_range, 4u, ~0u, 0u) != 0)
 		for (int fd = 4; fd < 1024; fd++)
 			close(fd);
 	return 3;

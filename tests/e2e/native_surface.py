@@ -75,6 +75,10 @@ def check_needs(tap):
            "ld-linux-x86-64.so.2")
     tap.ok(needed and all(name in may for name in needed),
            "only the C library is needed", needed)
+    versions = re.findall(r"Name: GLIBC_2\.(\d+)",
+                          output("readelf", "-VW", AGENT))
+    tap.ok(versions and max(map(int, versions)) <= 28,
+           "no newer C library than 2.28 is needed", versions)
     tap.ok("TEXTREL" not in shown, "no text is relocated", shown)
     tap.ok("BIND_NOW" in shown, "everything is bound when it is loaded", shown)
     headers = output("readelf", "-lW", AGENT)
