@@ -144,7 +144,9 @@ INLINE bool
 python(struct thread *thread, uint32_t domain, bool gil, bool held)
 {
 	struct trace trace = {.domain = domain};
+	const uint64_t *words;
 	bool cut = false;
+	size_t same;
 
 	if (held && thread->python.count)
 		return settle(thread, &thread->python,
@@ -152,8 +154,7 @@ python(struct thread *thread, uint32_t domain, bool gil, bool held)
 			      domain);
 	trace.epoch =
 	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
-	trace.count = py_walk_kept(&thread->py_kept, gil, &trace.words,
-				   &trace.same, &cut);
+	trace.count = py_walk_kept(&thread->py_kept, gil, &words, &same, &cut);
 	if (cut)
 		record_lost(py_kept_is_cut(&thread->py_kept)
 				? WIRE_LOST_STACK_CUT
@@ -163,6 +164,9 @@ python(struct thread *thread, uint32_t domain, bool gil, bool held)
 		thread->python.count = thread->python.known = 0;
 		return false;
 	}
+	/* Not by the walk itself: a trace that it had seen were in memory. */
+	trace.words = words;
+	trace.same = same;
 	return strand_follow(thread, &thread->python, &trace);
 }
 
