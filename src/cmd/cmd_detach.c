@@ -3,10 +3,22 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/attach.h"
 #include "cmd/life.h"
 #include "cmd/subcommand.h"
+
+static bool
+is_anothers(uint32_t pid)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, pid);
+	return geteuid() && stat(path, &st) == 0 && st.st_uid != geteuid();
+}
 
 int
 cmd_detach(const struct options *options)
@@ -17,6 +29,14 @@ cmd_detach(const struct options *options)
 
 	if (!attach_pid(options->operands[0], &pid, &err))
 		return failed_usage(options->command, &err);
+	if (is_anothers(pid)) {
+		err_set(&err,
+			"process %" PRIu32
+			" belongs to another user; sudo heaptop detach "
+			"%" PRIu32,
+			pid, pid);
+		return failed(&err);
+	}
 	if (attach_state(pid) == AGENT_NONE) {
 		err_set(&err,
 			"no agent records process %" PRIu32

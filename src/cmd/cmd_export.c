@@ -1,7 +1,9 @@
 /* cmd_export.c - `heaptop export SRC --format F`: other tools' formats. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/open.h"
@@ -16,7 +18,9 @@ write_file(const char *path, const struct export_format *format,
 	bool good;
 
 	if (!file)
-		return err_errno(err, "cannot write '%s'", path);
+		return err_set(err,
+			       "cannot write '%s': %s; choose another place",
+			       path, strerror(errno));
 	good = format->write(file, snapshot, err);
 	if (fclose(file) != 0 && good)
 		good = err_errno(err, "cannot write '%s'", path);

@@ -93,13 +93,20 @@ static void
 print_tree(struct process_entry *list, size_t count)
 {
 	struct picker picker = {.sort = PICKER_AGE};
+	bool unread = false;
 
 	printf("%7s %-10s %10s %10s %11s  %-11s %s\n", "PID", "STATE", "RSS",
 	       "LIVE", "BLOCKS", "MODE", "COMMAND");
 	picker_take(&picker, list, count, 1);
-	for (size_t i = 0; i < picker.count; i++)
-		print_entry(picker_entry(&picker, i), picker.lines[i].depth);
+	for (size_t i = 0; i < picker.count; i++) {
+		const struct process_entry *entry = picker_entry(&picker, i);
+
+		print_entry(entry, picker.lines[i].depth);
+		unread |= *entry->problem;
+	}
 	picker_fini(&picker);
+	if (unread)
+		puts("heaptop clean --force removes what is unreadable.");
 }
 
 static void

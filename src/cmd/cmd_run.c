@@ -44,13 +44,16 @@ choose_agent(const char *program)
 static int
 refuse_program(const char *name, int error)
 {
+	bool missing = error == ENOENT || error == ENOTDIR;
+	bool searched = !strchr(name, '/');
 	struct err err;
 
-	errno = error;
-	err_errno(&err, "cannot start '%s'", name);
+	err_set(&err, "cannot start '%s': %s; %s", name, strerror(error),
+		!missing   ? "chmod +x makes a file a program"
+		: searched ? "a program outside of PATH needs its folder, as ./"
+			   : "check its path");
 	failed(&err);
-	return error == ENOENT || error == ENOTDIR ? STATUS_NOT_FOUND
-						   : STATUS_NOT_EXECUTABLE;
+	return missing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
 static void
@@ -91,7 +94,9 @@ open_output(struct run *run, int *fd, struct err *err)
 		? open("/dev/null", O_WRONLY | O_CLOEXEC)
 		: open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (*fd < 0)
-		return err_errno(err, "cannot write to '%s'", output);
+		return err_set(err,
+			       "cannot write to '%s': %s; choose another place",
+			       output, strerror(errno));
 	return true;
 }
 

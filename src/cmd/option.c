@@ -196,9 +196,9 @@ set_mark_after(struct options *options, const char *value, struct err *err)
 	char *end;
 	double seconds = strtod(value, &end);
 
-	if (end == value || (*end && strcmp(end, "s") != 0))
+	if (end != value && *end && strcmp(end, "s") != 0)
 		return size_parse(value, &options->plan.after_bytes, err);
-	if (!(seconds > 0 && seconds < 1e9))
+	if (!(end != value && seconds > 0 && seconds < 1e9))
 		return err_set(err,
 			       "'%s' is neither seconds, as 30, nor a size, as "
 			       "512M",
@@ -514,7 +514,9 @@ options_parse(struct options *options, const struct subcommand *command,
 		if (c == '?' && optopt && optopt < WORD_BASE)
 			return err_set(err, "unknown option '-%c'", optopt);
 		if (c == '?')
-			return err_set(err, "unknown option '%s'",
+			return err_set(err,
+				       optopt ? "option '%s': it takes no value"
+					      : "unknown option '%s'",
 				       argv[optind - 1]);
 		if (c == ':')
 			return err_set(err, "option '%s' needs a value",

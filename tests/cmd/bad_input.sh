@@ -42,6 +42,10 @@ refused 2 "no format; *" export 1
 refused 2 "*unknown format*" export --format x 1
 refused 2 "'x' is no command; *" help x
 refused 2 "'x' is one operand too many; *" list x
+refused 2 "option '--json=1': it takes no value; *" list --json=1
+refused 2 "--mark-after: 'x' is neither seconds*" run --mark-after x true
+refused 127 "cannot start './none': *; check its path" run ./none
+refused 126 "cannot start '$work': *; chmod +x *" run "$work"
 
 # What is not there, or not ours.
 refused 1 "*99999999*" report 99999999
@@ -83,8 +87,11 @@ cp "$good" version && printf '\377\377' |
 refused 1 "*version*" report ./version
 cp random "$HEAPTOP_DIR/1-1.heaptop"
 try "$heaptop" list
-like 'list goes on past a broken one' '0*unreadable*holder*' "$status $out"
+like 'list goes on past a broken one' '0*unreadable*holder*clean --force*' \
+    "$status $out"
 try "$heaptop" clean
+like 'clean says that it leaves some' '0 1 heaptop: left 1 *--force*' \
+    "$status $(grep -c '' err) $err"
 is 'clean leaves what it cannot read' 1-1.heaptop "$(ls "$HEAPTOP_DIR")"
 try "$heaptop" clean --force
 is 'clean --force does not' '' "$(ls "$HEAPTOP_DIR")"

@@ -32,7 +32,8 @@ is 'closed descriptors' 3 \
 
 try "$heaptop" run no-such-program
 is 'one line for a missing program' \
-    "heaptop: cannot start 'no-such-program': No such file or directory" \
+    "heaptop: cannot start 'no-such-program': No such file or directory; \
+a program outside of PATH needs its folder, as ./" \
     "$err"
 
 head -c 300000 /dev/urandom >random
