@@ -26,6 +26,15 @@ segment_directory(void)
 	return path;
 }
 
+static void
+add_live(struct process_entry *entry, const struct wire_totals *totals)
+{
+	if (totals->alloc_bytes > totals->free_bytes)
+		entry->live_bytes += totals->alloc_bytes - totals->free_bytes;
+	if (totals->alloc_count > totals->free_count)
+		entry->live_count += totals->alloc_count - totals->free_count;
+}
+
 /* Reads header and status; what is wrong becomes the entry's problem. */
 static void
 fill_entry(struct process_entry *entry, int directory, const char *name)
@@ -51,16 +60,8 @@ fill_entry(struct process_entry *entry, int directory, const char *name)
 	if (entry->alive)
 		entry->process.rss_bytes = proc_rss(entry->process.pid);
 	entry->time_ns = segment.status.time_ns;
-	for (size_t i = 0; i < WIRE_DOMAIN_MAX; i++) {
-		const struct wire_totals *totals = &segment.status.totals[i];
-
-		if (totals->alloc_bytes > totals->free_bytes)
-			entry->live_bytes +=
-			    totals->alloc_bytes - totals->free_bytes;
-		if (totals->alloc_count > totals->free_count)
-			entry->live_count +=
-			    totals->alloc_count - totals->free_count;
-	}
+	for (size_t i = 0; i < WIRE_DOMAIN_MAX; i++)
+		add_live(entry, &segment.status.totals[i]);
 	segment_close(&segment);
 	return;
 close_segment:

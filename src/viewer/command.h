@@ -49,10 +49,11 @@ enum {
 	STALE_TRACE = 1u << 2,	  /* the stacks of the traceback */
 	STALE_TERMINAL = 1u << 3, /* everything that the terminal shows */
 	STALE_LOOK = 1u << 4,	  /* the theme, and whose the mouse is */
-	STALE_TREE = 1u << 4,	  /* the tree of calls */
+	STALE_TREE = 1u << 5,	  /* the tree of calls */
 };
 
 #define COMMAND_KEYS_MAX 10
+#define PRIORITY_LAST	 16
 
 struct command {
 	enum command_id id;
@@ -60,7 +61,8 @@ struct command {
 	const char *word;
 	const char *keys;
 	unsigned views; /* bits of enum view_id */
-	int priority;
+	int priority;	/* in the function bar, 1 to PRIORITY_LAST; 0: not there
+			 */
 	const char *label;
 	unsigned (*run)(struct viewer *, enum command_id, uint32_t key);
 	const char *help;

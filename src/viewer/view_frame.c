@@ -8,6 +8,8 @@
 #include "viewer/place.h"
 #include "viewer/view.h"
 
+#define STATUS_MAX (TEXT_MAX + 48)
+
 const struct view views[VIEW_COUNT] = {
     [VIEW_SITES] = {NULL, view_sites_draw, view_sites_text, NULL},
     [VIEW_TRACE] = {"Traceback", view_trace_draw, view_trace_text, NULL},
@@ -101,33 +103,56 @@ status_query(struct viewer *viewer, int y)
 	return x;
 }
 
+/* What was said last, what is wrong, or which lines are shown. */
+static enum role
+status_text(struct viewer *viewer, char out[STATUS_MAX])
+{
+	const struct list *list = viewer_list(viewer);
+	size_t last = list->top + list->page;
+
+	*out = '\0';
+	if (viewer->message[0]) {
+		snprintf(out, STATUS_MAX, "%s", viewer->message);
+		return viewer->message_role;
+	}
+	if (viewer->problem[0]) {
+		snprintf(out, STATUS_MAX, "%s", viewer->problem);
+		return ROLE_WARNING;
+	}
+	if (list->count && viewer_view(viewer) != VIEW_FLAME)
+		snprintf(out, STATUS_MAX, "%zu-%zu of %zu", list->top + 1,
+			 last < list->count ? last : list->count, list->count);
+	return ROLE_DIM;
+}
+
+/* False: what is shown is now. */
+static bool
+held_text(const struct viewer *viewer, char out[STATUS_MAX])
+{
+	char age[FORMAT_MAX];
+	char clock[TEXT_TIME_MAX];
+
+	if (viewer->past.held_by == HELD_BACK)
+		snprintf(out, STATUS_MAX, "AS OF %s  Esc: now",
+			 text_time(clock, viewer->snapshot->time_ns) + 11);
+	else if (viewer->paused)
+		snprintf(
+		    out, STATUS_MAX, "PAUSED %s",
+		    format_duration(age, viewer->now_ns - viewer->paused_ns));
+	else
+		return false;
+	return true;
+}
+
 static void
 status_right(struct viewer *viewer, int y, int begin)
 {
 	struct canvas *canvas = &viewer->canvas;
-	const struct list *list = viewer_list(viewer);
 	int end = canvas->width - 1;
-	char text[TEXT_MAX + 48];
-	char age[FORMAT_MAX];
-	char clock[TEXT_TIME_MAX];
-	enum role role = ROLE_DIM;
-	int width;
+	char text[STATUS_MAX];
+	enum role role = status_text(viewer, text);
+	int width = canvas_width(canvas, text);
 
-	if (viewer->message[0]) {
-		snprintf(text, sizeof(text), "%s", viewer->message);
-		role = viewer->message_role;
-	} else if (viewer->problem[0]) {
-		snprintf(text, sizeof(text), "%s", viewer->problem);
-		role = ROLE_WARNING;
-	} else if (list->count && viewer_view(viewer) != VIEW_FLAME) {
-		size_t last = list->top + list->page;
-
-		snprintf(text, sizeof(text), "%zu-%zu of %zu", list->top + 1,
-			 last < list->count ? last : list->count, list->count);
-	} else {
-		text[0] = '\0';
-	}
-	width = canvas_width(canvas, text);
 	/* A message may cover what stands there always. */
 	if (end - width <= begin + 1 && role == ROLE_DIM)
 		width = 0;
@@ -137,14 +162,7 @@ status_right(struct viewer *viewer, int y, int begin)
 		canvas_fill(canvas, y, end - width - 1, width + 1, ROLE_TEXT,
 			    " ");
 	canvas_text(canvas, y, end - width, width, role, text);
-	if (viewer->past.held_by == HELD_BACK)
-		snprintf(text, sizeof(text), "AS OF %s  Esc: now",
-			 text_time(clock, viewer->snapshot->time_ns) + 11);
-	else if (viewer->paused)
-		snprintf(
-		    text, sizeof(text), "PAUSED %s",
-		    format_duration(age, viewer->now_ns - viewer->paused_ns));
-	else
+	if (!held_text(viewer, text))
 		return;
 	end -= width + 2;
 	width = canvas_width(canvas, text);
@@ -237,35 +255,43 @@ bar_width(const struct canvas *canvas, const struct command *command,
 	       canvas_width(canvas, command->label) + 2;
 }
 
+/* By priority as many as fit whole. */
+static void
+bar_choose(const struct viewer *viewer, bool shown[COMMAND_ID_COUNT])
+{
+	enum command_id other =
+	    viewer->depth > 1 ? COMMAND_QUIT : COMMAND_CLOSE;
+	int room = viewer->canvas.width - 1;
+	char name[INPUT_NAME_MAX];
+
+	for (int priority = 1; priority <= PRIORITY_LAST; priority++)
+		for (size_t i = 0; i < COMMAND_ID_COUNT; i++) {
+			const struct command *command = &commands[i];
+			int width;
+
+			if (command->priority != priority ||
+			    command->id == other ||
+			    !(command->views & 1u << viewer_view(viewer)))
+				continue;
+			width = bar_width(&viewer->canvas, command, name);
+			shown[i] = width - 2 < room;
+			room -= shown[i] ? width : 0;
+		}
+}
+
 void
 bar_draw(struct viewer *viewer, int y)
 {
 	struct canvas *canvas = &viewer->canvas;
 	bool shown[COMMAND_ID_COUNT] = {false};
 	char name[INPUT_NAME_MAX];
-	int room = canvas->width - 1;
 	int x = 1;
 
 	if (viewer->prompt.open) {
 		prompt_draw(viewer, y);
 		return;
 	}
-	/* By priority as many as fit whole, then in the table's order. */
-	for (int priority = 1; priority <= 16; priority++)
-		for (size_t i = 0; i < COMMAND_ID_COUNT; i++) {
-			const struct command *command = &commands[i];
-			int width;
-
-			if (command->priority != priority ||
-			    !(command->views & 1u << viewer_view(viewer)))
-				continue;
-			if (command->id ==
-			    (viewer->depth > 1 ? COMMAND_QUIT : COMMAND_CLOSE))
-				continue;
-			width = bar_width(canvas, command, name);
-			shown[i] = width - 2 < room;
-			room -= shown[i] ? width : 0;
-		}
+	bar_choose(viewer, shown);
 	for (size_t i = 0; i < COMMAND_ID_COUNT; i++) {
 		int begin = x;
 
@@ -324,6 +350,24 @@ menu_width(const struct canvas *canvas, const struct menu *menu, int *labels)
 		   : canvas_width(canvas, menu->title) + 8;
 }
 
+static void
+menu_line(struct viewer *viewer, struct box at, int y, int labels, size_t line)
+{
+	const struct menu_entry *entry = &viewer->menu.entries[line];
+	struct canvas *canvas = &viewer->canvas;
+	int room = at.width - 4;
+
+	canvas_format(canvas, y, at.x + 2, room, ROLE_BAR_KEY, "%c",
+		      entry->key ? (char)entry->key : ' ');
+	canvas_text(canvas, y, at.x + 4, room - 2, ROLE_MENU, entry->label);
+	canvas_text(canvas, y, at.x + 6 + labels, room - 4 - labels, ROLE_DIM,
+		    entry->help);
+	if (line == viewer->menu.cursor)
+		canvas_paint(canvas, y, at.x + 1, at.width - 2,
+			     ROLE_MENU_SELECTED);
+	zone_add(viewer, y, at.x + 1, at.x + at.width - 1, ZONE_MENU, line);
+}
+
 void
 menu_draw(struct viewer *viewer, struct box box)
 {
@@ -350,23 +394,8 @@ menu_draw(struct viewer *viewer, struct box box)
 	if (menu->cursor >= (size_t)at.height - 2)
 		top = menu->cursor - (size_t)at.height + 3;
 	for (size_t i = top; i < menu->count && i - top + 2 < (size_t)at.height;
-	     i++) {
-		const struct menu_entry *entry = &menu->entries[i];
-		int y = at.y + 1 + (int)(i - top);
-		int room = at.width - 4;
-
-		canvas_format(canvas, y, at.x + 2, room, ROLE_BAR_KEY, "%c",
-			      entry->key ? (char)entry->key : ' ');
-		canvas_text(canvas, y, at.x + 4, room - 2, ROLE_MENU,
-			    entry->label);
-		canvas_text(canvas, y, at.x + 6 + labels, room - 4 - labels,
-			    ROLE_DIM, entry->help);
-		if (i == menu->cursor)
-			canvas_paint(canvas, y, at.x + 1, at.width - 2,
-				     ROLE_MENU_SELECTED);
-		zone_add(viewer, y, at.x + 1, at.x + at.width - 1, ZONE_MENU,
-			 i);
-	}
+	     i++)
+		menu_line(viewer, at, at.y + 1 + (int)(i - top), labels, i);
 }
 
 /* Less than a list: what grew, in the middle. */

@@ -13,6 +13,7 @@
 #include "viewer/view.h"
 
 #define GRID_WIDTH 76 /* of the full header without its gaps */
+#define GAP_MAX	   8  /* between its columns */
 
 /* Growth of all live bytes since the mark, not of the filtered ones. */
 static void
@@ -383,50 +384,67 @@ said_draw(struct viewer *viewer, int y, int a, int b, int c)
 }
 
 static void
-full_draw(struct viewer *viewer)
+live_draw(struct viewer *viewer, int x)
 {
 	const struct snapshot *snapshot = viewer->snapshot;
-	const struct process *process = &snapshot->process;
 	struct canvas *canvas = &viewer->canvas;
-	int gap = (canvas->width - GRID_WIDTH) / 3;
-	int a = 1;
-	int b = a + 35 + (gap < 0 ? 0 : gap > 8 ? 8 : gap);
-	int c = b + 19 + (gap < 0 ? 0 : gap > 8 ? 8 : gap);
-	int rest = canvas->width - c - 1;
 	char text[64];
 	int64_t bytes;
 	int64_t count;
 
 	growth(viewer, &bytes, &count);
-	field(canvas, 1, a, 7, 11, ROLE_TITLE, "Live",
+	field(canvas, 1, x, 7, 11, ROLE_TITLE, "Live",
 	      format_size(text, snapshot->live_bytes, false));
-	blocks(canvas, 1, a + 18, ROLE_VALUE,
+	blocks(canvas, 1, x + 18, ROLE_VALUE,
 	       format_count(text, snapshot->live_count));
-	field(canvas, 2, a, 7, 11, growth_role((double)bytes), "Growth",
+	field(canvas, 2, x, 7, 11, growth_role((double)bytes), "Growth",
 	      format_size_diff(text, bytes, false));
-	blocks(canvas, 2, a + 18, growth_role((double)count),
+	blocks(canvas, 2, x + 18, growth_role((double)count),
 	       format_count_diff(text, count));
 	mark_text(viewer, text, sizeof(text));
-	canvas_text(canvas, 3, a, 7, ROLE_LABEL, "Since");
-	canvas_text(canvas, 3, a + 8, 24,
+	canvas_text(canvas, 3, x, 7, ROLE_LABEL, "Since");
+	canvas_text(canvas, 3, x + 8, 24,
 		    viewer->marked ? ROLE_ACCENT : ROLE_VALUE, text);
+}
 
-	field(canvas, 1, b, 6, 11, ROLE_VALUE, "RSS",
+static void
+resident_draw(struct viewer *viewer, int x)
+{
+	const struct process *process = &viewer->snapshot->process;
+	struct canvas *canvas = &viewer->canvas;
+	char text[FORMAT_MAX];
+
+	field(canvas, 1, x, 6, 11, ROLE_VALUE, "RSS",
 	      process->rss_bytes ? format_size(text, process->rss_bytes, false)
 				 : "-");
-	field(canvas, 2, b, 6, 11, ROLE_VALUE, "Peak",
+	field(canvas, 2, x, 6, 11, ROLE_VALUE, "Peak",
 	      process->peak_rss_bytes
 		  ? format_size(text, process->peak_rss_bytes, false)
 		  : "-");
-	field(canvas, 3, b, 6, 11, growth_role(rate(viewer)), "Rate",
+	field(canvas, 3, x, 6, 11, growth_role(rate(viewer)), "Rate",
 	      format_rate(text, rate(viewer), false));
+}
 
+/* Three columns, further apart where there is room. */
+static void
+full_draw(struct viewer *viewer)
+{
+	struct canvas *canvas = &viewer->canvas;
+	int room = (canvas->width - GRID_WIDTH) / 3;
+	int gap = room < 0 ? 0 : room > GAP_MAX ? GAP_MAX : room;
+	int a = 1;
+	int b = a + 35 + gap;
+	int c = b + 19 + gap;
+	int rest = canvas->width - c - 1;
+
+	live_draw(viewer, a);
+	resident_draw(viewer, b);
 	canvas_text(canvas, 1, c, 7, ROLE_LABEL, "Mode");
 	mode_draw(viewer, 1, c + 7, rest - 7);
 	losses_field(viewer, 2, c, rest);
 	canvas_text(canvas, 3, c, 7, ROLE_LABEL, "Agent");
 	agent_draw(viewer, 3, c + 7, rest - 7);
-	if (has_said(snapshot))
+	if (has_said(viewer->snapshot))
 		said_draw(viewer, 4, a, b, c);
 }
 
@@ -441,47 +459,55 @@ word(struct canvas *canvas, int y, int *x, enum role role, const char *text)
 	*x += canvas_text(canvas, y, *x, width, role, text) + 1;
 }
 
+/* Draws the same of a word and a text. */
+static void
+words(struct canvas *canvas, int y, int *x, enum role role, const char *what,
+      const char *text)
+{
+	char both[2 * FORMAT_MAX + 16];
+
+	snprintf(both, sizeof(both), "%s %s", what, text);
+	word(canvas, y, x, role, both);
+}
+
+static void
+short_work(struct viewer *viewer, int y, int *x)
+{
+	const struct snapshot *snapshot = viewer->snapshot;
+	char all[FORMAT_MAX], diff[FORMAT_MAX], text[2 * FORMAT_MAX + 4];
+
+	snprintf(text, sizeof(text), "%s (%s)",
+		 format_count(all, snapshot->work_units),
+		 format_count_diff(
+		     diff, (int64_t)query_work(&viewer->query, snapshot)));
+	words(&viewer->canvas, y, x, ROLE_VALUE, "work", text);
+}
+
 static void
 short_draw(struct viewer *viewer, int y)
 {
 	const struct snapshot *snapshot = viewer->snapshot;
 	struct canvas *canvas = &viewer->canvas;
-	char text[FORMAT_MAX];
+	char text[FORMAT_MAX], clock[TEXT_TIME_MAX];
 	int64_t bytes;
 	int64_t count;
 	int x = canvas->width >= 30;
 
 	growth(viewer, &bytes, &count);
-	if (viewer->past.held_by == HELD_BACK) {
-		char clock[TEXT_TIME_MAX], as_of[32];
-
-		snprintf(as_of, sizeof(as_of), "AS OF %.8s",
-			 text_time(clock, snapshot->time_ns) + 11);
-		word(canvas, y, &x, ROLE_WARNING, as_of);
-	}
+	if (viewer->past.held_by == HELD_BACK)
+		words(canvas, y, &x, ROLE_WARNING, "AS OF",
+		      text_time(clock, snapshot->time_ns) + 11);
 	word(canvas, y, &x, ROLE_TITLE,
 	     format_size(text, snapshot->live_bytes, true));
 	word(canvas, y, &x, growth_role((double)bytes),
 	     format_size_diff(text, bytes, true));
 	word(canvas, y, &x, growth_role(rate(viewer)),
 	     format_rate(text, rate(viewer), true));
-	if (snapshot->process.rss_bytes) {
-		char rss[FORMAT_MAX + 4];
-
-		snprintf(rss, sizeof(rss), "RSS %s",
-			 format_size(text, snapshot->process.rss_bytes, true));
-		word(canvas, y, &x, ROLE_VALUE, rss);
-	}
-	if (snapshot->work_units) {
-		char work[2 * FORMAT_MAX + 16], diff[FORMAT_MAX];
-
-		snprintf(
-		    work, sizeof(work), "work %s (%s)",
-		    format_count(text, snapshot->work_units),
-		    format_count_diff(
-			diff, (int64_t)query_work(&viewer->query, snapshot)));
-		word(canvas, y, &x, ROLE_VALUE, work);
-	}
+	if (snapshot->process.rss_bytes)
+		words(canvas, y, &x, ROLE_VALUE, "RSS",
+		      format_size(text, snapshot->process.rss_bytes, true));
+	if (snapshot->work_units)
+		short_work(viewer, y, &x);
 	if (snapshot_is_sampled(snapshot)) {
 		char rate[RATE_TEXT_MAX];
 

@@ -279,51 +279,58 @@ frame_draw(struct viewer *viewer, int y, int functions,
 				line->own ? ROLE_TEXT : ROLE_DIM, &place);
 }
 
+/* The stacks and who has them; a blank line after each, where there is room.
+ * Returns the lines used. */
+static int
+above_draw(struct viewer *viewer, struct box box)
+{
+	bool blank = box.height >= 12;
+	struct box below = box;
+	int used, lines;
+
+	if (!viewer->trace.count || box.height < 4)
+		return 0;
+	used = ranks_draw(viewer, box) + blank;
+	below.y += used;
+	lines = shares_draw(viewer, below);
+	return used + lines + (lines && blank);
+}
+
+/* A frame, or what stands below one: its path, or source text. */
+static void
+line_draw(struct viewer *viewer, int y, int width, int functions,
+	  const struct trace_line *line)
+{
+	int x = width >= 30 ? 9 : 5;
+	bool plain = line->path || (viewer->trace.context && !line->around);
+
+	if (line->text)
+		canvas_text(&viewer->canvas, y, x, width - x - 1,
+			    plain ? ROLE_TEXT : ROLE_SOURCE, line->text);
+	else
+		frame_draw(viewer, y, functions, line);
+	canvas_paint_match(&viewer->canvas, y, 0, width, ROLE_MATCH,
+			   viewer->search);
+}
+
 void
 view_trace_draw(struct viewer *viewer, struct box box)
 {
-	struct trace *trace = &viewer->trace;
-	struct canvas *canvas = &viewer->canvas;
+	const struct trace *trace = &viewer->trace;
 	struct list *list = &viewer->lists[VIEW_TRACE];
 	int functions = function_width(viewer, box.width);
-	int used = 0, lines;
+	int used = above_draw(viewer, box);
 
-	if (trace->count && box.height >= 4) {
-		struct box below = box;
-
-		used = ranks_draw(viewer, box);
-		if (box.height >= 12)
-			used++;
-		below.y += used;
-		lines = shares_draw(viewer, below);
-		if (lines && box.height >= 12)
-			lines++;
-		used += lines;
-	}
 	box.y += used;
 	box.height -= used;
 	list_fit(list, trace->line_count,
 		 box.height > 0 ? (size_t)box.height : 0);
 	if (!trace->line_count)
-		canvas_text(canvas, box.y, 2, box.width, ROLE_DIM,
+		canvas_text(&viewer->canvas, box.y, 2, box.width, ROLE_DIM,
 			    "no stack was recorded for these blocks");
-	for (size_t i = 0; i < list->page && list->top + i < list->count; i++) {
-		const struct trace_line *line = &trace->lines[list->top + i];
-		int y = box.y + (int)i;
-		int x = box.width >= 30 ? 9 : 5;
-
-		if (line->text)
-			canvas_text(canvas, y, x, box.width - x - 1,
-				    line->path ||
-					    (trace->context && !line->around)
-					? ROLE_TEXT
-					: ROLE_SOURCE,
-				    line->text);
-		else
-			frame_draw(viewer, y, functions, line);
-		canvas_paint_match(canvas, y, 0, box.width, ROLE_MATCH,
-				   viewer->search);
-	}
+	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
+		line_draw(viewer, box.y + (int)i, box.width, functions,
+			  &trace->lines[list->top + i]);
 }
 
 bool

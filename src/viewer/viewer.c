@@ -428,21 +428,55 @@ viewer_push(struct viewer *viewer, enum view_id view)
 		views[view].open(viewer);
 }
 
+/* Where something was clicked on, or NULL. */
+static const struct zone *
+zone_at(const struct viewer *viewer, int y, int x)
+{
+	/* The last one that was drawn lies on top. */
+	for (size_t i = viewer->zone_count; i--;) {
+		const struct zone *zone = &viewer->zones[i];
+
+		if (zone->y == y && x >= zone->begin && x < zone->end)
+			return zone;
+	}
+	return NULL;
+}
+
+static unsigned
+click_column(struct viewer *viewer, enum column column)
+{
+	struct query *query = &viewer->query;
+
+	query->ascending = query->sort == column && !query->ascending;
+	query->sort = column;
+	viewer->sort_chosen = true;
+	return STALE_ROWS | STALE_DRAW;
+}
+
+/* The line under the cursor is opened, any other gets the cursor. */
+static unsigned
+click_line(struct viewer *viewer, size_t line)
+{
+	struct list *list = viewer_list(viewer);
+	bool again = list->cursor == line;
+	const struct command *command;
+
+	list->cursor = line;
+	if (viewer_view(viewer) == VIEW_SITES)
+		viewer_pin(viewer);
+	command = again ? command_find(viewer_view(viewer), INPUT_ENTER) : NULL;
+	return command ? command->run(viewer, command->id, INPUT_ENTER)
+		       : STALE_DRAW;
+}
+
 static unsigned
 click(struct viewer *viewer, const struct event *event)
 {
-	const struct zone *zone = viewer->zones + viewer->zone_count;
-	struct list *list = viewer_list(viewer);
+	const struct zone *zone = zone_at(viewer, event->y, event->x);
 	uint32_t key[COMMAND_KEYS_MAX];
-	bool again;
 
-	/* The last one that was drawn lies on top. */
-	do {
-		if (zone == viewer->zones)
-			return 0;
-		zone--;
-	} while (zone->y != event->y || event->x < zone->begin ||
-		 event->x >= zone->end);
+	if (!zone)
+		return 0;
 	switch (zone->kind) {
 	case ZONE_MENU:
 		viewer->menu.cursor = zone->value;
@@ -452,30 +486,13 @@ click(struct viewer *viewer, const struct event *event)
 		return commands[zone->value].run(
 		    viewer, commands[zone->value].id, key[0]);
 	case ZONE_COLUMN:
-		viewer->query.ascending =
-		    viewer->query.sort == (enum column)zone->value &&
-		    !viewer->query.ascending;
-		viewer->query.sort = (enum column)zone->value;
-		viewer->sort_chosen = true;
-		return STALE_ROWS | STALE_DRAW;
+		return click_column(viewer, (enum column)zone->value);
 	case ZONE_TIME:
 		return history_click(viewer, event->x);
 	case ZONE_PICKER:
 		return picker_sort_by(viewer, (enum picker_sort)zone->value);
 	case ZONE_LINE:
-		again = list->cursor == zone->value;
-		list->cursor = zone->value;
-		if (viewer_view(viewer) == VIEW_SITES)
-			viewer_pin(viewer);
-		if (again) {
-			const struct command *command =
-			    command_find(viewer_view(viewer), INPUT_ENTER);
-
-			if (command)
-				return command->run(viewer, command->id,
-						    INPUT_ENTER);
-		}
-		return STALE_DRAW;
+		return click_line(viewer, zone->value);
 	}
 	return 0;
 }
