@@ -22,6 +22,7 @@
 #define EXACT_FREE_NS  8.0
 
 #define WINDOW_NS   20e6 /* of CPU, before a share means anything */
+#define BUSY	    0.1	 /* of a processor: less counts as much */
 #define BLOCKS_MIN  16	 /* timed for, before their price is believed */
 #define FITS	    0.75 /* of the budget: what a new interval may take */
 #define IDLE	    0.5	 /* of the budget: from here down it may be closer */
@@ -29,6 +30,7 @@
 
 /* Sums since the process began. */
 struct sums {
+	uint64_t mono_ns; /* when; 0: it has not begun */
 	uint64_t cpu_ns;
 	uint64_t agent_ns;
 	uint64_t cycles;
@@ -91,6 +93,7 @@ static void
 sums_take(struct sums *sums, const struct wire_status *status)
 {
 	memset(sums, 0, sizeof(*sums));
+	sums->mono_ns = safe_clock_ns(CLOCK_MONOTONIC);
 	sums->cpu_ns = safe_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	sums->agent_ns = status->agent_cpu_ns;
 	for (const struct thread *thread = threads_first(); thread;
@@ -126,12 +129,23 @@ ns_per_cycle(void)
 	       (double)(cycles - budget.cycles);
 }
 
+/* What the process would have used had it not been idle: all that an idle one
+ * uses is the agent's own ticks, of which nobody takes harm. */
+static double
+busy_ns(const struct sums *then, const struct sums *now)
+{
+	double used = (double)(now->cpu_ns - then->cpu_ns);
+	double least = (double)(now->mono_ns - then->mono_ns) * BUSY;
+
+	return then->mono_ns && used < least ? least : used;
+}
+
 static void
 load_take(struct budget_load *load, const struct sums *now, double per_cycle)
 {
 	const struct sums *then = &budget.start;
 
-	load->cpu_ns = (double)(now->cpu_ns - then->cpu_ns);
+	load->cpu_ns = busy_ns(then, now);
 	load->agent_ns = (double)(now->agent_ns - then->agent_ns);
 	load->hook_ns = (double)(now->cycles - then->cycles) * per_cycle;
 	load->recorded = (double)(now->recorded - then->recorded);

@@ -3,9 +3,10 @@
  *
  * Some of the recorded blocks are timed (record.c); what passing over the
  * others costs is known well enough to be a constant, and the ticker's own time
- * is measured by the kernel. The sum, as a share of the process's CPU time, is
- * the cost. Where a budget is set, the sampling interval follows it: the
- * smallest power of two that is expected to cost less, or exact if that does.
+ * is measured by the kernel. The sum, as a share of the process's CPU time, or
+ * of a tenth of a processor if that is more, is the cost. Where a budget is
+ * set, the sampling interval follows it: the smallest power of two that is
+ * expected to cost less, or exact if that does.
  *
  * Context: ticker.
  */
@@ -34,7 +35,7 @@ void budget_forked(void);
 
 /* What a stretch of time held; for budget_interval. */
 struct budget_load {
-	double cpu_ns;	 /* of the process */
+	double cpu_ns;	 /* of the process, at least a tenth of a processor */
 	double agent_ns; /* of the ticker */
 	double hook_ns;	 /* of recorded blocks */
 	double recorded; /* blocks */

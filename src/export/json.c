@@ -237,9 +237,10 @@ put_process(FILE *file, const struct snapshot *snapshot)
 		fprintf(file, ",\"sample_bytes\":%" PRIu64,
 			process->sample_bytes);
 	if (process->budget_ppm)
-		fprintf(file,
-			",\"budget_ppm\":%" PRIu32 ",\"cost_ppm\":%" PRIu32,
-			process->budget_ppm, process->cost_ppm);
+		fprintf(file, ",\"budget_ppm\":%" PRIu32,
+			process->budget_ppm);
+	if (process->budget_ppm || process->cost_ppm)
+		fprintf(file, ",\"cost_ppm\":%" PRIu32, process->cost_ppm);
 	fputs(",\"losses\":{", file);
 	for (size_t i = 0; i < snapshot->loss_count; i++) {
 		fputs(i ? "," : "", file);

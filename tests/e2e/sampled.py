@@ -209,13 +209,24 @@ def budget_run(tap):
         tap.equal(program.end()[0], 0, "and the program runs")
 
 
+def idle_run(tap):
+    """All that an idle process uses is the agent's ticks: no cost to tell."""
+    with Program(CROWD, 1) as program:
+        pid = ledgers(program, "")["pid"]
+        seen(pid)
+        wait_for("the cost of an idle process to be little",
+                 lambda: report(pid).get("cost_ppm", 10**6) < 200_000)
+        tap.ok(True, "an idle process costs little")
+        tap.equal(program.end()[0], 0, "and goes on")
+
+
 def main():
     tap = Tap()
     if not os.access(CROWD, os.X_OK):
         print("1..0 # SKIP tests/programs/crowd is not built")
         return 0
     parts = [(sampled_run, 1), (sampled_run, 4), (changed_run,),
-             (python_run,), (by_hand,), (budget_run,)]
+             (python_run,), (by_hand,), (budget_run,), (idle_run,)]
     for part, *arguments in parts:
         with workplace() as scratch:
             if part in (sampled_run, python_run, by_hand):
