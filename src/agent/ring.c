@@ -33,6 +33,7 @@ static struct {
 	uint64_t head;
 	uint32_t record_bytes; /* as wanted; 64 until something was sampled */
 	uint32_t sites;
+	uint32_t kept; /* sites that have a record */
 	struct tally *tallies[CHUNKS + 1];
 	struct spread *spreads[CHUNKS + 1];
 } ring;
@@ -192,6 +193,7 @@ ring_site(uint32_t site, uint32_t tick)
 
 	if (!record)
 		return false;
+	ring.kept += !tally->newest;
 	tally->tick = tick;
 	write_site(record, tally, site);
 	ring.now.owners[slot] = site;
@@ -256,11 +258,13 @@ place_make(struct place *place, uint64_t slots)
 	return false;
 }
 
-/* Every record of a site goes to the new place; positions go on counting. */
+/* A site that changes needs a second slot until the tick is whole, a new one
+ * does not. Every record of a site goes to the new place; positions go on
+ * counting. */
 bool
-ring_fit(uint64_t sites, uint64_t changing)
+ring_fit(uint64_t changing)
 {
-	uint64_t slots = (sites + changing) * 5 / 4;
+	uint64_t slots = (ring.kept + changing) * 5 / 4;
 	struct place bigger = {0};
 
 	if (slots <= ring.now.slots &&

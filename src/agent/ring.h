@@ -48,10 +48,10 @@ struct spread *tally_spread_make(uint32_t site);
 /* Begins in a part of the segment that is already mapped. False: no memory. */
 bool ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots,
 	       bool sampled);
-/* Makes it fit for so many sites, of which so many will change in this tick,
- * and for spreads if there are any; before the first record of a tick. False:
- * no room. */
-bool ring_fit(uint64_t sites, uint64_t changing);
+/* Makes it fit for the sites that it has and so many that change in this tick,
+ * new ones too, and for spreads if there are any; before the first record of a
+ * tick. False: no room. */
+bool ring_fit(uint64_t changing);
 /* Writes a site's record. False: no slot is free. */
 bool ring_site(uint32_t site, uint32_t tick);
 /* Writes the record that ends a tick. */

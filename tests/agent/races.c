@@ -242,7 +242,7 @@ tick(void)
 	uint32_t number = (uint32_t)++status->tick;
 
 	changes_collect(status->totals);
-	if (!ring_fit(changes_named(), changes_count()))
+	if (!ring_fit(changes_count()))
 		abort();
 	changes_write(number);
 	if (changes_count())

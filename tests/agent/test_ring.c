@@ -168,7 +168,7 @@ writer_tick(struct truth *truth, void (*between)(void))
 		assert_true(tally_make(++known));
 	for (uint32_t i = 0; i < truth->dirty_count; i++)
 		site_copy(&truth->site[truth->dirty[i]], truth->dirty[i]);
-	assert_true(ring_fit(truth->sites, truth->dirty_count));
+	assert_true(ring_fit(truth->dirty_count));
 	for (uint32_t i = 0; i < truth->dirty_count; i++) {
 		if (between)
 			between();
@@ -534,7 +534,7 @@ test_a_ring_that_cannot_grow_refuses(void **state)
 	tight = limit;
 	tight.rlim_cur = writer.segment.size;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	assert_false(ring_fit(5000, 1));
+	assert_false(ring_fit(5000));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_file_is(truth);
 	while (truth->tick < 50) {
