@@ -168,6 +168,8 @@ work_start(struct work *work)
 	struct user_regs_struct regs = work->state->regs;
 
 	arch_plan_prepare(&regs, work->room, work->plan, work->room + ROOM);
+	if (work->trace->niced)
+		trace_hurry_end(work->trace);
 	return arch_regs_write(work->trace->tid, &regs) &&
 	       trace_go(work->trace);
 }
@@ -328,8 +330,10 @@ call_make(struct trace *trace, const struct arch_state *state,
 		return CALL_AGAIN;
 	}
 	stop = work_wait(&work);
-	if (stop == TRACE_STOP_ASKED)
+	if (stop == TRACE_STOP_ASKED) {
+		trace_hurry(trace);
 		stop = trace_stop(trace, STOP_NS);
+	}
 	switch (stop) {
 	case TRACE_STOP_ASKED:
 		if (plan_get(&work, offsetof(struct arch_plan, state)) ==

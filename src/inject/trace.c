@@ -149,11 +149,10 @@ void
 trace_hurry(struct trace *trace)
 {
 	const struct sched_param param = {.sched_priority = HURRY};
-	int policy = sched_getscheduler(trace->tid);
 
-	if (policy != SCHED_OTHER ||
-	    getpriority(PRIO_PROCESS, (id_t)trace->tid) != 0)
+	if (sched_getscheduler(trace->tid) != SCHED_OTHER)
 		return;
+	trace->niced = getpriority(PRIO_PROCESS, (id_t)trace->tid) != 0;
 	trace->hurries =
 	    sched_setscheduler(trace->tid, SCHED_FIFO | SCHED_RESET_ON_FORK,
 			       &param) == 0;

@@ -24,6 +24,7 @@ struct trace {
 	uint64_t until_ns; /* CLOCK_MONOTONIC: no wait lasts longer */
 	bool on;	   /* we are its tracer */
 	bool hurries;	   /* trace_hurry has changed it */
+	bool niced;	   /* and threads that it makes would not be */
 	uint64_t ran_ns;   /* when it had not yet stopped, as last seen */
 };
 

@@ -17,6 +17,7 @@ SHORT, LONG = 30, 1000
 STOOD_MS = 10  # half of the times, where heaptop need not wait for its turn
 PATIENT_MS = 200  # elsewhere
 WORST_MS = 250  # never, there
+BUSY = 3  # times what a machine can do: beats are late without us
 PYTHON_LOAD = """
 import sys, threading, time
 done = threading.Event()
@@ -47,7 +48,10 @@ print("wrong" if wrong else "right")
 
 
 def may_hurry():
-    """Whether this user may have real-time priorities, for a moment."""
+    """Whether this user may have real-time priorities, for a moment. A thread
+    that has put itself behind others loads the agent behind them."""
+    if os.nice(0) > 0:
+        return False
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -101,7 +105,10 @@ def again(tap, what, load, cycles, long):
         is_left_alone(tap, what, pid, before)
         tap.equal(segments(), {}, f"{what}: no segment is left")
         worst = end(tap, f"{what}, {cycles} times", program)
-        if long:
+        if long and os.getloadavg()[0] > BUSY * os.cpu_count():
+            tap.skip(f"{what}: no pause of {WORST_MS} ms",
+                     "the machine has too much else to do")
+        elif long:
             tap.ok(worst < WORST_MS, f"{what}: no pause of {WORST_MS} ms",
                    worst)
     judge(tap, f"{what}, {cycles} times", stood)
