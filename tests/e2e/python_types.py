@@ -81,8 +81,9 @@ def check_version(tap, python, *options):
         names = {kind["type"] for entry in entries
                  for kind in entry["types"]}
         tap.ok({"__main__.Slotted", "__main__.Point", "some.where.Metered",
-                "int"} <= names, f"{python.version}: with their modules",
-               sorted(names))
+                "__main__.Outer.Inner", "__main__.local_type.<locals>.Local",
+                "collections.OrderedDict", "int"} <= names,
+               f"{python.version}: as they call themselves", sorted(names))
         bad = [entry for entry in entries if not check_adds_up(entry)
                or entry["types_sampled"] != 1]
         tap.ok(not bad, f"{python.version}: all blocks are told",
@@ -106,7 +107,7 @@ def check_sampled(tap):
 
 
 def check_churn(tap, python):
-    names = re.compile(r"[\w.]+|\(\w[\w ]*\)")
+    names = re.compile(r"[\w.<>]+|\(\w[\w ]*\)")
     with workplace(), Program(*python.command, CHURN) as program:
         program.line("^ready$")
         pid = profiled_pid()

@@ -23,6 +23,17 @@ class Slotted(object):
         self.x = x
 
 
+class Outer(object):
+    class Inner(object):
+        __slots__ = ()
+
+
+def local_type():
+    class Local(object):
+        __slots__ = ()
+    return Local
+
+
 class Text(str):
     pass
 
@@ -76,6 +87,11 @@ def main():
     tell(Text=COUNT)
     made.append([Metered() for n in empty])
     tell(Metered=COUNT)
+    made.append([Outer.Inner() for n in empty])
+    tell(Inner=COUNT)
+    local = local_type()
+    made.append([local() for n in empty])
+    tell(Local=COUNT)
     made.append([object() for n in empty])
     tell(object=COUNT)
     made.append([complex(n, 1) for n in seed])

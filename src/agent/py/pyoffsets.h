@@ -58,8 +58,9 @@ struct py_layout {
 
 	int16_t ob_type;
 	int16_t ob_size;
-	int16_t type_name; /* tp_basicsize follows it */
-	int16_t gc_head;   /* bytes before an object with a PyGC_Head */
+	int16_t type_name;     /* tp_basicsize follows it */
+	int16_t type_qualname; /* of a heap type */
+	int16_t gc_head;       /* bytes before an object with a PyGC_Head */
 	int16_t bytes_data;
 	int16_t str_length;
 	int16_t str_state;

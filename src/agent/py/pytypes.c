@@ -182,24 +182,32 @@ name_read(uint64_t address, char *out, size_t size)
 	return out[0] != '\0';
 }
 
-/* A class made by a program has the name alone there. */
+/* A class that a program made has its bare name there: it becomes what the
+ * class calls itself, __module__ and __qualname__. */
 static void
-name_qualify(struct py_types *types, const char *head, char *name)
+name_qualify(struct py_types *types, uint64_t address, const char *head,
+	     char *name)
 {
+	const struct py_layout *layout = types->layout;
 	char module[NAME_ROOM];
-	char alone[NAME_ROOM];
+	char own[NAME_ROOM] = "";
+	uint64_t qualname;
 
 	if (strchr(name, '.'))
 		return;
-	module_read(types, word_at(head, types->layout->type_name + TYPE_DICT),
-		    module, sizeof(module));
-	if (!module[0] || !strcmp(module, "builtins"))
-		return;
-	memcpy(alone, name, NAME_ROOM);
+	if (peek(address + (uint64_t)layout->type_qualname, &qualname,
+		 sizeof(qualname)))
+		text_read(types, qualname, own, sizeof(own));
+	if (!own[0])
+		memcpy(own, name, NAME_ROOM);
+	module_read(types, word_at(head, layout->type_name + TYPE_DICT), module,
+		    sizeof(module));
 	name[0] = '\0';
-	safe_append(name, NAME_ROOM, module);
-	safe_append(name, NAME_ROOM, ".");
-	safe_append(name, NAME_ROOM, alone);
+	if (module[0] && strcmp(module, "builtins") != 0) {
+		safe_append(name, NAME_ROOM, module);
+		safe_append(name, NAME_ROOM, ".");
+	}
+	safe_append(name, NAME_ROOM, own);
 }
 
 /* Types */
@@ -253,7 +261,7 @@ type_read(struct py_types *types, uint64_t address, struct type *type)
 		       sizeof(type->name)))
 		return false;
 	if (flags & FLAG_HEAP)
-		name_qualify(types, head, type->name);
+		name_qualify(types, address, head, type->name);
 	return true;
 }
 

@@ -48,7 +48,7 @@ void py_types_free(struct py_types *);
 
 /* At most PEEK_MAX blocks. */
 void py_types_read(struct py_types *, struct py_block *blocks, size_t count);
-/* "int", "numpy.ndarray", "__main__.Point"; good until py_types_free. */
+/* "int", "numpy.ndarray", "__main__.Plane.Point"; good until py_types_free. */
 const char *py_types_name(const struct py_types *, uint32_t what);
 
 #endif

@@ -33,6 +33,7 @@
 	X(ob_type)             \
 	X(ob_size)             \
 	X(type_name)           \
+	X(type_qualname)       \
 	X(gc_head)             \
 	X(bytes_data)          \
 	X(str_length)          \

@@ -85,6 +85,7 @@ def fields(key, free_threaded):
         "ob_type": ("PyObject", "ob_type"),
         "ob_size": ("PyVarObject", "ob_size"),
         "type_name": ("PyTypeObject", "tp_name"),
+        "type_qualname": ("PyHeapTypeObject", "ht_qualname"),
         "bytes_data": ("PyBytesObject", "ob_sval"),
         "str_length": ("PyASCIIObject", "length"),
         "str_state": ("PyASCIIObject", "state"),
