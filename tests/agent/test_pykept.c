@@ -28,6 +28,8 @@ static struct {
 	char thread[512];
 	uint64_t cframe[2];
 	char codes[CODES][512];
+	/* Bytecode of each thread's own: how many, and where they are. */
+	uint64_t bytecodes[CODES][3];
 	char nothing[128];
 	char *pages;
 	unsigned chain[FRAMES]; /* outermost first */
@@ -73,6 +75,18 @@ frame_at(unsigned place)
 	return test.pages + (size_t)page * PAGE + page % 8 * 64;
 }
 
+static uint64_t
+bytecode(const char *frame, const char *code)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	int32_t index;
+
+	if (layout->code_tlbc == PY_ABSENT)
+		return (uint64_t)code + (uint64_t)layout->code_bytecode;
+	memcpy(&index, frame + layout->frame_tlbc, sizeof(index));
+	return test.bytecodes[(code - test.codes[0]) / 512][1 + index];
+}
+
 static void
 set_instr(char *frame, const char *code)
 {
@@ -81,8 +95,7 @@ set_instr(char *frame, const char *code)
 
 	if (layout->instr == PY_INSTR_POINTER)
 		put(frame, layout->frame_instr,
-		    (uint64_t)code + (uint64_t)layout->code_bytecode +
-			(uint64_t)last);
+		    bytecode(frame, code) + (uint64_t)last);
 	else
 		memcpy(frame + layout->frame_instr, &last, sizeof(last));
 }
@@ -96,6 +109,8 @@ fill(char *frame)
 	memset(frame, 0, 192);
 	put(frame, layout->frame_code,
 	    (uint64_t)code | (layout->frame_code_tags & roll(2)));
+	if (layout->frame_tlbc != PY_ABSENT)
+		frame[layout->frame_tlbc] = (char)roll(2);
 	set_instr(frame, code);
 	if (layout->frame_owner == PY_ABSENT || roll(6) > 0)
 		return;
@@ -218,13 +233,20 @@ make_codes(void)
 			put(code, layout->code_qualname, nothing);
 		if (layout->code_firsttraceable != PY_ABSENT)
 			code[layout->code_firsttraceable] = (char)(i * 3);
+		if (layout->code_tlbc == PY_ABSENT)
+			continue;
+		test.bytecodes[i][0] = 2;
+		test.bytecodes[i][1] =
+		    (uint64_t)code + (uint64_t)layout->code_bytecode;
+		test.bytecodes[i][2] = test.bytecodes[i][1] + 128;
+		put(code, layout->code_tlbc, (uint64_t)test.bytecodes[i]);
 	}
 }
 
 static void
-check_layout(unsigned minor)
+check_layout(unsigned minor, bool free_threaded)
 {
-	py_runtime.layout = py_layout_find(minor, false);
+	py_runtime.layout = py_layout_find(minor, free_threaded);
 	assert_non_null(py_runtime.layout);
 	make_codes();
 	test.same = 0;
@@ -245,7 +267,9 @@ chains_that_change(void **state)
 {
 	(void)state;
 	for (unsigned minor = 6; minor <= 15; minor++)
-		check_layout(minor);
+		check_layout(minor, false);
+	for (unsigned minor = 13; minor <= 15; minor++)
+		check_layout(minor, true);
 }
 
 /* A recursion of thousands of frames and back, with random changes on top. */
