@@ -100,6 +100,29 @@ look_in(const struct link_map *object, const char *name, uint32_t hash)
 	return NULL;
 }
 
+/* Threads were a library of their own before glibc 2.34. */
+static bool
+is_libc(const struct link_map *object)
+{
+	const char *name = strrchr(object->l_name, '/');
+
+	return name && (strcmp(name, "/libc.so.6") == 0 ||
+			strcmp(name, "/libpthread.so.0") == 0);
+}
+
+void *
+lookup_libc(const char *name)
+{
+	uint32_t hash = hash_of(name);
+	void *found = NULL;
+
+	for (const struct link_map *object = _r_debug.r_map; object && !found;
+	     object = object->l_next)
+		if (is_libc(object))
+			found = look_in(object, name, hash);
+	return found;
+}
+
 void *
 lookup_first(const char *name)
 {

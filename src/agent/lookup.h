@@ -15,4 +15,7 @@
  * NULL: there is none. */
 void *lookup_first(const char *name);
 
+/* libc's own definition, whoever stands before it; NULL: there is none. */
+void *lookup_libc(const char *name);
+
 #endif

@@ -396,7 +396,7 @@ ticker_start(bool forked, bool again)
 	/* The parent's may not have come to run yet. */
 	again = again && ticker_thread_can_again(0);
 	ticker.started =
-	    again ? ticker_thread_again() : ticker_thread_start(serve);
+	    again ? ticker_thread_again() : ticker_thread_start(serve, forked);
 	thread_tls.guard = guard;
 	if (!ticker.started)
 		agent_off();

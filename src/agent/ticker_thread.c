@@ -21,6 +21,7 @@
 
 #include "agent/alone.h"
 #include "agent/arch/arch.h"
+#include "agent/lookup.h"
 #include "agent/safe.h"
 #include "agent/tls.h"
 
@@ -46,6 +47,10 @@ static struct {
 	uint32_t id;
 	uint32_t *id_word; /* libc's, which the kernel may clear at its end */
 } thread;
+
+/* In a child of fork a sanitizer's may wait for ever for a lock that another
+ * thread of its parent held. NULL: none is known. */
+static __typeof__(pthread_create) *libc_create;
 
 static uint32_t
 own_id(void)
@@ -105,8 +110,10 @@ live_again(void)
 
 /* With every signal blocked: the program's handlers are for its own threads. */
 static int
-thread_create(pthread_attr_t *attributes)
+thread_create(pthread_attr_t *attributes, bool forked)
 {
+	__typeof__(pthread_create) *create =
+	    forked && libc_create ? libc_create : pthread_create;
 	sigset_t all;
 	sigset_t old;
 	pthread_t id;
@@ -115,7 +122,7 @@ thread_create(pthread_attr_t *attributes)
 	alone_before_thread();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	failed = pthread_create(&id, attributes, live_first, NULL);
+	failed = create(&id, attributes, live_first, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	alone_after_thread(!failed);
 	return failed;
@@ -124,13 +131,15 @@ thread_create(pthread_attr_t *attributes)
 /* The C library takes thread-local storage out of the stack: a program that
  * has much of it needs a stack of the usual size. */
 bool
-ticker_thread_start(bool (*run)(void))
+ticker_thread_start(bool (*run)(void), bool forked)
 {
 	size_t small = (size_t)sysconf(_SC_THREAD_STACK_MIN) + STACK_EXTRA;
 	pthread_attr_t attributes;
 	size_t usual;
 	int failed;
 
+	if (!forked)
+		*(void **)&libc_create = lookup_libc("pthread_create");
 	thread.run = run;
 	thread.maker = arch_thread_pointer();
 	thread.maker_id = own_id();
@@ -141,10 +150,10 @@ ticker_thread_start(bool (*run)(void))
 	pthread_attr_getstacksize(&attributes, &usual);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, small);
-	failed = thread_create(&attributes);
+	failed = thread_create(&attributes, forked);
 	if (failed) {
 		pthread_attr_setstacksize(&attributes, usual);
-		failed = thread_create(&attributes);
+		failed = thread_create(&attributes, forked);
 	}
 	pthread_attr_destroy(&attributes);
 	return !failed;

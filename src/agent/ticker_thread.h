@@ -13,8 +13,9 @@
 
 /* Context: setup. A thread that runs this, with every signal blocked and an
  * empty table of descriptors of its own. run returns whether it may begin
- * again. */
-bool ticker_thread_start(bool (*run)(void));
+ * again. forked: in a child, whose other threads are gone with what they held.
+ */
+bool ticker_thread_start(bool (*run)(void), bool forked);
 /* Context: hook, of nobody but who has seen it end. */
 bool ticker_thread_again(void);
 /* Whether it can. Until it has run for the first time this cannot be told, and

@@ -153,6 +153,9 @@ ROWS = [
     Row("AddressSanitizer, which looks for leaks when threads have ended",
         "process_asan", "short-threads",
         env={"ASAN_OPTIONS": "verify_asan_link_order=0"}),
+    Row("AddressSanitizer, and children beside threads that begin and end",
+        "process_asan", "fork-beside-threads",
+        env={"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}),
 ]
 BUILT = {  # beside what make builds: name, sources, options
     "bump.so": (["bump.c"], ["-shared", "-fPIC", "-fno-builtin"]),

@@ -236,6 +236,52 @@ run_borrowed(void)
 	return 0;
 }
 
+static volatile int over;
+
+static void *
+be_short(void *unused)
+{
+	return unused;
+}
+
+static void *
+begin_threads(void *unused)
+{
+	pthread_t thread;
+
+	while (!over)
+		if (!pthread_create(&thread, NULL, be_short, NULL))
+			pthread_join(thread, NULL);
+	return unused;
+}
+
+/* What locks there are about threads may be held when a child is made. */
+static int
+run_fork_beside_threads(void)
+{
+	pthread_t beside[2];
+	int status = 0;
+
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&beside[i], NULL, begin_threads, NULL))
+			return 1;
+	for (int i = 0; i < 1000 && !status; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			alarm(60);
+			_exit(0);
+		}
+		kept(50);
+		if (waitpid(pid, &status, 0) != pid)
+			return 2;
+	}
+	over = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(beside[i], NULL);
+	return status ? 3 : 0;
+}
+
 /* How often the agent has published. */
 static uint64_t
 ticks_of(const char *path)
@@ -318,6 +364,7 @@ static const struct fault_case cases[] = {
     {"strict", run_strict},
     {"filtered", run_filtered},
     {"borrowed", run_borrowed},
+    {"fork-beside-threads", run_fork_beside_threads},
     {"cut-segment", run_cut_segment},
     {NULL, NULL},
 };
