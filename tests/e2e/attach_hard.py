@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 
-from attaching import (attach, borrowed, detach, is_left_alone, policies,
-                       threads)
+from attaching import (attach, borrowed, detach, is_left_alone, library,
+                       policies, threads)
 from drive import (HEAPTOP, Program, Tap, ends_without_trace, heaptop,
                    wait_for, workplace)
 
@@ -77,14 +77,6 @@ int main(int argc, char **argv)
 	return 0;
 }
 """
-
-
-def library(scratch, name, text, *flags):
-    source = scratch / f"{name}.c"
-    source.write_text(text)
-    subprocess.run(["gcc", "-O1", "-o", scratch / name, source, *flags],
-                   check=True, timeout=100)
-    return scratch / name
 
 
 def slow_attach(agent, pid, *options):

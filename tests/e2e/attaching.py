@@ -62,6 +62,15 @@ def is_left_alone(tap, what, pid, before):
            f"{what}: nobody traces it")
 
 
+def library(scratch, name, text, *flags):
+    """Compiles a text of C, into a program or a library."""
+    source = scratch / f"{name}.c"
+    source.write_text(text)
+    subprocess.run(["gcc", "-O1", "-o", scratch / name, source, *flags],
+                   check=True, timeout=100)
+    return scratch / name
+
+
 def outcome(command, **options):
     """What a command prints and returns when nobody attaches."""
     result = subprocess.run(list(map(str, command)), capture_output=True,

@@ -4,6 +4,10 @@
 #
 #	fetch_pythons.sh FOLDER
 #	fetch_pythons.sh FOLDER free-threaded
+#	fetch_pythons.sh FOLDER older
+#
+# older: FOLDER/older/usr/bin gets one of an older release, and FOLDER/older/bin
+# a shell, with the C library of that.
 #
 # FOLDER/usr/bin gets them. All that they load, the C library among it, comes
 # from the same release and is found by paths written into the executables, so
@@ -15,6 +19,8 @@ set -eu
 
 release=sid
 versions='3.13 3.14 3.15'
+older_release=bullseye
+older_version=3.9
 source_release=trixie
 source=python3.13
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -28,7 +34,8 @@ die()
 case $#${2:-} in
 1) result=complete ;;
 2free-threaded) result=free-threaded/bin/python3 ;;
-*) die 'usage: fetch_pythons.sh FOLDER [free-threaded]' ;;
+2older) result=older/complete ;;
+*) die 'usage: fetch_pythons.sh FOLDER [free-threaded | older]' ;;
 esac
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
@@ -91,10 +98,52 @@ build_free_threaded()
 	rm -rf "$apt" "$folder/build.log"
 }
 
-if [ "$result" != complete ]; then
+# unpack FOLDER PACKAGE...
+unpack()
+{
+	target=$1
+	shift
+	(cd "$apt/archives" && apt_get download "$@") >"$apt/log" 2>&1 ||
+		die "cannot fetch packages: $(tail -n1 "$apt/log")"
+	for package in "$apt"/archives/*.deb; do
+		dpkg-deb -x "$package" "$target"
+	done
+	rm -rf "$apt"
+}
+
+# join PROGRAM LIBRARIES: it runs with these libraries. Their paths are those of
+# the whole process: also for libraries of the machine that it loads.
+join()
+{
+	patchelf --set-interpreter "${2##*:}/ld-linux-x86-64.so.2" \
+		--force-rpath --set-rpath "$2" "$1"
+}
+
+fetch_older()
+{
+	older=$folder/older
+	rm -rf "$older"
+	update deb $older_release
+	# shellcheck disable=SC2046
+	unpack "$older" dash $(needed python$older_version)
+	join "$older/bin/dash" "$older/lib/x86_64-linux-gnu"
+	join "$older/usr/bin/python$older_version" \
+		"$older/usr/lib/x86_64-linux-gnu:$older/lib/x86_64-linux-gnu"
+	"$older/usr/bin/python$older_version" -c 'import ctypes, ssl' ||
+		die "python$older_version does not run"
+	: >"$older/complete"
+}
+
+case $result in
+free-threaded/*)
 	build_free_threaded
 	exit 0
-fi
+	;;
+older/*)
+	fetch_older
+	exit 0
+	;;
+esac
 rm -rf "${folder:?}/usr" "${folder:?}/etc"
 update deb $release
 packages=
@@ -106,19 +155,10 @@ done
 # shellcheck disable=SC2086
 packages=$(needed $packages) || die "$release does not have them"
 # shellcheck disable=SC2086
-(cd "$apt/archives" && apt_get download $packages $headers) >"$apt/log" 2>&1 ||
-	die "cannot fetch packages: $(tail -n1 "$apt/log")"
-for package in "$apt"/archives/*.deb; do
-	dpkg-deb -x "$package" "$folder"
-done
-rm -rf "$apt"
+unpack "$folder" $packages $headers
 
-# Paths of the whole process: also for libraries of the machine that it loads.
-libraries=$folder/usr/lib/x86_64-linux-gnu
 for version in $versions; do
-	patchelf --set-interpreter "$libraries/ld-linux-x86-64.so.2" \
-		--force-rpath --set-rpath "$libraries" \
-		"$folder/usr/bin/python$version"
+	join "$folder/usr/bin/python$version" "$folder/usr/lib/x86_64-linux-gnu"
 	"$folder/usr/bin/python$version" -c 'import ctypes, ssl, sqlite3' ||
 		die "python$version does not run"
 done
