@@ -22,6 +22,11 @@
 /* A heartbeat that is younger is a sign of life. */
 #define HEARTBEAT_NS UINT64_C(5000000000)
 
+/* By somebody else; the agent makes it anew (minor 4). */
+#define CUT_SHORT                                  \
+	"the segment is cut short; open it again," \
+	" or start the program again"
+
 int
 segment_open_file(int directory, const char *name, int flags, bool *writable)
 {
@@ -113,17 +118,13 @@ segment_open(struct segment *segment, int fd, bool writable, const char *path,
 	}
 	if (!segment_read(segment, 0, &segment->header,
 			  sizeof(segment->header))) {
-		source_fail(err, path,
-			    "the segment is cut short; start the "
-			    "program again");
+		source_fail(err, path, CUT_SHORT);
 		goto close_file;
 	}
 	if (!check_header(segment, err))
 		goto close_file;
 	if (found.st_size < WIRE_BODY_OFFSET) {
-		source_fail(err, path,
-			    "the segment is cut short; start the "
-			    "program again");
+		source_fail(err, path, CUT_SHORT);
 		goto close_file;
 	}
 	segment->pid = outer_pid(&segment->header, segment->header.pid);
@@ -180,7 +181,7 @@ status_problem(const struct wire_status *status, uint64_t file_size)
 	size_t slot_bytes = segment_slot_bytes(status);
 
 	if (status->file_size > file_size)
-		return "the segment is cut short; start the program again";
+		return CUT_SHORT;
 	if (slot_bytes != WIRE_RECORD_EXACT &&
 	    slot_bytes != WIRE_RECORD_SAMPLED)
 		return "its records have a size that this heaptop does not "
@@ -220,9 +221,7 @@ segment_read_status(struct segment *segment, struct err *err)
 		    !segment_read(
 			segment, WIRE_STATUS_OFFSET + (turn[0] & 1) * WIRE_PAGE,
 			&status, sizeof(status)))
-			return source_fail(err, segment->path,
-					   "the segment is cut short; start "
-					   "the program again");
+			return source_fail(err, segment->path, CUT_SHORT);
 		segment->heartbeat_ns = turn[1];
 		if (!turn[0])
 			return true;
