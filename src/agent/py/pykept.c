@@ -176,7 +176,7 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 	return true;
 }
 
-/* Whether a frame whose link is as it was, and whose key in the array is not,
+/* Whether a frame whose link is as it was, and which has no key in the array,
  * is as it was. */
 INLINE bool
 is_same(const struct py_layout *layout, const struct py_kept *kept, uint32_t at)
@@ -221,7 +221,8 @@ find_other(const struct py_layout *layout, const struct py_kept *kept,
 			PASS(3);
 		}
 		at = (uint32_t)(frame - kept->frame);
-		if (load(there, layout->frame_previous) != link ||
+		if (likely(frame->key != FRAME_NO_KEY) ||
+		    load(there, layout->frame_previous) != link ||
 		    !is_same(layout, kept, at))
 			return at;
 		if (at == 1)
