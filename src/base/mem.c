@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LARGE ((size_t)4 << 20)
+#define MAPPED (256 << 10)
+#define LARGE  ((size_t)4 << 20)
 
 static void __attribute__((noreturn)) out_of_memory(void)
 {
@@ -19,6 +21,14 @@ static void __attribute__((noreturn)) out_of_memory(void)
 	      "smaller process\n",
 	      stderr);
 	exit(1);
+}
+
+/* Left alone, libc puts ever larger blocks on its heap, where the holes that
+ * arrays leave as they grow stay. */
+void
+mem_setup(void)
+{
+	mallopt(M_MMAP_THRESHOLD, MAPPED);
 }
 
 /* Arrays by site are walked in no order: with large pages twice as fast. */

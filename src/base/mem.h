@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* For a program that stays: what is large goes back when it is freed. */
+void mem_setup(void);
+
 void *mem_alloc(size_t size);		    /* zeroed; size 0 gives 1 byte */
 void *mem_array(size_t count, size_t size); /* zeroed, overflow checked */
 void *mem_grow(void *old, size_t count, size_t size); /* new part not zeroed */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cmd/subcommand.h"
 
 /* A closed 0, 1 or 2 would be given to the first file that is opened. */
@@ -52,6 +53,7 @@ main(int argc, char **argv)
 	struct err err;
 
 	descriptors_fill();
+	mem_setup();
 	locale_set();
 	if (argc > 1 && *argv[1])
 		command = subcommand_find(argv[1]);

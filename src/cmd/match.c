@@ -321,10 +321,9 @@ sites_mark(struct match *match, struct snapshot *after,
 	   const struct snapshot *before, const uint32_t *same,
 	   struct mark *mark)
 {
-	size_t room = after->site_count + before->site_count;
+	size_t room = mark->count;
 	size_t i;
 
-	mark->live = mem_array(room, 2 * sizeof(*mark->live));
 	if (before->spreads)
 		mark->spreads = mem_array(room, sizeof(*mark->spreads));
 	for (i = 0; i < before->site_count; i++) {
@@ -335,10 +334,8 @@ sites_mark(struct match *match, struct snapshot *after,
 		if (!site->stack)
 			continue;
 		at = site_index(match, after, pair);
-		mark->live[2 * at] += site_live_bytes(site);
-		mark->live[2 * at + 1] += site_live_count(site);
-		mark->live_bytes += site_live_bytes(site);
-		mark->live_count += site_live_count(site);
+		mark_set(mark, at, mark_bytes(mark, at) + site_live_bytes(site),
+			 mark_blocks(mark, at) + site_live_count(site));
 		if (before->spreads)
 			spread_add(&mark->spreads[at], &before->spreads[i]);
 	}
@@ -364,14 +361,13 @@ match_sites(struct snapshot *after, const struct snapshot *before,
 	struct match match = {.to = after->names};
 	uint32_t *same;
 
-	*mark = (struct mark){
-	    .name = mem_string(""),
-	    .time_ns = before->time_ns,
-	    .mono_ns = before->mono_ns,
-	    .tick = before->tick,
-	    .work_units = before->work_units,
-	    .apart = !is_same_process(&after->process, &before->process),
-	};
+	/* Sites of both may be others. */
+	mark_init(mark, "", after->site_count + before->site_count);
+	mark->time_ns = before->time_ns;
+	mark->mono_ns = before->mono_ns;
+	mark->tick = before->tick;
+	mark->work_units = before->work_units;
+	mark->apart = !is_same_process(&after->process, &before->process);
 	same = names_match(&match, after->names);
 	sites_put(&match, after, same);
 	if (before->names != after->names) {

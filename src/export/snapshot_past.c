@@ -43,9 +43,9 @@ static void
 put_live(FILE *file, const struct mark *mark)
 {
 	for (size_t i = 0; i < mark->count; i++)
-		if (mark->live[2 * i] || mark->live[2 * i + 1])
+		if (mark_bytes(mark, i) || mark_blocks(mark, i))
 			fprintf(file, ",\n[%zu,%" PRIu64 ",%" PRIu64 "]", i + 1,
-				mark->live[2 * i], mark->live[2 * i + 1]);
+				mark_bytes(mark, i), mark_blocks(mark, i));
 }
 
 static void

@@ -22,8 +22,8 @@ value_of(const struct engine *engine, size_t index)
 
 	if (!engine->by_growth)
 		return value;
-	if (mark && index < mark->count)
-		value -= mark->live[2 * index];
+	if (mark)
+		value -= mark_bytes(mark, index);
 	return magnitude(value);
 }
 

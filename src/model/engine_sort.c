@@ -104,6 +104,24 @@ compare_texts(const struct names *names, const struct row *a,
 	return order;
 }
 
+/* By live bytes, then by blocks: most first. */
+static int
+compare_live(const struct engine *engine, uint32_t left, uint32_t right)
+{
+	uint64_t a[PART_WIDTH_MAX], b[PART_WIDTH_MAX];
+	int order;
+
+	slot_sum(engine, left, PART_TOTALS, a);
+	slot_sum(engine, right, PART_TOTALS, b);
+	order =
+	    compare_u64(b[TOTAL_ALLOC_BYTES] - b[TOTAL_FREE_BYTES],
+			a[TOTAL_ALLOC_BYTES] - a[TOTAL_FREE_BYTES]);
+	if (order)
+		return order;
+	return compare_u64(b[TOTAL_ALLOC_COUNT] - b[TOTAL_FREE_COUNT],
+			   a[TOTAL_ALLOC_COUNT] - a[TOTAL_FREE_COUNT]);
+}
+
 static int
 compare(const void *left, const void *right, void *context)
 {
@@ -116,19 +134,19 @@ compare(const void *left, const void *right, void *context)
 		return engine->query->ascending ? -order : order;
 	if (first->slot == second->slot)
 		return 0;
-	slot_texts(engine, &engine->slots[first->slot], &a);
-	slot_texts(engine, &engine->slots[second->slot], &b);
-	if (engine->query->sort == COLUMN_SITE)
+	if (engine->query->sort == COLUMN_SITE) {
+		slot_texts(engine, &engine->slots[first->slot], &a);
+		slot_texts(engine, &engine->slots[second->slot], &b);
 		order = compare_texts(engine->names, &a, &b);
+	}
 	if (order)
 		return engine->query->ascending ? -order : order;
+	order = compare_live(engine, first->slot + 1, second->slot + 1);
+	if (order)
+		return order;
 	row_fill(engine, first->slot + 1, &a);
 	row_fill(engine, second->slot + 1, &b);
-	order = compare_u64(b.size, a.size);
-	if (!order)
-		order = compare_u64(b.count, a.count);
-	if (!order)
-		order = compare_texts(engine->names, &a, &b);
+	order = compare_texts(engine->names, &a, &b);
 	if (!order)
 		order = compare_u64(a.domain, b.domain);
 	if (!order)

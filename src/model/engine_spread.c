@@ -74,12 +74,10 @@ spread_numbers(const struct mark *mark, size_t index, const struct site *site,
 	       const struct spread *spread, uint64_t *out)
 {
 	static const struct spread none;
-	static const uint64_t nothing[2];
 	bool marked = mark && index < mark->count;
 	const struct spread *now = spread ? spread : &none;
 	const struct spread *then =
 	    marked && mark->spreads ? &mark->spreads[index] : &none;
-	const uint64_t *live = marked ? &mark->live[2 * index] : nothing;
 	struct moment size, count, old_size, old_count;
 	bool apart = mark && mark->apart;
 
@@ -87,8 +85,10 @@ spread_numbers(const struct mark *mark, size_t index, const struct site *site,
 	    moment_of(now->alloc_bytes, now->free_bytes, site_live_bytes(site));
 	count =
 	    moment_of(now->alloc_count, now->free_count, site_live_count(site));
-	old_size = moment_of(then->alloc_bytes, then->free_bytes, live[0]);
-	old_count = moment_of(then->alloc_count, then->free_count, live[1]);
+	old_size = moment_of(then->alloc_bytes, then->free_bytes,
+			     marked ? mark_bytes(mark, index) : 0);
+	old_count = moment_of(then->alloc_count, then->free_count,
+			      marked ? mark_blocks(mark, index) : 0);
 	put_variance(out + SPREAD_BYTES, size.live);
 	put_variance(out + SPREAD_BLOCKS, count.live);
 	put_variance(out + SPREAD_BYTES_DIFF,

@@ -62,11 +62,8 @@ total_numbers(const struct site *site, uint64_t *out)
 static void
 mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 {
-	out[LIVE_BYTES] = out[LIVE_COUNT] = 0;
-	if (index >= mark->count)
-		return;
-	out[LIVE_BYTES] = mark->live[2 * index];
-	out[LIVE_COUNT] = mark->live[2 * index + 1];
+	out[LIVE_BYTES] = mark_bytes(mark, index);
+	out[LIVE_COUNT] = mark_blocks(mark, index);
 }
 
 /* What a site is, or was, to a part. */

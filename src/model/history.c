@@ -41,6 +41,46 @@ forget(struct history *history, size_t index)
 	kept->size = 0;
 }
 
+static void
+state_free(struct history *history)
+{
+	for (size_t i = 0; i < TOTAL_NUMBERS; i++)
+		packed_fini(&history->state[i]);
+	history->state_count = 0;
+}
+
+static size_t
+state_size(const struct history *history)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < TOTAL_NUMBERS; i++)
+		size += packed_size(&history->state[i]);
+	return size;
+}
+
+struct total
+state_get(const struct history *history, size_t index)
+{
+	return (struct total){
+	    packed_get(&history->state[0], index),
+	    packed_get(&history->state[1], index),
+	    packed_get(&history->state[2], index),
+	    packed_get(&history->state[3], index),
+	    packed_get(&history->state[4], index),
+	};
+}
+
+void
+state_put(struct history *history, size_t index, const struct total *total)
+{
+	packed_set(&history->state[0], index, total->alloc_bytes);
+	packed_set(&history->state[1], index, total->alloc_count);
+	packed_set(&history->state[2], index, total->free_bytes);
+	packed_set(&history->state[3], index, total->free_count);
+	packed_set(&history->state[4], index, total->peak_bytes);
+}
+
 void
 history_free(struct history *history)
 {
@@ -49,7 +89,7 @@ history_free(struct history *history)
 	for (size_t i = 0; i < history->count; i++)
 		free(history->kept[i].data);
 	free(history->kept);
-	free(history->state);
+	state_free(history);
 	free(history->scratch.data);
 	free(history);
 }
@@ -162,7 +202,7 @@ history_size(const struct history *history)
 {
 	return history->size + history->scratch.room +
 	       history->kept_room * sizeof(*history->kept) +
-	       history->state_room * sizeof(*history->state);
+	       state_size(history);
 }
 
 size_t
@@ -205,39 +245,30 @@ settle(struct history *history)
 	bound(history);
 }
 
-/* Room for the totals of sites; false when that alone is too much. */
+/* Makes totals of so many sites exist; false when they alone are too much. */
 static bool
 state_fit(struct history *history, size_t count)
 {
-	size_t room = count + count / 4;
+	size_t room = history->state[0].room;
 
-	if (count <= history->state_room || history->totals_only)
-		return !history->totals_only;
-	if (room * sizeof(*history->state) > history->room) {
+	if (history->totals_only)
+		return false;
+	if (count > room)
+		room = count + count / 16;
+	if (room * TOTAL_NUMBERS * sizeof(uint32_t) > history->room ||
+	    state_size(history) > history->room) {
 		history->totals_only = true;
 		for (size_t i = 0; i < history->count; i++)
 			forget(history, i);
 		history->lost = history->count;
-		free(history->state);
-		history->state = NULL;
-		history->state_count = history->state_room = 0;
+		state_free(history);
 		return false;
 	}
-	history->state =
-	    mem_grow(history->state, room, sizeof(*history->state));
-	history->state_room = room;
+	for (size_t i = 0; i < TOTAL_NUMBERS; i++)
+		packed_room(&history->state[i], room);
+	if (count > history->state_count)
+		history->state_count = count;
 	return true;
-}
-
-/* Extends the totals by sites that had none. */
-static void
-state_extend(struct history *history, size_t count)
-{
-	if (count <= history->state_count)
-		return;
-	memset(history->state + history->state_count, 0,
-	       (count - history->state_count) * sizeof(*history->state));
-	history->state_count = count;
 }
 
 static void
@@ -249,23 +280,23 @@ compare(struct history *history, const struct snapshot *snapshot)
 		struct total now = {site->alloc_bytes, site->alloc_count,
 				    site->free_bytes, site->free_count,
 				    site->peak_bytes};
-		struct total *total = &history->state[i];
+		struct total total = state_get(history, i);
 		struct change change;
 
-		if (!memcmp(total, &now, sizeof(now)))
+		if (!memcmp(&total, &now, sizeof(now)))
 			continue;
 		change = (struct change){
 		    .site = (uint32_t)i + 1,
 		    .alloc_bytes =
-			(int64_t)(now.alloc_bytes - total->alloc_bytes),
+			(int64_t)(now.alloc_bytes - total.alloc_bytes),
 		    .alloc_count =
-			(int64_t)(now.alloc_count - total->alloc_count),
-		    .free_bytes = (int64_t)(now.free_bytes - total->free_bytes),
-		    .free_count = (int64_t)(now.free_count - total->free_count),
-		    .peak_bytes = (int64_t)(now.peak_bytes - total->peak_bytes),
+			(int64_t)(now.alloc_count - total.alloc_count),
+		    .free_bytes = (int64_t)(now.free_bytes - total.free_bytes),
+		    .free_count = (int64_t)(now.free_count - total.free_count),
+		    .peak_bytes = (int64_t)(now.peak_bytes - total.peak_bytes),
 		};
 		writer_put(&history->scratch, &change);
-		*total = now;
+		state_put(history, i, &now);
 	}
 }
 
@@ -295,7 +326,6 @@ add(struct history *history, const struct snapshot *snapshot, bool marked)
 	history->marks_seen = snapshot->mark_count;
 	kept = append(history, &moment);
 	if (state_fit(history, snapshot->site_count)) {
-		state_extend(history, snapshot->site_count);
 		compare(history, snapshot);
 		kept_fill(history, kept);
 	}
@@ -343,12 +373,13 @@ history_restore(struct history *history, const struct moment *moment,
 	if (!moment->whole) {
 		history->lost = history->count;
 	} else if (!count || state_fit(history, changes[count - 1].site)) {
-		if (count)
-			state_extend(history, changes[count - 1].site);
 		writer_clear(&history->scratch);
 		for (size_t i = 0; i < count; i++) {
-			total_add(&history->state[changes[i].site - 1],
-				  &changes[i]);
+			size_t site = changes[i].site - 1;
+			struct total total = state_get(history, site);
+
+			total_add(&total, &changes[i]);
+			state_put(history, site, &total);
 			writer_put(&history->scratch, &changes[i]);
 		}
 		kept_fill(history, kept);

@@ -63,8 +63,8 @@ totals_at(const struct history *history, size_t index)
 	size_t count = history->state_count;
 	struct total *totals = mem_array(count, sizeof(*totals));
 
-	if (count)
-		memcpy(totals, history->state, count * sizeof(*totals));
+	for (size_t i = 0; i < count; i++)
+		totals[i] = state_get(history, i);
 	for (size_t i = history->count; --i > index;)
 		for (struct reader at = reader_of(&history->kept[i]); at.good;
 		     reader_step(&at))
@@ -118,7 +118,7 @@ site_at(struct site *out, const struct total *then, const struct site *now)
 static bool
 mark_has(const struct mark *mark, size_t index)
 {
-	return mark && index < mark->count && mark->live[2 * index + 1];
+	return mark && mark_blocks(mark, index);
 }
 
 static void
@@ -126,6 +126,7 @@ head_at(struct snapshot *out, const struct moment *moment,
 	const struct snapshot *now)
 {
 	snapshot_init(out, now->names);
+	out->touches = true; /* there will be none */
 	out->process = now->process;
 	out->process.command =
 	    now->process.command ? mem_string(now->process.command) : NULL;
@@ -229,8 +230,8 @@ sum_now(const struct history *history, const struct site_set *sets,
 
 			if (site < history->state_count)
 				out[i * history->count + history->count - 1] +=
-				    history->state[site].alloc_bytes -
-				    history->state[site].free_bytes;
+				    state_get(history, site).alloc_bytes -
+				    state_get(history, site).free_bytes;
 		}
 }
 

@@ -110,14 +110,14 @@ reader_step(struct reader *reader)
 void
 kept_fill(struct history *history, struct kept *kept)
 {
-	const struct writer *writer = &history->scratch;
+	struct writer *writer = &history->scratch;
 
 	if (!writer->size)
 		return;
-	kept->data = mem_alloc(writer->size);
+	kept->data = mem_grow(writer->data, writer->size, 1);
 	kept->size = writer->size;
-	memcpy(kept->data, writer->data, writer->size);
 	history->size += kept->size;
+	*writer = (struct writer){0};
 }
 
 /* Numbers of a file may be anything: they may wrap but not be undefined. */

@@ -8,6 +8,7 @@
 #ifndef HEAPTOP_MODEL_HISTORY_INNER_H
 #define HEAPTOP_MODEL_HISTORY_INNER_H
 
+#include "base/packed.h"
 #include "model/history.h"
 
 /* Of one site, as in struct site. */
@@ -18,6 +19,7 @@ struct total {
 	uint64_t free_count;
 	uint64_t peak_bytes;
 };
+#define TOTAL_NUMBERS (sizeof(struct total) / sizeof(uint64_t))
 
 struct kept {
 	struct moment moment;
@@ -49,9 +51,10 @@ struct history {
 	size_t count;
 	size_t kept_room;
 	size_t lost;
-	struct total *state; /* by site index, at the newest moment */
+	/* Of each number of struct total, by site index, at the newest moment.
+	 */
+	struct packed state[TOTAL_NUMBERS];
 	size_t state_count;
-	size_t state_room;
 	size_t size; /* of all data */
 	size_t room;
 	bool totals_only; /* the state alone is too much */
@@ -68,6 +71,9 @@ void reader_step(struct reader *);
 void kept_fill(struct history *, struct kept *);
 
 void change_add(struct change *, const struct change *);
+/* A site's at the newest moment. */
+struct total state_get(const struct history *, size_t index);
+void state_put(struct history *, size_t index, const struct total *);
 void total_add(struct total *, const struct change *);
 void total_subtract(struct total *, const struct change *);
 

@@ -77,7 +77,7 @@ snapshot_clone(struct snapshot *to, const struct snapshot *from)
 	to->touched_count = to->touched_room = 0;
 	to->touched_spread_room = 0;
 	to->touched_first = 0;
-	to->touches = false;
+	to->touches = true; /* there will be none */
 }
 
 void
@@ -215,24 +215,42 @@ snapshot_sum(struct snapshot *snapshot)
 }
 
 void
-mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
+mark_init(struct mark *mark, const char *name, size_t sites)
 {
 	*mark = (struct mark){
 	    .name = mem_string(name),
 	    .serial = ++snapshots.marks,
-	    .time_ns = snapshot->time_ns,
-	    .mono_ns = snapshot->mono_ns,
-	    .tick = snapshot->tick,
-	    .work_units = snapshot->work_units,
-	    .live_bytes = snapshot->live_bytes,
-	    .live_count = snapshot->live_count,
-	    .live = mem_array(snapshot->site_count, 2 * sizeof(uint64_t)),
-	    .count = snapshot->site_count,
+	    .count = sites,
 	};
+	packed_room(&mark->bytes, sites);
+	packed_room(&mark->blocks, sites);
+}
+
+void
+mark_set(struct mark *mark, size_t index, uint64_t bytes, uint64_t blocks)
+{
+	mark->live_bytes += bytes - mark_bytes(mark, index);
+	mark->live_count += blocks - mark_blocks(mark, index);
+	packed_set(&mark->bytes, index, bytes);
+	packed_set(&mark->blocks, index, blocks);
+}
+
+void
+mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
+{
+	mark_init(mark, name, snapshot->site_count);
+	mark->time_ns = snapshot->time_ns;
+	mark->mono_ns = snapshot->mono_ns;
+	mark->tick = snapshot->tick;
+	mark->work_units = snapshot->work_units;
 	for (size_t i = 0; i < mark->count; i++) {
-		mark->live[2 * i] = site_live_bytes(&snapshot->sites[i]);
-		mark->live[2 * i + 1] = site_live_count(&snapshot->sites[i]);
+		packed_set(&mark->bytes, i,
+			   site_live_bytes(&snapshot->sites[i]));
+		packed_set(&mark->blocks, i,
+			   site_live_count(&snapshot->sites[i]));
 	}
+	mark->live_bytes = snapshot->live_bytes;
+	mark->live_count = snapshot->live_count;
 	if (snapshot->merge)
 		mark->parts = merge_moment(snapshot->merge);
 	if (!snapshot->spreads || !mark->count)
@@ -246,7 +264,8 @@ void
 mark_fini(struct mark *mark)
 {
 	free(mark->name);
-	free(mark->live);
+	packed_fini(&mark->bytes);
+	packed_fini(&mark->blocks);
 	free(mark->spreads);
 	free(mark->parts);
 	*mark = (struct mark){0};

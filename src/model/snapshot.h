@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/packed.h"
 #include "model/memory.h"
 #include "model/names.h"
 
@@ -138,7 +139,7 @@ struct snapshot {
 
 void snapshot_init(struct snapshot *, struct names *);
 void snapshot_fini(struct snapshot *);
-/* to is made; only names are shared. */
+/* to is made, and will not change; only names are shared. */
 void snapshot_clone(struct snapshot *to, const struct snapshot *);
 /* Makes sites [0, count) exist, with their spreads; new ones are zero. */
 void snapshot_room(struct snapshot *, size_t count);
@@ -197,7 +198,8 @@ struct mark {
 	uint64_t work_units;
 	uint64_t live_bytes; /* sums over sites */
 	uint64_t live_count;
-	uint64_t *live;		    /* pairs: bytes, count, by site index */
+	struct packed bytes; /* live, by site index */
+	struct packed blocks;
 	size_t count;		    /* sites; later ones were 0 */
 	struct spread *spreads;	    /* by site index; NULL: all were 0 */
 	struct moment_parts *parts; /* of each process of a family; NULL: not
@@ -205,7 +207,22 @@ struct mark {
 	bool apart; /* of another process: no block was alive in both */
 };
 
+/* Of so many sites, with nothing live. */
+void mark_init(struct mark *, const char *name, size_t sites);
 void mark_take(struct mark *, const struct snapshot *, const char *name);
+/* What a site had; sites that came later had nothing. */
+static inline uint64_t
+mark_bytes(const struct mark *mark, size_t index)
+{
+	return index < mark->count ? packed_get(&mark->bytes, index) : 0;
+}
+static inline uint64_t
+mark_blocks(const struct mark *mark, size_t index)
+{
+	return index < mark->count ? packed_get(&mark->blocks, index) : 0;
+}
+/* Makes it so many, in the sums too; index is below count. */
+void mark_set(struct mark *, size_t index, uint64_t bytes, uint64_t blocks);
 void mark_fini(struct mark *);
 
 #endif

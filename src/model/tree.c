@@ -342,13 +342,9 @@ site_mass(const struct build *build, size_t index, struct tree_node *numbers)
 {
 	const struct site *site = &build->snapshot->sites[index];
 	const struct mark *mark = build->ask->mark;
-	uint64_t size = 0;
-	uint64_t count = 0;
+	uint64_t size = mark ? mark_bytes(mark, index) : 0;
+	uint64_t count = mark ? mark_blocks(mark, index) : 0;
 
-	if (mark && index < mark->count) {
-		size = mark->live[2 * index];
-		count = mark->live[2 * index + 1];
-	}
 	numbers->size = site_live_bytes(site);
 	numbers->count = site_live_count(site);
 	numbers->size_diff = (int64_t)(numbers->size - size);

@@ -527,6 +527,7 @@ replay_open(int fd, const char *path, struct err *err)
 	gzclose_r(replay->zip);
 	replay->zip = NULL;
 	snapshot_sum(&source->snapshot);
+	source->snapshot.touches = true; /* there will be none */
 	return source;
 close_source:
 	source_close(source);

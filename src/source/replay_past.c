@@ -147,10 +147,7 @@ read_live(struct replay *replay, struct mark *mark)
 		json_fail(json, REPLAY_BAD_ID);
 	if (json->problem)
 		return;
-	mark->live_bytes += bytes - mark->live[2 * site - 2];
-	mark->live_count += count - mark->live[2 * site - 1];
-	mark->live[2 * site - 2] = bytes;
-	mark->live[2 * site - 1] = count;
+	mark_set(mark, site - 1, bytes, count);
 }
 
 /* A mark whose sites are known from the history. */
@@ -182,9 +179,7 @@ read_mark(struct replay *replay, struct mark *mark)
 		json_fail(json, "it has an entry that is too short");
 		return;
 	}
-	mark->name = mem_string(json->text);
-	mark->count = replay->source->snapshot.site_count;
-	mark->live = mem_array(mark->count, 2 * sizeof(uint64_t));
+	mark_init(mark, json->text, replay->source->snapshot.site_count);
 	replay_next_u64(json, &mark->mono_ns);
 	replay_next_u64(json, &mark->time_ns);
 	replay_next_u64(json, &mark->tick);

@@ -21,14 +21,6 @@ site_of(const struct viewer *viewer, size_t index)
 		   : NULL;
 }
 
-static uint64_t
-live_at_mark(const struct viewer *viewer, uint32_t id, int what)
-{
-	const struct mark *mark = &viewer->mark;
-
-	return id <= mark->count ? mark->live[2 * (id - 1) + (size_t)what] : 0;
-}
-
 /* The locations of a stack, innermost first; at most max. Returns how many. */
 static size_t
 stack_flatten(struct names *names, uint32_t stack, struct location *out,
@@ -115,7 +107,7 @@ rank_draw(struct viewer *viewer, int y, size_t index, uint64_t sum, bool named)
 	if (!site)
 		return;
 	live = site_live_bytes(site);
-	diff = (int64_t)(live - live_at_mark(viewer, id, 0));
+	diff = (int64_t)(live - mark_bytes(&viewer->mark, id - 1));
 	if (index == viewer->trace.shown)
 		canvas_glyph(canvas, y, x, role, GLYPH_POINTER);
 	canvas_format(canvas, y, x + 2, 10, role, "%3zu", index + 1);

@@ -9,9 +9,10 @@
  * Growth counts from a mark and rates from another, as on the screen. A refresh
  * touches one site in a hundred: three in four grow, one shrinks.
  *
- * Times are of the clock and, behind it, of the processor. Bytes a site are of
- * the heap, after what was asked: all of it is the viewer's, since no segment
- * is mapped here.
+ * All of it is asked of an exact process, of a sampled one, and of a family of
+ * two that share their sites. Times are of the clock and, behind it, of the
+ * processor. Bytes a site are of the heap, after what was asked; memory.py
+ * measures those of the whole viewer.
  */
 #include "config.h"
 
@@ -22,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "model/merge.h"
 #include "model/query.h"
 
 #define DEPTH_MIN 5
@@ -48,21 +51,6 @@ now(void)
 {
 	return (struct taken){clock_ms(CLOCK_MONOTONIC),
 			      clock_ms(CLOCK_THREAD_CPUTIME_ID)};
-}
-
-/* Kilobytes of this process that are resident. */
-static long
-resident(void)
-{
-	FILE *file = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*d %ld", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static double
@@ -140,36 +128,92 @@ make_sites(struct snapshot *snapshot, size_t count)
 	snapshot_sum(snapshot);
 }
 
-static void
-change_sites(struct snapshot *snapshot)
+/* What is asked, and of what. */
+struct bench {
+	struct snapshot snapshot; /* of the process, or of one of the family */
+	struct snapshot whole;
+	struct merge *merge; /* NULL: no family */
+	struct engine *engine;
+	struct query query;
+	struct mark mark;
+	struct mark rate;
+};
+
+enum kind { EXACT, SAMPLED, FAMILY, KINDS };
+static const char *const kinds[] = {"exact", "sampled", "family"};
+
+static const struct snapshot *
+asked(const struct bench *bench)
 {
-	for (size_t k = 0; k < snapshot->site_count / 100; k++) {
-		size_t at = (size_t)rand() % snapshot->site_count;
-
-		struct site *site = &snapshot->sites[at];
-
-		snapshot_touch(snapshot, (uint32_t)at + 1, site);
-		if (k % 4 || site_live_count(site) < 2) {
-			site->alloc_count++;
-			site->alloc_bytes += 112;
-		} else {
-			site->free_count++;
-			site->free_bytes += 112;
-		}
-	}
-	snapshot->mono_ns += 1000000000;
+	return bench->merge ? &bench->whole : &bench->snapshot;
 }
 
 static void
-run(struct engine *engine, const struct snapshot *snapshot,
-    const struct query *query, const char *what, const char *which)
+take(struct bench *bench)
+{
+	if (!bench->merge)
+		return;
+	merge_take(bench->merge, 0, &bench->snapshot);
+	merge_finish(bench->merge);
+}
+
+static void
+site_change(struct snapshot *snapshot, size_t at, bool grows)
+{
+	struct site *site = &snapshot->sites[at];
+
+	snapshot_touch(snapshot, (uint32_t)at + 1, site);
+	if (grows || site_live_count(site) < 2) {
+		site->alloc_count++;
+		site->alloc_bytes += 112;
+		if (snapshot->spreads)
+			snapshot->spreads[at].alloc_bytes += 5000;
+	} else {
+		site->free_count++;
+		site->free_bytes += 112;
+		if (snapshot->spreads)
+			snapshot->spreads[at].free_bytes =
+			    snapshot->spreads[at].alloc_bytes / 2;
+	}
+}
+
+static void
+change_sites(struct bench *bench)
+{
+	struct snapshot *snapshot = &bench->snapshot;
+
+	for (size_t k = 0; k < snapshot->site_count / 100; k++)
+		site_change(snapshot, (size_t)rand() % snapshot->site_count,
+			    k % 4);
+	snapshot->mono_ns += 1000000000;
+	take(bench);
+}
+
+static void
+remark(struct bench *bench, struct mark *mark)
+{
+	mark_fini(mark);
+	mark_take(mark, asked(bench), "");
+}
+
+/* A query, and how long it took. */
+static struct taken
+ask(struct bench *bench)
 {
 	struct taken start = now(), end;
-	size_t rows = engine_run(engine, snapshot, query)->matched;
 
+	engine_run(bench->engine, asked(bench), &bench->query);
 	end = now();
-	printf("  %-8s %-12s %9.2f ms %9.2f %8zu rows\n", what, which,
-	       end.wall - start.wall, end.cpu - start.cpu, rows);
+	return (struct taken){end.wall - start.wall, end.cpu - start.cpu};
+}
+
+static void
+once(struct bench *bench, const char *what, const char *which)
+{
+	struct taken taken = ask(bench);
+
+	printf("  %-9s %-12s %9.2f ms %9.2f\n", what, which, taken.wall,
+	       taken.cpu);
 }
 
 static int
@@ -180,137 +224,153 @@ compare_times(const void *left, const void *right)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* The middle and the worst of some. */
+/* The middle and the worst of some, each after 1 % of the sites changed; with
+ * rates that count from another moment each time, as they do now and then. */
 static void
-print_times(const char *what, const char *which, struct taken *taken)
+refreshes(struct bench *bench, const char *which, bool rates)
 {
 	double wall[REFRESHES], cpu[REFRESHES];
 
+	ask(bench);
 	for (int i = 0; i < REFRESHES; i++) {
-		wall[i] = taken[i].wall;
-		cpu[i] = taken[i].cpu;
+		struct taken taken;
+
+		if (rates)
+			remark(bench, &bench->rate);
+		change_sites(bench);
+		taken = ask(bench);
+		wall[i] = taken.wall;
+		cpu[i] = taken.cpu;
 	}
 	qsort(wall, REFRESHES, sizeof(*wall), compare_times);
 	qsort(cpu, REFRESHES, sizeof(*cpu), compare_times);
-	printf("  %-8s %-12s %9.2f ms %9.2f, worst %9.2f ms %9.2f\n", what,
-	       which, wall[REFRESHES / 2], cpu[REFRESHES / 2],
-	       wall[REFRESHES - 1], cpu[REFRESHES - 1]);
+	printf("  %-9s %-12s %9.2f ms %9.2f, worst %9.2f ms %9.2f\n",
+	       rates ? "rates" : "refresh", which, wall[REFRESHES / 2],
+	       cpu[REFRESHES / 2], wall[REFRESHES - 1], cpu[REFRESHES - 1]);
 }
 
 static void
-refreshes(struct engine *engine, struct snapshot *snapshot,
-	  const struct query *query, const char *which)
+sorts(struct bench *bench)
 {
-	struct taken taken[REFRESHES], start, end;
+	struct query *query = &bench->query;
 
-	engine_run(engine, snapshot, query);
-	for (int i = 0; i < REFRESHES; i++) {
-		change_sites(snapshot);
-		start = now();
-		engine_run(engine, snapshot, query);
-		end = now();
-		taken[i] =
-		    (struct taken){end.wall - start.wall, end.cpu - start.cpu};
+	for (int i = 0; i < COLUMN_MAX; i++) {
+		query->sort = (enum column)i;
+		if (column_sorts(query->sort))
+			once(bench, "sort", column_infos[i].word);
 	}
-	print_times("refresh", which, taken);
+	query->sort = COLUMN_SIZE;
+	query->top = 0;
+	once(bench, "sort", "all rows");
+	query->top = SCREEN;
 }
 
-/* As every other second: rates count from another moment. */
 static void
-rates_move(struct engine *engine, struct snapshot *snapshot,
-	   const struct query *query, struct mark *rate, const char *which)
+asks(struct bench *bench)
 {
-	struct taken taken[REFRESHES], start, end;
+	struct query *query = &bench->query;
 
-	for (int i = 0; i < REFRESHES; i++) {
-		mark_fini(rate);
-		mark_take(rate, snapshot, "");
-		change_sites(snapshot);
-		change_sites(snapshot);
-		start = now();
-		engine_run(engine, snapshot, query);
-		end = now();
-		taken[i] =
-		    (struct taken){end.wall - start.wall, end.cpu - start.cpu};
+	once(bench, "first", "");
+	for (int i = 1; i <= GROUP_COUNT; i++) {
+		query->group_by = (enum group)(i % GROUP_COUNT);
+		once(bench, "regroup", group_names[query->group_by]);
+		if (query->group_by == GROUP_TRACEBACK ||
+		    query->group_by == GROUP_FILENAME)
+			refreshes(bench, group_names[query->group_by], false);
 	}
-	print_times("rates", which, taken);
+	sorts(bench);
+	refreshes(bench, "own", false);
+	refreshes(bench, "own", true);
+	query->filter = "module_7";
+	once(bench, "filter", "");
+	refreshes(bench, "filter", false);
+	query->filter = NULL;
+	query->mine = true;
+	once(bench, "mine", "");
+	query->mine = false;
+	once(bench, "not", "mine");
+	query->inclusive = true;
+	once(bench, "own to", "inclusive");
+	refreshes(bench, "inclusive", false);
+	refreshes(bench, "inclusive", true);
+	query->filter = "module_7";
+	once(bench, "filter", "inclusive");
+	refreshes(bench, "both", false);
+	query->filter = NULL;
+	once(bench, "all of", "inclusive");
+	query->inclusive = false;
+	once(bench, "back to", "own");
 }
 
 static void
-measure(size_t count)
+bench_open(struct bench *bench, enum kind kind, size_t count)
+{
+	*bench = (struct bench){
+	    .engine = engine_new(),
+	    .query = {.sort = COLUMN_SIZE, .top = SCREEN},
+	};
+	bench->query.mark = &bench->mark;
+	bench->query.rate = &bench->rate;
+	snapshot_init(&bench->snapshot, names_new());
+	bench->snapshot.process = (struct process){
+	    .mode = "exact", .command = mem_string(""), .exe = mem_string("")};
+	make_sites(&bench->snapshot, count);
+	bench->snapshot.touches = true;
+	if (kind == SAMPLED)
+		snapshot_spread(&bench->snapshot);
+	for (size_t i = 0; i < count && kind == SAMPLED; i++)
+		bench->snapshot.spreads[i] = (struct spread){1e9, 1e6, 10, 1};
+	if (kind != FAMILY)
+		return;
+	snapshot_init(&bench->whole, names_new());
+	bench->merge = merge_new(&bench->whole);
+	merge_add(bench->merge, &bench->snapshot.process);
+	merge_add(bench->merge, &bench->snapshot.process);
+	merge_take(bench->merge, 1, &bench->snapshot);
+	take(bench);
+}
+
+static void
+bench_close(struct bench *bench)
+{
+	struct names *names[] = {bench->snapshot.names, bench->whole.names};
+
+	mark_fini(&bench->mark);
+	mark_fini(&bench->rate);
+	engine_free(bench->engine);
+	merge_free(bench->merge);
+	snapshot_fini(&bench->snapshot);
+	snapshot_fini(&bench->whole);
+	for (int i = 0; i < 2; i++)
+		names_free(names[i]);
+}
+
+static void
+measure(enum kind kind, size_t count)
 {
 	double before = heap_bytes(), made;
-	struct snapshot snapshot;
-	struct names *names = names_new();
-	struct engine *engine = engine_new();
-	struct query query = {.sort = COLUMN_SIZE, .top = SCREEN};
-	struct mark mark, rate;
+	struct bench bench;
 
-	snapshot_init(&snapshot, names);
-	make_sites(&snapshot, count);
-	snapshot.touches = true;
-	mark_take(&mark, &snapshot, "");
-	change_sites(&snapshot);
-	mark_take(&rate, &snapshot, "");
-	change_sites(&snapshot);
-	query.mark = &mark;
-	query.rate = &rate;
+	bench_open(&bench, kind, count);
+	remark(&bench, &bench.mark);
+	change_sites(&bench);
+	remark(&bench, &bench.rate);
+	change_sites(&bench);
 	made = heap_bytes();
-	printf("%zu sites, %zu stacks, %zu frames\n", count,
-	       names_stacks(names), names_frames(names));
-	run(engine, &snapshot, &query, "first", "");
-	printf("  bytes a site: names, totals and marks %.0f, engine %.0f\n",
+	printf("%s: %zu sites, %zu stacks, %zu frames\n", kinds[kind], count,
+	       names_stacks(bench.snapshot.names),
+	       names_frames(bench.snapshot.names));
+	asks(&bench);
+	printf("  bytes a site: names, totals and two marks %.0f, engine "
+	       "%.0f\n",
 	       (made - before) / (double)count,
 	       (heap_bytes() - made) / (double)count);
-	for (int i = 0; i < GROUP_COUNT; i++) {
-		query.group_by = (enum group)((i + 1) % GROUP_COUNT);
-		run(engine, &snapshot, &query, "regroup",
-		    group_names[query.group_by]);
-	}
-	for (int i = 0; i < COLUMN_MAX; i++) {
-		query.sort = (enum column)i;
-		if (column_sorts(query.sort))
-			run(engine, &snapshot, &query, "sort",
-			    column_infos[i].word);
-	}
-	query.sort = COLUMN_SIZE;
-	query.top = 0;
-	run(engine, &snapshot, &query, "sort", "all rows");
-	query.top = SCREEN;
-	refreshes(engine, &snapshot, &query, "own");
-	rates_move(engine, &snapshot, &query, &rate, "own");
-	query.group_by = GROUP_FILENAME;
-	refreshes(engine, &snapshot, &query, "by file");
-	query.group_by = GROUP_LINENO;
-	engine_run(engine, &snapshot, &query);
-	query.filter = "module_7";
-	run(engine, &snapshot, &query, "filter", "");
-	query.filter = NULL;
-	query.mine = true;
-	run(engine, &snapshot, &query, "mine", "");
-	query.mine = false;
-	query.inclusive = true;
-	run(engine, &snapshot, &query, "own to", "inclusive");
-	refreshes(engine, &snapshot, &query, "inclusive");
-	rates_move(engine, &snapshot, &query, &rate, "inclusive");
-	printf("  bytes a site, inclusive: %.0f, resident %.0f\n",
-	       (heap_bytes() - before) / (double)count,
-	       (double)resident() * 1024 / (double)count);
-	query.inclusive = false;
-	run(engine, &snapshot, &query, "back to", "own");
-	printf("  bytes a site, own again: %.0f, resident %.0f\n",
-	       (heap_bytes() - before) / (double)count,
-	       (double)resident() * 1024 / (double)count);
-	mark_fini(&mark);
-	mark_fini(&rate);
-	engine_free(engine);
-	snapshot_fini(&snapshot);
-	names_free(names);
+	bench_close(&bench);
 }
 
 /* In a process of its own, so that no heap is left from the one before. */
 static bool
-apart(size_t count)
+apart(enum kind kind, size_t count)
 {
 	pid_t pid;
 	int status;
@@ -318,7 +378,7 @@ apart(size_t count)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		measure(count);
+		measure(kind, count);
 		fflush(stdout);
 		_exit(0);
 	}
@@ -329,14 +389,15 @@ int
 main(int argc, char **argv)
 {
 	static const size_t usual[] = {10000, 100000, 1000000};
+	size_t counts = argc > 1 ? (size_t)argc - 1 : 3;
 	bool good = true;
 
-	for (int i = 1; i < argc && good; i++) {
-		size_t count = strtoul(argv[i], NULL, 10);
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		for (size_t i = 0; i < counts && good; i++) {
+			size_t count = argc > 1 ? strtoul(argv[i + 1], NULL, 10)
+						: usual[i];
 
-		good = count && apart(count);
-	}
-	for (size_t i = 0; i < 3 && argc < 2 && good; i++)
-		good = apart(usual[i]);
+			good = count && apart(kind, count);
+		}
 	return !good;
 }

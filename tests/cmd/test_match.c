@@ -80,7 +80,7 @@ static uint64_t
 marked(const struct mark *mark, size_t site)
 {
 	assert_true(site < mark->count);
-	return mark->live[2 * site];
+	return mark_bytes(mark, site);
 }
 
 static void

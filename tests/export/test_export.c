@@ -110,18 +110,29 @@ text(const struct query *query, bool with_source)
 	return out;
 }
 
+/* What the two sites of the snapshot had. */
+static struct mark
+mark_of_two(void)
+{
+	struct mark mark;
+
+	mark_init(&mark, "", 2);
+	mark_set(&mark, 0, 13526630, 2);
+	mark_set(&mark, 1, 4096, 40);
+	return mark;
+}
+
 /* Growth for each unit of work since the mark, and the program's marks. */
 static void
 test_said(void **state)
 {
-	struct mark mark = {.live = (uint64_t[]){13526630, 2, 4096, 40},
-			    .count = 2,
-			    .work_units = 90};
+	struct mark mark = mark_of_two();
 	struct query query = {.mark = &mark, .top = 1};
 	struct err err;
 	FILE *file;
 
 	(void)state;
+	mark.work_units = 90;
 	snapshot.work_units = 100;
 	assert_string_equal(
 	    text(&(struct query){.group_by = GROUP_DOMAIN}, false),
@@ -153,13 +164,13 @@ test_said(void **state)
 	assert_int_equal(query_work(&query, &snapshot), 0);
 	assert_null(strstr(text(&query, false), "per_work"));
 	snapshot.work_units = snapshot.mark_count = 0;
+	mark_fini(&mark);
 }
 
 static void
 test_text(void **state)
 {
-	struct mark mark = {.live = (uint64_t[]){13526630, 2, 4096, 40},
-			    .count = 2};
+	struct mark mark = mark_of_two();
 
 	(void)state;
 	assert_string_equal(
@@ -191,6 +202,7 @@ test_text(void **state)
 	assert_string_equal(
 	    text(&(struct query){.inclusive = true, .filter = "0x456"}, false),
 	    "0x456 in /srv/lib.so: size=2000 B, count=20, average=100 B\n");
+	mark_fini(&mark);
 }
 
 static void
@@ -356,8 +368,7 @@ varint(const uint8_t **at)
 static void
 test_sampled(void **state)
 {
-	struct mark mark = {.live = (uint64_t[]){13526630, 2, 4096, 40},
-			    .count = 2};
+	struct mark mark = mark_of_two();
 	struct query query = {.mark = &mark, .sort = COLUMN_SIZE_DIFF};
 	const char *at;
 
@@ -386,6 +397,7 @@ test_sampled(void **state)
 	assert_null(strstr(json_of(&query), "_error"));
 	at = format("pprof");
 	assert_null(memmem(at, out_size, "estimates", 9));
+	mark_fini(&mark);
 }
 
 static void

@@ -158,9 +158,9 @@ charge_spread(struct reference *reference, struct expected *row, size_t index)
 	if (mark && mark->spreads && index < mark->count) {
 		then = mark->spreads[index];
 		size0 = live_of(then.alloc_bytes, then.free_bytes,
-				mark->live[2 * index]);
+				mark_bytes(mark, index));
 		count0 = live_of(then.alloc_count, then.free_count,
-				 mark->live[2 * index + 1]);
+				 mark_blocks(mark, index));
 	}
 	size1 = live_of(now.alloc_bytes, now.free_bytes, site_live_bytes(site));
 	count1 =
@@ -201,10 +201,10 @@ charge(struct reference *reference, struct expected *row, size_t index)
 	if (rate)
 		row->rate_size +=
 		    size -
-		    (index < rate->count ? (int64_t)rate->live[2 * index] : 0);
+		    (int64_t)mark_bytes(rate, index);
 	if (mark && index < mark->count) {
-		size -= (int64_t)mark->live[2 * index];
-		count -= (int64_t)mark->live[2 * index + 1];
+		size -= (int64_t)mark_bytes(mark, index);
+		count -= (int64_t)mark_blocks(mark, index);
 	}
 	row->size_diff += size;
 	row->count_diff += count;

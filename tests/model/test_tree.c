@@ -64,8 +64,8 @@ branch_charge(const char *path, const struct tree_ask *ask,
 	int64_t size_diff = size, count_diff = count;
 
 	if (mark && index < mark->count) {
-		size_diff -= (int64_t)mark->live[2 * index];
-		count_diff -= (int64_t)mark->live[2 * index + 1];
+		size_diff -= (int64_t)mark_bytes(mark, index);
+		count_diff -= (int64_t)mark_blocks(mark, index);
 	}
 	branch->size += (uint64_t)size;
 	branch->count += (uint64_t)count;
