@@ -3,12 +3,13 @@
 
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,24 +24,32 @@ static void __attribute__((noreturn)) out_of_memory(void)
 	exit(1);
 }
 
+static bool setup;
+
 /* Left alone, libc puts ever larger blocks on its heap, where the holes that
  * arrays leave as they grow stay. */
 void
 mem_setup(void)
 {
-	mallopt(M_MMAP_THRESHOLD, MAPPED);
+	setup = mallopt(M_MMAP_THRESHOLD, MAPPED);
 }
 
-/* Arrays by site are walked in no order: with large pages twice as fast. */
+/* Arrays by site are walked in no order: with large pages twice as fast. Whole
+ * pages, so that the mapping stays one and can grow in place. Blocks that have
+ * mappings of their own are kept from the helper that reads debug information:
+ * it would hold on to what they were when it was made. */
 static void *
 hint(void *p, size_t size)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = ((uintptr_t)p + page - 1) / page * page;
-	uintptr_t end = ((uintptr_t)p + size) / page * page;
+	uintptr_t begin = (uintptr_t)p / page * page;
+	uintptr_t end = ((uintptr_t)p + size + page - 1) / page * page;
 
-	if (size >= LARGE)
-		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+	if (size < LARGE)
+		return p;
+	madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+	if (setup)
+		madvise((void *)begin, end - begin, MADV_DONTFORK);
 	return p;
 }
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 struct pair {
-	size_t row;
+	uint32_t row;
 	uint32_t site;
 };
 
@@ -28,7 +28,7 @@ pair_add(void *context, size_t row, uint32_t site)
 		return;
 	pairs->all = mem_room(pairs->all, &pairs->room, pairs->count,
 			      sizeof(*pairs->all));
-	pairs->all[pairs->count++] = (struct pair){row, site};
+	pairs->all[pairs->count++] = (struct pair){(uint32_t)row, site};
 }
 
 /* Puts the pairs into the sets of their rows. */

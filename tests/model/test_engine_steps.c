@@ -302,14 +302,13 @@ test_sampled(void **state)
 }
 
 static void
-test_family(void **state)
+family(unsigned seed, bool sampled)
 {
 	struct snapshot members[MEMBERS];
 	struct run run;
 	struct merge *merge;
 
-	(void)state;
-	srand(5);
+	srand(seed);
 	run_open(&run);
 	merge = merge_new(&run.snapshot);
 	for (size_t i = 0; i < MEMBERS; i++) {
@@ -326,6 +325,8 @@ test_family(void **state)
 
 		if (i == STEPS / 2)
 			merge_drop(merge, 1);
+		if (sampled && i == STEPS / 4)
+			snapshot_spread(&members[member]);
 		if (merge_has(merge, member)) {
 			sites_change(&members[member]);
 			merge_take(merge, member, &members[member]);
@@ -341,6 +342,14 @@ test_family(void **state)
 		names_free(names);
 	}
 	run_close(&run);
+}
+
+static void
+test_family(void **state)
+{
+	(void)state;
+	family(5, false);
+	family(6, true);
 }
 
 int
