@@ -247,11 +247,7 @@ set_sort(struct options *options, const char *value, struct err *err)
 {
 	options->has_sort = true;
 	options->ascending = *value == '-';
-	if (!column_parse(value + options->ascending, &options->sort, err))
-		return false;
-	return column_sorts(options->sort)
-		   ? true
-		   : err_set(err, "rows are not sorted by '%s'", value);
+	return column_parse(value + options->ascending, &options->sort, err);
 }
 
 static bool

@@ -37,6 +37,8 @@ report_query(const struct options *options, const struct mark *mark,
 	};
 	if (options->has_sort)
 		query->sort = options->sort;
+	if (column_is_past(query->sort))
+		query->top = 0;
 }
 
 static const char *
@@ -228,7 +230,7 @@ wants_trends(const struct options *options)
 	bool wants = options->json;
 
 	for (size_t i = 0; i < options->column_count; i++)
-		wants |= !column_sorts(options->columns[i]);
+		wants |= column_is_past(options->columns[i]);
 	return wants;
 }
 
@@ -247,6 +249,35 @@ trends_make(struct engine *engine, const struct options *options,
 	trend_rows(engine, history, history_at(history, snapshot->mono_ns),
 		   rows->rows, rows->count, snapshot->site_count, trends);
 	return trends;
+}
+
+/* Orders rows where that is how they have gone; top: rows to be kept, 0 all. */
+static bool
+arrange(struct engine *engine, const struct opened *opened,
+	const struct snapshot *snapshot, const struct query *query, size_t top,
+	struct rows *rows, struct err *err)
+{
+	const struct history *history = opened->history;
+	int64_t *values;
+
+	if (!column_is_past(query->sort))
+		return true;
+	if (!history || !history_count(history))
+		return err_set(
+		    err,
+		    "rows are sorted by '%s' where there is a "
+		    "history: in the viewer, in top -b, or of a file "
+		    "that its key S saved",
+		    column_infos[query->sort].word);
+	values = mem_array(rows->count, sizeof(*values));
+	trend_values(engine, history, history_at(history, snapshot->mono_ns),
+		     query->sort, rows->rows, rows->count, snapshot->site_count,
+		     values);
+	trend_arrange(rows->rows, rows->count, values, query->ascending);
+	free(values);
+	if (top && top < rows->count)
+		rows->count = top;
+	return true;
 }
 
 /* What each process has of each row, of a merged snapshot; else NULL. */
@@ -285,6 +316,9 @@ report_print(struct engine *engine, const struct options *options,
 	struct err err;
 	bool good;
 
+	if (!arrange(engine, opened, snapshot, query,
+		     options->suspects ? 0 : options->top, &with, &err))
+		return failed(&err);
 	if (options->suspects) {
 		judged = mem_alloc(sizeof(*judged));
 		judged_make(judged, engine, options, opened->history, snapshot,

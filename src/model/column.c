@@ -33,9 +33,9 @@ group_word(size_t i)
 }
 
 bool
-column_sorts(enum column column)
+column_is_past(enum column column)
 {
-	return column != COLUMN_TREND && column != COLUMN_AGE;
+	return column == COLUMN_TREND || column == COLUMN_AGE;
 }
 
 bool

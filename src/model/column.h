@@ -53,8 +53,9 @@ struct column_info {
 };
 extern const struct column_info column_infos[COLUMN_MAX];
 
-/* Whether rows can be ordered by it: those of history are of what is seen. */
-bool column_sorts(enum column);
+/* Whether it tells how rows have gone: the engine knows of now alone, who has a
+ * history orders its rows by it (trend.h). */
+bool column_is_past(enum column);
 
 /* Takes a word of the table; "-" and "_" are the same. False with the list. */
 bool column_parse(const char *word, enum column *, struct err *);

@@ -70,7 +70,7 @@ sort_value(const struct engine *engine, uint32_t slot, const uint64_t *totals)
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:
-	case COLUMN_TREND: /* of what is seen only: column_sorts */
+	case COLUMN_TREND: /* column_is_past */
 	case COLUMN_AGE:
 	case COLUMN_PERCENT:
 	case COLUMN_MAX:

@@ -25,12 +25,10 @@ do_sort_step(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)key;
 	while (at < count && columns[at] != viewer->query.sort)
 		at++;
-	do {
-		if (command == COMMAND_SORT_NEXT)
-			at = at + 1 < count ? at + 1 : 0;
-		else
-			at = at > 0 ? at - 1 : count - 1;
-	} while (!column_sorts(columns[at]));
+	if (command == COMMAND_SORT_NEXT)
+		at = at + 1 < count ? at + 1 : 0;
+	else
+		at = at > 0 ? at - 1 : count - 1;
 	return sort_by(viewer, columns[at]);
 }
 
@@ -69,9 +67,8 @@ do_sort_menu(struct viewer *viewer, enum command_id command, uint32_t key)
 	(void)command, (void)key;
 	*menu = (struct menu){.title = "Sort by", .choose = choose_sort};
 	for (int i = 0; i < COLUMN_MAX; i++)
-		if (column_sorts((enum column)i) &&
-		    (i != COLUMN_PROCESSES ||
-		     (viewer->snapshot && viewer->snapshot->merge)))
+		if (i != COLUMN_PROCESSES ||
+		    (viewer->snapshot && viewer->snapshot->merge))
 			menu_add(menu, column_infos[i].title,
 				 column_infos[i].help, i,
 				 viewer->query.sort == (enum column)i);

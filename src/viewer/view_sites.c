@@ -61,8 +61,7 @@ head_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 		} else {
 			canvas_right(canvas, y, x, cells, role, title);
 		}
-		if (column_sorts(column))
-			zone_add(viewer, y, x, x + cells, ZONE_COLUMN, column);
+		zone_add(viewer, y, x, x + cells, ZONE_COLUMN, column);
 		x += cells;
 	}
 }
@@ -243,7 +242,7 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 
 		if (columns[i] == COLUMN_SITE)
 			break;
-		if (!column_sorts(columns[i])) {
+		if (column_is_past(columns[i])) {
 			trend_draw(
 			    viewer, y, x, cells, columns[i],
 			    past_trend(

@@ -367,6 +367,7 @@ viewer_update(struct viewer *viewer, unsigned stale)
 		viewer->query.filter = *viewer->filter ? viewer->filter : NULL;
 		viewer->rows = engine_run(viewer->engine, viewer->snapshot,
 					  &viewer->query);
+		past_arrange(viewer);
 		selection_restore(viewer);
 		if (viewer_view(viewer) == VIEW_TRACE)
 			trace_update(viewer);

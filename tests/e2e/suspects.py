@@ -55,6 +55,17 @@ def check_text(tap, scratch, name, early):
            f"{name}: and as JSON", answer)
 
 
+def check_sorted(tap, scratch, name):
+    """The leak is still growing; the cache has grown more, but no longer."""
+    saved = scratch / "saved.json"
+    first = {how: json.loads(heaptop("report", "--json", "--sort", how, "--top",
+                                     "1", "--group-by", "function",
+                                     saved).stdout)["entries"][0]["function"]
+             for how in ("size", "age", "trend")}
+    tap.ok(first == {"size": "remember", "age": "leak", "trend": "remember"},
+           f"{name}: sorted by how rows went", first)
+
+
 def line_with(screen, text):
     return next((line for line in screen.splitlines() if text in line), "")
 
@@ -73,6 +84,7 @@ def check(tap, scratch, name, source, *command):
     tap.ok("█" in hot or "▁" in hot or "▂" in hot or "▃" in hot,
            f"{name}: the source shows what the line holds", screen)
     check_text(tap, scratch, name, early)
+    check_sorted(tap, scratch, name)
 
 
 def python(tap):

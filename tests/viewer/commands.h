@@ -44,7 +44,8 @@
 	X(test_marks)                     \
 	X(test_plan)                      \
 	X(test_trend)                     \
-	X(test_save)                     \
+	X(test_trend_sort)                \
+	X(test_save)                      \
 	X(test_flame)                     \
 	X(test_flame_out)                 \
 	X(test_flame_search)              \

@@ -228,7 +228,67 @@ test_trend(void **state)
 	assert_null(strstr(line, "▂"));
 	fixture_keys(f, "i"); /* other sites under the same name */
 	assert_shows(f, "threading.py");
-	fixture_keys(f, ">");
-	assert_true(column_sorts(f->viewer.query.sort));
+	fixture_close(f);
+}
+
+/* Whether rows are in the order of what a column of the past says of them. */
+static bool
+goes_down(struct fixture *f, int64_t (*value)(const struct trend *))
+{
+	size_t count = f->viewer.rows->count;
+	int64_t last = INT64_MAX;
+
+	count = count < TREND_ROWS_MAX ? count : TREND_ROWS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		int64_t now = value(past_trend(&f->viewer, i, 0, count));
+
+		if (now > last)
+			return false;
+		last = now;
+	}
+	return count > 5;
+}
+
+static int64_t
+age_of(const struct trend *trend)
+{
+	return (int64_t)trend->grew_ns;
+}
+
+static int64_t
+growth_of(const struct trend *trend)
+{
+	return (int64_t)(trend->values[TREND_SLOTS - 1] -
+			 trend->values[TREND_SLOTS - trend->known]);
+}
+
+static void
+sort_by(struct fixture *f, enum column column)
+{
+	for (int i = 0; i < COLUMN_MAX && f->viewer.query.sort != column; i++)
+		fixture_keys(f, ">");
+	assert_int_equal(f->viewer.query.sort, column);
+}
+
+/* Also by them rows are sorted, all of them, not only those on the screen. */
+void
+test_trend_sort(void **state)
+{
+	struct fixture all, *f = opened(&all);
+
+	(void)state;
+	fixture_resize(f, 200, 24);
+	steps(f, 40);
+	sort_by(f, COLUMN_SITE);
+	assert_false(goes_down(f, age_of));
+	assert_false(goes_down(f, growth_of));
+	sort_by(f, COLUMN_AGE);
+	assert_true(goes_down(f, age_of));
+	sort_by(f, COLUMN_TREND);
+	assert_true(goes_down(f, growth_of));
+	steps(f, 20);
+	assert_true(goes_down(f, growth_of));
+	fixture_keys(f, "I");
+	assert_false(goes_down(f, growth_of));
 	fixture_close(f);
 }
