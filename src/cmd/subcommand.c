@@ -62,13 +62,13 @@ const struct subcommand subcommands[] = {
 	.name = "attach",
 	.operands = "PID",
 	.summary = "put the agent into a process that runs",
-	.text = "One thread of the process is stopped for some milliseconds, "
-		"at a point where it can load the agent, and goes on as it "
-		"was; all others run on. What is allocated from then on is "
-		"counted; blocks from before are unknown. An agent that "
-		"sleeps in the process is woken, which stops nothing. It takes "
-		"the right to trace the process: that of its user, or of "
-		"root. heaptop detach undoes it.",
+	.text = "One thread of the process is stopped for a millisecond or "
+		"two, at a point where it can load the agent, and goes on as "
+		"it was; all others run on. For how long is printed. What is "
+		"allocated from then on is counted; blocks from before are "
+		"unknown. An agent that sleeps in the process is woken, which "
+		"stops nothing. It takes the right to trace the process: that "
+		"of its user, or of root. heaptop detach undoes it.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
 		   OPTION_BIT(NATIVE) | OPTION_BIT(TIMEOUT) | COMMON,
 	.operands_min = 1,

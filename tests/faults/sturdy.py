@@ -48,6 +48,14 @@ def segment_of(pid, directory=None):
     return found[0] if found else None
 
 
+def segment_to_be(pid):
+    """The name of a living process's segment: its number alone comes again
+    among thousands."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    start = stat.rpartition(")")[2].split()[19]
+    return Path(os.environ["HEAPTOP_DIR"], f"{pid}-{start}.heaptop")
+
+
 def has_ticked(process, numbers, directory=None):
     def ticked():
         path = segment_of(process.pid, directory)
@@ -75,10 +83,10 @@ def end(process):
 def killed_once(scratch, i, delay):
     """What is wrong with what is left; None: nothing was left yet."""
     process, numbers = started(scratch, f"kill{i}")
+    path = segment_to_be(process.pid)
     pause.wait(delay)
     end(process)
-    path = segment_of(process.pid)
-    if not path or not path.stat().st_size:
+    if not path.exists() or not path.stat().st_size:
         return None
     result = heaptop("report", path, "--json", "--group-by", "module")
     path.unlink()
@@ -91,7 +99,7 @@ def killed_once(scratch, i, delay):
     begun, _ = tallied(numbers)
     # One block more is on its way.
     good = told <= begun + 1 and summed == told and not shown["losses"]
-    return "" if good else (summed, told, begun, shown["losses"])
+    return "" if good else (path, summed, told, begun, shown["losses"])
 
 
 def check_kills(tap, scratch):
