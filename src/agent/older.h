@@ -2,7 +2,8 @@
  * older.h - functions by the versions that they had before glibc 2.34, which
  * newer ones have too: so an agent that was built on a newer system can be
  * loaded into programs of an older one, a container's, say. There they are in
- * libdl and libpthread; a program without these takes no such agent.
+ * libdl and libpthread: a program without these cannot load such an agent, and
+ * with it preloaded does not start.
  *
  * Included into each file of the agent by the compiler's command line.
  */
