@@ -11,7 +11,7 @@ from drive import (BUILD, HEAPTOP, Program, Tap, ends_without_trace,
                    heaptop, wait_for, workplace)
 
 NOBODY = 65534
-SLEEP = "#include <unistd.h>\nint main(void) { sleep(100); return 0; }\n"
+SLEEP = "#include <unistd.h>\nint main(void) { pause(); return 0; }\n"
 SECCOMP = r"""
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -27,7 +27,7 @@ int main(void)
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 	puts("ready");
 	fflush(stdout);
-	sleep(100);
+	pause();
 	return 0;
 }
 """
