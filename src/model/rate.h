@@ -7,8 +7,7 @@
 
 #include "model/snapshot.h"
 
-#define RATE_SAMPLE_DEFAULT (UINT64_C(512) << 10)
-#define RATE_TEXT_MAX	    96
+#define RATE_TEXT_MAX 96
 
 struct rate {
 	uint64_t sample_bytes; /* 1 exact, else the interval; with a budget 0 */

@@ -46,7 +46,6 @@ struct source *live_open(int fd, bool writable, const char *path, struct err *);
 struct source *replay_open(int fd, const char *path, struct err *);
 
 /* proc.c: 0 or false when the process is not there or says nothing. */
-bool proc_exists(uint32_t pid);
 /* The file of that name, cut at size - 1, and a NUL; its bytes. */
 size_t proc_read(uint32_t pid, const char *name, char *text, size_t size);
 uint64_t proc_start_time(uint32_t pid); /* clock ticks since boot */

@@ -34,15 +34,6 @@ proc_read(uint32_t pid, const char *name, char *text, size_t size)
 	return read_text(path, text, size);
 }
 
-bool
-proc_exists(uint32_t pid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32, pid);
-	return access(path, F_OK) == 0;
-}
-
 /* Field 22. The command, field 2, may hold anything; a zombie is gone. */
 uint64_t
 proc_start_time(uint32_t pid)

@@ -75,22 +75,6 @@ module_close(struct module *module)
 	memset(module, 0, sizeof(*module));
 }
 
-void
-modules_free(struct modules *modules)
-{
-	for (size_t i = 0; i < modules->count; i++)
-		module_close(&modules->open[i]);
-	free(modules->debug_path);
-	free(modules->root);
-	free(modules);
-}
-
-size_t
-modules_open_count(const struct modules *modules)
-{
-	return modules->count;
-}
-
 static bool
 build_id_fits(const struct module *module)
 {

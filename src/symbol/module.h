@@ -12,9 +12,9 @@
 
 struct modules;
 
-/* root as in symbols_new. NULL when there is no memory. */
+/* root as in symbols_new. It lives as long as the process that helps. NULL when
+ * there is no memory. */
 struct modules *modules_new(const char *root);
-void modules_free(struct modules *);
 
 /*
  * The lines of an address of the file at path, innermost first, at most max.
@@ -26,8 +26,7 @@ size_t modules_find(struct modules *, const char *path, const uint8_t *build_id,
 		    size_t build_id_size, uint64_t address,
 		    struct dwarf_line *lines, size_t max);
 
-/* For tests: how many files are open now, and how many may be. */
-size_t modules_open_count(const struct modules *);
+/* How many files may be open at once. */
 #define MODULES_OPEN_MAX 64
 
 #endif

@@ -44,11 +44,6 @@ do_choose(struct viewer *viewer, enum command_id command, uint32_t key)
 			       entry->process.pid);
 		return STALE_DRAW;
 	}
-	if (viewer->picking) {
-		viewer->picked_path = mem_string(entry->path);
-		viewer->quit = true;
-		return 0;
-	}
 	return show(viewer, source_open_segment(entry->path, &err), &err);
 }
 
@@ -95,9 +90,7 @@ do_family(struct viewer *viewer, enum command_id command, uint32_t key)
 
 	(void)command, (void)key;
 	if (viewer_view(viewer) == VIEW_PROCESSES)
-		return entry && !viewer->picking
-			   ? show_family(viewer, entry->process.pid)
-			   : 0;
+		return entry ? show_family(viewer, entry->process.pid) : 0;
 	if (!viewer->newest || !viewer->newest->process.pid)
 		return 0;
 	if (viewer->newest->merge)

@@ -314,9 +314,9 @@ loop_open(struct loop *loop, struct err *err)
 	return true;
 }
 
-static int
-run(struct feed feed, const struct viewer_options *options,
-    struct viewer_host *host, char **picked, struct err *err)
+int
+viewer_run_feed(struct feed feed, const struct viewer_options *options,
+		struct viewer_host *host, struct err *err)
 {
 	struct loop *loop = mem_alloc(sizeof(*loop));
 	struct viewer *viewer = &loop->viewer;
@@ -326,7 +326,6 @@ run(struct feed feed, const struct viewer_options *options,
 	viewer_init(viewer, feed, options, host);
 	viewer->plain = !utf8;
 	viewer->ascii |= !utf8;
-	viewer->picking = picked != NULL;
 	if (!feed.context && !host)
 		viewer->views[0] = VIEW_PROCESSES;
 	if (loop_open(loop, err)) {
@@ -337,29 +336,14 @@ run(struct feed feed, const struct viewer_options *options,
 	}
 	screen_close(loop->screen);
 	script_close(loop->script);
-	if (picked)
-		*picked = viewer->picked_path;
 	viewer_fini(viewer);
 	free(loop);
 	return status;
 }
 
 int
-viewer_run_feed(struct feed feed, const struct viewer_options *options,
-		struct viewer_host *host, struct err *err)
-{
-	return run(feed, options, host, NULL, err);
-}
-
-int
 viewer_run(struct source *source, const struct viewer_options *options,
 	   struct viewer_host *host, struct err *err)
 {
-	return run(feed_source(source), options, host, NULL, err);
-}
-
-int
-viewer_pick(const struct viewer_options *options, char **path, struct err *err)
-{
-	return run(feed_source(NULL), options, NULL, path, err);
+	return viewer_run_feed(feed_source(source), options, host, err);
 }

@@ -184,13 +184,3 @@ place_text(char *out, size_t size, const struct place *place)
 		 line_text(line, place), place->function);
 	return out;
 }
-
-int
-place_width(const struct canvas *canvas, const struct place *place)
-{
-	char line[16];
-
-	return canvas_width(canvas, place_path(place)) +
-	       (int)strlen(line_text(line, place)) +
-	       canvas_width(canvas, place->function) + 3;
-}

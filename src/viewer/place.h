@@ -36,7 +36,5 @@ int place_draw_file(struct canvas *, int y, int x, int width, enum role,
 		    const struct place *);
 /* The whole text, for searches. */
 const char *place_text(char *out, size_t size, const struct place *);
-/* Cells that the whole text would use. */
-int place_width(const struct canvas *, const struct place *);
 
 #endif

@@ -190,8 +190,6 @@ struct viewer {
 	uint64_t paused_ns;
 	bool suspend; /* wanted */
 	bool quit;
-	bool picking; /* a choice ends it */
-	char *picked_path;
 };
 
 static inline enum view_id

@@ -49,12 +49,6 @@ share_role(double share)
 	return share < 0.0005 ? ROLE_DIM : ROLE_TEXT;
 }
 
-const char *
-role_word(enum role role)
-{
-	return role_words[role];
-}
-
 /* Returns -2 for a word that is no colour. */
 static int
 color_parse(const char *word)

@@ -81,7 +81,6 @@ bool theme_load(struct theme *, const char *name, struct err *);
 /* From the text of a theme file; name is for the message. */
 bool theme_parse(struct theme *, const char *text, const char *name,
 		 struct err *);
-const char *role_word(enum role);
 
 /* Of a number with a sign, and of a share (1 is all): what is nothing, or is
  * shown as 0.0 %, is dim. */

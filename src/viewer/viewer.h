@@ -103,11 +103,4 @@ struct viewer_host {
 int viewer_run(struct source *, const struct viewer_options *,
 	       struct viewer_host *, struct err *);
 
-/*
- * The list of profiled processes. Returns 0 with the path of the segment that
- * was chosen (the caller frees it) or with NULL when the user left, and 1 as
- * viewer_run does.
- */
-int viewer_pick(const struct viewer_options *, char **path, struct err *);
-
 #endif
