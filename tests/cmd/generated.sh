@@ -66,6 +66,10 @@ like 'programs complete' '*bash*' "$(offers 'heaptop run --headless ba')"
 like 'also after --sample' '*bash*' "$(offers 'heaptop run --sample ba')"
 like 'and its number' '*bash*' "$(offers 'heaptop run --sample 64K ba')"
 
+minor=$(sed -n 's/^#define WIRE_MINOR[^0-9]*\([0-9]*\)$/\1/p' \
+    "$top_srcdir/include/heaptop/wire.h")
+is 'heaptop-wire(5) has the version' "The version, 1.$minor." \
+    "$(grep '^The version' "$top_srcdir/share/man/heaptop-wire.5")"
 for page in "$share/man/heaptop.1" "$top_srcdir"/share/man/*.5; do
 	if command -v man >/dev/null; then
 		is "${page##*/} is sound" '' \
