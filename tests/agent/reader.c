@@ -5,7 +5,9 @@
 
 #include "reader.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -358,6 +360,25 @@ reader_read_file(struct reader *reader, const char *path)
 		if (read_once(reader, path) || !reader->moved)
 			break;
 	return !reader->fault;
+}
+
+bool
+reader_take_only(struct reader *reader, const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	char path[400];
+	bool good = false;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		good = reader_read_file(reader, path);
+		unlink(path);
+	}
+	closedir(dir);
+	return good;
 }
 
 struct wire_totals

@@ -63,6 +63,8 @@ struct reader {
 bool reader_read(struct reader *, const void *start, size_t size);
 /* The same of a file, again and again while the writer is faster. */
 bool reader_read_file(struct reader *, const char *path);
+/* The same of the one segment in a directory, which is then removed. */
+bool reader_take_only(struct reader *, const char *directory);
 void reader_fini(struct reader *);
 
 /* Every site's totals added up, by domain. */

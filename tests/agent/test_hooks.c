@@ -10,7 +10,6 @@
 
 #include "check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -136,26 +135,6 @@ run(long nth, bool ever)
 	return WEXITSTATUS(status);
 }
 
-/* The one segment in the directory, read and removed. */
-static bool
-read_segment(struct reader *reader)
-{
-	DIR *dir = opendir(directory);
-	struct dirent *entry;
-	char path[400];
-	bool good = false;
-
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		good = reader_read_file(reader, path);
-		unlink(path);
-	}
-	closedir(dir);
-	return good;
-}
-
 static uint64_t
 losses(const struct wire_status *status)
 {
@@ -195,7 +174,7 @@ test_without_faults_all_is_recorded(void **state)
 
 	(void)state;
 	assert_int_equal(run(0, false), DONE_CLEAN);
-	assert_true(read_segment(&reader));
+	assert_true(reader_take_only(&reader, directory));
 	assert_int_equal(reader.status.state, WIRE_STATE_EXITED);
 	assert_true(reader_is_named(&reader));
 	assert_int_equal(losses(&reader.status), 0);
@@ -220,7 +199,7 @@ fail_one_after_the_other(bool ever)
 
 		if (result != DONE_CLEAN && result != DONE_WITH_FAULT)
 			fail_msg("call %ld: exit status %d", nth, result);
-		if (read_segment(&reader) &&
+		if (reader_take_only(&reader, directory) &&
 		    found_blocks(&reader) != 128 * ROUNDS &&
 		    !losses(&reader.status))
 			fail_msg("call %ld: blocks are missing, uncounted",
@@ -261,7 +240,7 @@ remove_directory(void **state)
 	struct reader reader = {0};
 
 	(void)state;
-	read_segment(&reader);
+	reader_take_only(&reader, directory);
 	reader_fini(&reader);
 	return rmdir(directory);
 }

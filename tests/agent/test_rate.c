@@ -10,7 +10,6 @@
 
 #include "check.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -124,25 +123,6 @@ run_scenario(void)
 	assert_int_equal(status, 0);
 }
 
-static bool
-read_segment(struct reader *reader)
-{
-	DIR *dir = opendir(directory);
-	struct dirent *entry;
-	char path[400];
-	bool good = false;
-
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		good = reader_read_file(reader, path);
-		unlink(path);
-	}
-	closedir(dir);
-	return good;
-}
-
 /* The sites whose blocks have that size; sampled ones too are whole multiples
  * of it. The sizes are chosen so that no other site comes into it. */
 static struct reader_site
@@ -254,7 +234,7 @@ setup(void **state)
 		return -1;
 	run_scenario();
 	*state = &reader;
-	return read_segment(&reader) ? 0 : -1;
+	return reader_take_only(&reader, directory) ? 0 : -1;
 }
 
 static int
