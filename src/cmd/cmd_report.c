@@ -18,20 +18,9 @@ past_find(struct opened *opened, const char *what, const struct mark **mark,
 		    "needs a file that key S of the viewer saved, or "
 		    "heaptop top -b --suspects",
 		    what);
+	opened->history = saved->history;
 	*mark = &saved->marks[saved->baseline];
 	return true;
-}
-
-/* Rows and columns that tell how it went need the history of a file. */
-static bool
-wants_past(const struct options *options)
-{
-	bool wants = options->suspects ||
-		     (options->has_sort && column_is_past(options->sort));
-
-	for (size_t i = 0; i < options->column_count; i++)
-		wants |= column_is_past(options->columns[i]);
-	return wants;
 }
 
 int
@@ -51,8 +40,6 @@ cmd_report(const struct options *options)
 		open_close(&opened);
 		return failed(&err);
 	}
-	if (wants_past(options) && source_saved(opened.source))
-		opened.history = source_saved(opened.source)->history;
 	if (options->suspects &&
 	    !past_find(&opened, options->operands[0], &mark, &err)) {
 		open_close(&opened);

@@ -39,6 +39,17 @@ format_trend(struct cell *cell, const struct trend *trend)
 	cell->text[TREND_CELLS] = '\0';
 }
 
+/* "+50.1", of all growth. */
+static void
+format_growth(struct cell *cell, const struct row *row, int64_t growth)
+{
+	if (growth > 0)
+		snprintf(cell->text, sizeof(cell->text), "%+.1f",
+			 100.0 * (double)row->size_diff / (double)growth);
+	else
+		strcpy(cell->text, "-");
+}
+
 static void
 format_shares(struct cell *cell, const struct shares *shares)
 {
@@ -48,7 +59,7 @@ format_shares(struct cell *cell, const struct shares *shares)
 	strcpy(cell->text, shares_text(text, shares ? shares : &none));
 }
 
-/* All but the call site and the processes. */
+/* All but the call site and what has a format of its own. */
 static void
 format_cell(struct cell *cell, enum column column, const struct row *row,
 	    const struct trend *trend, uint64_t total, uint64_t work)
@@ -108,7 +119,8 @@ format_cell(struct cell *cell, enum column column, const struct row *row,
 				       size, llround(row_per_work(row, work)))
 				 : "-");
 		break;
-	case COLUMN_PROCESSES: /* format_shares */
+	case COLUMN_PERCENT_DIFF: /* format_growth */
+	case COLUMN_PROCESSES:	  /* format_shares */
 	case COLUMN_SITE:
 	case COLUMN_MAX:
 		*out = '\0';
@@ -187,6 +199,9 @@ print_row(FILE *file, const struct options *options,
 		if (column == COLUMN_PROCESSES)
 			format_shares(&cell, rows->shares ? &rows->shares[index]
 							  : NULL);
+		else if (column == COLUMN_PERCENT_DIFF)
+			format_growth(&cell, row,
+				      query_growth(query, snapshot));
 		else
 			format_cell(&cell, column, row, trend, rows->total.size,
 				    query_work(query, snapshot));

@@ -37,8 +37,6 @@ report_query(const struct options *options, const struct mark *mark,
 	};
 	if (options->has_sort)
 		query->sort = options->sort;
-	if (column_is_past(query->sort))
-		query->top = 0;
 }
 
 static const char *
@@ -227,11 +225,27 @@ print_with_types(struct engine *engine, const struct options *options,
 static bool
 wants_trends(const struct options *options)
 {
-	bool wants = options->json;
+	bool wants = false;
 
 	for (size_t i = 0; i < options->column_count; i++)
 		wants |= column_is_past(options->columns[i]);
 	return wants;
+}
+
+/* That of a file is taken in when it is asked for. False: rows are to be sorted
+ * by what nobody has kept. */
+static bool
+history_find(const struct options *options, struct opened *opened,
+	     const struct query *query)
+{
+	bool sorts = column_is_past(query->sort);
+	const struct saved *saved = sorts || wants_trends(options)
+					? source_saved(opened->source)
+					: NULL;
+
+	if (!opened->history && saved)
+		opened->history = saved->history;
+	return opened->history || !sorts;
 }
 
 /* How each row has gone, where that is kept and asked for; else NULL. */
@@ -243,41 +257,13 @@ trends_make(struct engine *engine, const struct options *options,
 	const struct history *history = opened->history;
 	struct trend *trends;
 
-	if (!history || !history_count(history) || !wants_trends(options))
+	if (!history || !history_count(history) ||
+	    !(options->json || wants_trends(options)))
 		return NULL;
 	trends = mem_array(rows->count, sizeof(*trends));
 	trend_rows(engine, history, history_at(history, snapshot->mono_ns),
 		   rows->rows, rows->count, snapshot->site_count, trends);
 	return trends;
-}
-
-/* Orders rows where that is how they have gone; top: rows to be kept, 0 all. */
-static bool
-arrange(struct engine *engine, const struct opened *opened,
-	const struct snapshot *snapshot, const struct query *query, size_t top,
-	struct rows *rows, struct err *err)
-{
-	const struct history *history = opened->history;
-	int64_t *values;
-
-	if (!column_is_past(query->sort))
-		return true;
-	if (!history || !history_count(history))
-		return err_set(
-		    err,
-		    "rows are sorted by '%s' where there is a "
-		    "history: in the viewer, in top -b, or of a file "
-		    "that its key S saved",
-		    column_infos[query->sort].word);
-	values = mem_array(rows->count, sizeof(*values));
-	trend_values(engine, history, history_at(history, snapshot->mono_ns),
-		     query->sort, rows->rows, rows->count, snapshot->site_count,
-		     values);
-	trend_arrange(rows->rows, rows->count, values, query->ascending);
-	free(values);
-	if (top && top < rows->count)
-		rows->count = top;
-	return true;
 }
 
 /* What each process has of each row, of a merged snapshot; else NULL. */
@@ -308,7 +294,8 @@ report_print(struct engine *engine, const struct options *options,
 	     struct opened *opened, const struct snapshot *snapshot,
 	     const struct query *query)
 {
-	struct rows with = *engine_run(engine, snapshot, query);
+	struct query asked = *query;
+	struct rows with;
 	const struct rows *rows = &with;
 	struct judged *judged = NULL;
 	struct trend *trends = NULL;
@@ -316,9 +303,16 @@ report_print(struct engine *engine, const struct options *options,
 	struct err err;
 	bool good;
 
-	if (!arrange(engine, opened, snapshot, query,
-		     options->suspects ? 0 : options->top, &with, &err))
+	if (!history_find(options, opened, query)) {
+		err_set(&err,
+			"there is no history to sort by '%s'; it is in "
+			"files that key S of the viewer saved, and kept by "
+			"heaptop top -b",
+			column_infos[query->sort].word);
 		return failed(&err);
+	}
+	asked.history = opened->history;
+	with = *engine_run(engine, snapshot, &asked);
 	if (options->suspects) {
 		judged = mem_alloc(sizeof(*judged));
 		judged_make(judged, engine, options, opened->history, snapshot,

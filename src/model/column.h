@@ -25,8 +25,10 @@
 	X(TOTAL_COUNT, "total_count", "BLOCKS", 7, 0, "blocks ever allocated") \
 	X(RATE_COUNT, "rate_count", "BLOCKS/S", 10, 0,                         \
 	  "growth of live blocks a second")                                    \
+	X(PERCENT_DIFF, "percent_diff", "+%", 6, 0,                            \
+	  "share of all growth since the mark")                                \
 	X(TREND, "trend", "TREND", 20, 1,                                      \
-	  "live bytes in each of the last 60 seconds")                         \
+	  "live bytes of the last 60 seconds; sorted by their growth")         \
 	X(AGE, "age", "AGE", 8, 1,                                             \
 	  "for how long it has been more every ten seconds")                   \
 	X(ERROR, "error", "ERROR", 9, 0,                                       \
@@ -36,7 +38,7 @@
 	  "program says it has done")                                          \
 	X(PROCESSES, "processes", "PROCS", 10, 0,                              \
 	  "of a family: how many processes have it, and the share of the "     \
-	  "one with most; with + of its growth since the mark")                                                     \
+	  "one with most; with + of its growth since the mark")                \
 	X(SITE, "site", "CALL SITE", 0, 1, "where the blocks were allocated")
 
 #define COLUMN_ENUM_(id_, word_, title_, width_, on_, help_) COLUMN_##id_,
@@ -53,8 +55,7 @@ struct column_info {
 };
 extern const struct column_info column_infos[COLUMN_MAX];
 
-/* Whether it tells how rows have gone: the engine knows of now alone, who has a
- * history orders its rows by it (trend.h). */
+/* Whether it tells of history: it is found for the rows that are seen. */
 bool column_is_past(enum column);
 
 /* Takes a word of the table; "-" and "_" are the same. False with the list. */

@@ -32,6 +32,7 @@ engine_free(struct engine *engine)
 	free(engine->site_at);
 	free(engine->bests);
 	free(engine->best_slot);
+	free(engine->lately);
 	free(engine->entries);
 	free(engine->out);
 	free(engine);
@@ -109,6 +110,7 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 		: 0;
 	sums_follow(engine, refresh_caches(engine));
 	engine->rows = (struct rows){0};
+	lately_find(engine);
 	sort_rows(engine);
 	engine->query = NULL;
 	return &engine->rows;

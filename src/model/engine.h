@@ -143,7 +143,7 @@ struct place {
 };
 
 /* A site that goes into the sums again. */
-struct change {
+struct moved {
 	uint32_t site;	/* index */
 	uint32_t touch; /* index in snapshot->touched */
 };
@@ -200,7 +200,7 @@ struct engine {
 	uint64_t bits_of;     /* merge_bits_changes, when they were made */
 	uint64_t snapshot_of; /* serial of the snapshot that sums are of */
 	uint64_t touches_of;  /* as far as they are in the sums */
-	struct change *changes;
+	struct moved *changes;
 	size_t change_count;
 	size_t change_room;
 	uint64_t *touched; /* bits by site index: in changes */
@@ -217,6 +217,7 @@ struct engine {
 	bool by_growth; /* the best is the one that changed most */
 	uint64_t best_mark;
 
+	uint64_t *lately; /* [slot - 1]: engine_lately.c; NULL not asked */
 	struct sort_entry *entries;
 	size_t entry_room;
 	struct row *out;
@@ -347,6 +348,10 @@ void bests_forget(struct engine *);
 void bests_follow(struct engine *, const struct branch *, bool anew);
 /* Finds those of the rows that are about to be shown. */
 void bests_find(struct engine *, const struct sort_entry *, size_t count);
+
+/* engine_lately.c */
+/* What all slots come to by TREND or AGE, if they are sorted by it. */
+void lately_find(struct engine *);
 
 /* engine_sort.c: fills rows from slots. */
 void sort_rows(struct engine *);

@@ -136,7 +136,7 @@ change_add(struct engine *engine, size_t site, uint32_t touch)
 	    mem_room(engine->changes, &engine->change_room,
 		     engine->change_count, sizeof(*engine->changes));
 	engine->changes[engine->change_count++] =
-	    (struct change){(uint32_t)site, touch};
+	    (struct moved){(uint32_t)site, touch};
 }
 
 /* False: it does not go where it was charged. */

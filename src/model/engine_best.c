@@ -161,6 +161,7 @@ bests_follow(struct engine *engine, const struct branch *branch, bool anew)
 	const struct query *query = engine->query;
 	bool by_growth = query->sort == COLUMN_SIZE_DIFF ||
 			 query->sort == COLUMN_COUNT_DIFF ||
+			 query->sort == COLUMN_PERCENT_DIFF ||
 			 query->sort == COLUMN_PER_WORK;
 	uint64_t mark = by_growth && query->mark ? query->mark->serial : 0;
 	bool unknown = by_growth && query->mark && !mark;

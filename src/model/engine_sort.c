@@ -37,6 +37,7 @@ sort_value(const struct engine *engine, uint32_t slot, const uint64_t *totals)
 
 	switch (engine->query->sort) {
 	case COLUMN_SIZE_DIFF:
+	case COLUMN_PERCENT_DIFF:
 	case COLUMN_PER_WORK: /* the units are the same for all rows */
 		slot_sum(engine, slot, PART_MARK, numbers);
 		return magnitude(size - numbers[LIVE_BYTES]);
@@ -67,11 +68,12 @@ sort_value(const struct engine *engine, uint32_t slot, const uint64_t *totals)
 			   ? (uint64_t)__builtin_popcountll(
 				 engine->process_bits[slot - 1])
 			   : 0;
+	case COLUMN_TREND:
+	case COLUMN_AGE:
+		return engine->lately ? engine->lately[slot - 1] : 0;
 	case COLUMN_SITE:
 		return 0;
 	case COLUMN_SIZE:
-	case COLUMN_TREND: /* column_is_past */
-	case COLUMN_AGE:
 	case COLUMN_PERCENT:
 	case COLUMN_MAX:
 		break;

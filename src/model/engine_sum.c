@@ -103,7 +103,7 @@ now_numbers(const struct engine *engine, enum part_id part, size_t index,
 /* By how much a change moves a part. */
 static void
 change_numbers(const struct engine *engine, enum part_id part,
-	       const struct change *change, uint64_t *out)
+	       const struct moved *change, uint64_t *out)
 {
 	const struct snapshot *snapshot = engine->snapshot;
 	uint64_t before[PART_WIDTH_MAX];

@@ -122,6 +122,12 @@ struct trend {
 void history_trend(const struct history *, const uint64_t *series, size_t index,
 		   struct trend *);
 
+/* Growth is looked for between such moments: the one ten seconds before another
+ * (the next minute further back), or the oldest; itself if there is none. */
+size_t history_step(const struct history *, size_t index);
+/* The moment of the first known second of a trend. */
+size_t history_trend_first(const struct history *, size_t index);
+
 #define TREND_LEVELS 8
 
 /*

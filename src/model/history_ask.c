@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "model/history_inner.h"
 
-#define STEP_NS UINT64_C(9500000000) /* of growth: ten seconds, about */
+#define SECOND_NS UINT64_C(1000000000)
+#define STEP_NS	  UINT64_C(9500000000) /* of growth: ten seconds, about */
 
 size_t
 history_count(const struct history *history)
@@ -261,21 +262,40 @@ history_series(const struct history *history, const struct site_set *sets,
 	free(members.links);
 }
 
+size_t
+history_step(const struct history *history, size_t index)
+{
+	uint64_t at = history->kept[index].moment.mono_ns;
+	size_t reach = history_reach(history);
+	size_t before = index;
+
+	while (before > reach &&
+	       at - history->kept[before].moment.mono_ns < STEP_NS)
+		before--;
+	return before;
+}
+
+size_t
+history_trend_first(const struct history *history, size_t index)
+{
+	uint64_t now = history->kept[index].moment.mono_ns;
+	uint64_t back = (TREND_SLOTS - 1) * SECOND_NS;
+	size_t reach = history_reach(history);
+	size_t first = history_at(history, now > back ? now - back : 0);
+
+	return first < reach ? reach : first;
+}
+
 /* For how long until a moment it was more at each step back. */
 static uint64_t
-growth_of(const struct history *history, const uint64_t *series, size_t reach,
-	  size_t index)
+growth_of(const struct history *history, const uint64_t *series, size_t index)
 {
 	uint64_t now = history->kept[index].moment.mono_ns;
 	size_t from = index;
 
-	while (from > reach) {
-		uint64_t at = history->kept[from].moment.mono_ns;
-		size_t before = from;
+	for (;;) {
+		size_t before = history_step(history, from);
 
-		while (before > reach &&
-		       at - history->kept[before].moment.mono_ns < STEP_NS)
-			before--;
 		if (series[before] >= series[from])
 			break;
 		from = before;
@@ -295,7 +315,7 @@ history_trend(const struct history *history, const uint64_t *series,
 		return;
 	now = history->kept[index].moment.mono_ns;
 	while (trend->known < TREND_SLOTS) {
-		uint64_t back = trend->known * UINT64_C(1000000000);
+		uint64_t back = trend->known * SECOND_NS;
 		size_t at = back > now ? 0 : history_at(history, now - back);
 
 		/* Before all that is known. */
@@ -305,7 +325,7 @@ history_trend(const struct history *history, const uint64_t *series,
 		trend->known++;
 		trend->values[TREND_SLOTS - trend->known] = series[at];
 	}
-	trend->grew_ns = growth_of(history, series, reach, index);
+	trend->grew_ns = growth_of(history, series, index);
 }
 
 void

@@ -30,6 +30,8 @@
 #include "model/snapshot.h"
 #include "model/types.h"
 
+struct history;
+
 enum group {
 	GROUP_LINENO,
 	GROUP_FUNCTION,
@@ -51,7 +53,9 @@ struct query {
 	    *filter; /* part of file:line or function, case folded; NULL */
 	const struct mark *mark; /* deltas count from here; NULL: from 0 */
 	const struct mark *rate; /* rates count from here; NULL: no rates */
-	size_t top; /* rows wanted, 0 all; `rows.matched` counts all */
+	const struct history
+	    *history; /* TREND and AGE are asked of it; NULL: nothing is */
+	size_t top;   /* rows wanted, 0 all; `rows.matched` counts all */
 };
 
 /* Texts are string ids of the snapshot's names. */
@@ -133,6 +137,15 @@ static inline double
 row_per_work(const struct row *row, uint64_t units)
 {
 	return units ? (double)row->size_diff / (double)units : 0;
+}
+
+/* All growth since the mark, not of the filtered ones. */
+static inline int64_t
+query_growth(const struct query *query, const struct snapshot *snapshot)
+{
+	uint64_t before = query->mark ? query->mark->live_bytes : 0;
+
+	return (int64_t)(snapshot->live_bytes - before);
 }
 
 struct trend; /* history.h */

@@ -4,7 +4,6 @@
 #include "model/trend.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -72,40 +71,17 @@ row_sites_free(struct row_sites *of)
 	free(of->sites);
 }
 
-#define AT_ONCE 4096 /* rows: a series has some hundred numbers */
-
-/* Tells each row how it has gone, in their order. */
-static void
-trend_each(struct engine *engine, const struct history *history, size_t index,
-	   const struct row *rows, size_t count, size_t sites,
-	   void (*tell)(void *context, size_t row, const struct trend *),
-	   void *context)
+static uint64_t *
+series_of(struct engine *engine, const struct history *history,
+	  const struct row *rows, size_t count, size_t sites)
 {
 	struct row_sites of = row_sites_find(engine, rows, count, sites);
-	size_t width = history_count(history);
-	uint64_t *series = mem_array(
-	    (count < AT_ONCE ? count : AT_ONCE) * width, sizeof(*series));
+	uint64_t *series =
+	    mem_array(count * history_count(history), sizeof(*series));
 
-	for (size_t from = 0; from < count; from += AT_ONCE) {
-		size_t some = count - from < AT_ONCE ? count - from : AT_ONCE;
-
-		history_series(history, of.sets + from, some, series);
-		for (size_t i = 0; i < some; i++) {
-			struct trend trend;
-
-			history_trend(history, series + i * width, index,
-				      &trend);
-			tell(context, from + i, &trend);
-		}
-	}
-	free(series);
+	history_series(history, of.sets, count, series);
 	row_sites_free(&of);
-}
-
-static void
-tell_trend(void *context, size_t row, const struct trend *trend)
-{
-	((struct trend *)context)[row] = *trend;
+	return series;
 }
 
 void
@@ -113,77 +89,17 @@ trend_rows(struct engine *engine, const struct history *history, size_t index,
 	   const struct row *rows, size_t count, size_t sites,
 	   struct trend *out)
 {
-	trend_each(engine, history, index, rows, count, sites, tell_trend, out);
-}
+	uint64_t *series = series_of(engine, history, rows, count, sites);
 
-static void
-tell_growth(void *context, size_t row, const struct trend *trend)
-{
-	int64_t *out = context;
-
-	if (trend->known)
-		out[row] = (int64_t)(trend->values[TREND_SLOTS - 1] -
-				     trend->values[TREND_SLOTS - trend->known]);
-}
-
-static void
-tell_age(void *context, size_t row, const struct trend *trend)
-{
-	((int64_t *)context)[row] = (int64_t)trend->grew_ns;
-}
-
-void
-trend_values(struct engine *engine, const struct history *history, size_t index,
-	     enum column column, const struct row *rows, size_t count,
-	     size_t sites, int64_t *out)
-{
-	memset(out, 0, count * sizeof(*out));
-	trend_each(engine, history, index, rows, count, sites,
-		   column == COLUMN_AGE ? tell_age : tell_growth, out);
-}
-
-struct place {
-	int64_t value;
-	size_t row;
-};
-
-static int
-compare_places(const void *left, const void *right)
-{
-	const struct place *a = left, *b = right;
-
-	if (a->value != b->value)
-		return a->value < b->value ? 1 : -1;
-	return a->row < b->row ? -1 : a->row > b->row;
-}
-
-void
-trend_arrange(struct row *rows, size_t count, const int64_t *values,
-	      bool ascending)
-{
-	struct place *places = mem_array(count, sizeof(*places));
-	struct row *old = mem_array(count, sizeof(*old));
-
-	for (size_t i = 0; i < count; i++) {
-		places[i] = (struct place){values[i], i};
-		old[i] = rows[i];
-	}
-	if (count)
-		qsort(places, count, sizeof(*places), compare_places);
 	for (size_t i = 0; i < count; i++)
-		rows[ascending ? count - 1 - i : i] = old[places[i].row];
-	free(old);
-	free(places);
+		history_trend(history, series + i * history_count(history),
+			      index, &out[i]);
+	free(series);
 }
 
 uint64_t *
 trend_series(struct engine *engine, const struct history *history,
 	     const struct row *row, size_t sites)
 {
-	struct row_sites of = row_sites_find(engine, row, 1, sites);
-	uint64_t *series = mem_array(history_count(history), sizeof(*series));
-
-	history_series(history, of.sets, 1, series);
-	row_sites_free(&of);
-	return series;
+	return series_of(engine, history, row, 1, sites);
 }

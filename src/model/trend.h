@@ -26,19 +26,6 @@ void trend_rows(struct engine *, const struct history *, size_t index,
 		const struct row *rows, size_t count, size_t sites,
 		struct trend *out);
 
-/*
- * The same as one number for each, by which rows are ordered: of COLUMN_TREND
- * how much more it is than a minute ago, of COLUMN_AGE for how long it has been
- * growing.
- */
-void trend_values(struct engine *, const struct history *, size_t index,
-		  enum column, const struct row *rows, size_t count,
-		  size_t sites, int64_t *out);
-/* Orders rows by such numbers, the highest first if not `ascending`; those with
- * the same stay as they were. */
-void trend_arrange(struct row *rows, size_t count, const int64_t *values,
-		   bool ascending);
-
 /* Live bytes of one such row at each moment; owned by the caller. */
 uint64_t *trend_series(struct engine *, const struct history *,
 		       const struct row *, size_t sites);

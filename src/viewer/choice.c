@@ -14,25 +14,25 @@ static const struct {
 	int width;
 	int yields;
 } fits[COLUMN_MAX] = {
-    [COLUMN_SIZE] = {6, 1},	   [COLUMN_SIZE_DIFF] = {7, 2},
-    [COLUMN_COUNT] = {6, 3},	   [COLUMN_COUNT_DIFF] = {9, 6},
-    [COLUMN_AVERAGE] = {6, 8},	   [COLUMN_RATE] = {9, 4},
-    [COLUMN_PERCENT] = {5, 7},	   [COLUMN_PEAK] = {6, 9},
-    [COLUMN_TOTAL] = {6, 10},	   [COLUMN_TOTAL_COUNT] = {7, 11},
-    [COLUMN_RATE_COUNT] = {9, 12}, [COLUMN_TREND] = {11, 13},
-    [COLUMN_AGE] = {7, 14},	   [COLUMN_ERROR] = {6, 5},
-    [COLUMN_PER_WORK] = {9, 3},	   [COLUMN_PROCESSES] = {9, 2},
-    [COLUMN_SITE] = {0, 0},
+    [COLUMN_SIZE] = {6, 1},	    [COLUMN_SIZE_DIFF] = {7, 2},
+    [COLUMN_COUNT] = {6, 3},	    [COLUMN_COUNT_DIFF] = {9, 6},
+    [COLUMN_AVERAGE] = {6, 8},	    [COLUMN_RATE] = {9, 4},
+    [COLUMN_PERCENT] = {5, 7},	    [COLUMN_PERCENT_DIFF] = {6, 5},
+    [COLUMN_PEAK] = {6, 9},	    [COLUMN_TOTAL] = {6, 10},
+    [COLUMN_TOTAL_COUNT] = {7, 11}, [COLUMN_RATE_COUNT] = {9, 12},
+    [COLUMN_TREND] = {11, 13},	    [COLUMN_AGE] = {7, 14},
+    [COLUMN_ERROR] = {6, 5},	    [COLUMN_PER_WORK] = {9, 3},
+    [COLUMN_PROCESSES] = {9, 2},    [COLUMN_SITE] = {0, 0},
 };
 
 /* From left to right: an error stands beside what it belongs to. The order of
  * the table is that of the keys 1 to 9. */
 static const enum column order[] = {
-    COLUMN_SIZE,     COLUMN_ERROR,	COLUMN_SIZE_DIFF,  COLUMN_PROCESSES,
-    COLUMN_PER_WORK, COLUMN_COUNT,	COLUMN_COUNT_DIFF, COLUMN_AVERAGE,
-    COLUMN_RATE,     COLUMN_RATE_COUNT, COLUMN_TREND,	   COLUMN_AGE,
-    COLUMN_PERCENT,  COLUMN_PEAK,	COLUMN_TOTAL,	   COLUMN_TOTAL_COUNT,
-    COLUMN_SITE,
+    COLUMN_SIZE,	COLUMN_ERROR,	 COLUMN_SIZE_DIFF,  COLUMN_PERCENT_DIFF,
+    COLUMN_PROCESSES,	COLUMN_PER_WORK, COLUMN_COUNT,	    COLUMN_COUNT_DIFF,
+    COLUMN_AVERAGE,	COLUMN_RATE,	 COLUMN_RATE_COUNT, COLUMN_TREND,
+    COLUMN_AGE,		COLUMN_PERCENT,	 COLUMN_PEAK,	    COLUMN_TOTAL,
+    COLUMN_TOTAL_COUNT, COLUMN_SITE,
 };
 _Static_assert(sizeof(order) / sizeof(*order) == COLUMN_MAX, "all columns");
 
@@ -142,6 +142,8 @@ is_wanted(const struct viewer *viewer, enum column column)
 	       (column == COLUMN_ERROR && is_estimate(viewer)) ||
 	       (column == COLUMN_PROCESSES && viewer->snapshot &&
 		viewer->snapshot->merge) ||
+	       (column == COLUMN_PERCENT_DIFF && viewer->marked &&
+		!viewer->choice.own) ||
 	       (column == COLUMN_PER_WORK && viewer->snapshot &&
 		viewer->snapshot->work_units);
 }

@@ -32,7 +32,6 @@ past_fini(struct viewer *viewer)
 		mark_fini(&past->marks[i]);
 	history_free(past->history);
 	free(past->row_series);
-	free(past->order.values);
 	*past = (struct past){0};
 	viewer->mark = (struct mark){0};
 	viewer->query.mark = NULL;
@@ -296,95 +295,6 @@ past_follow_row(struct viewer *viewer)
 				 viewer->snapshot->site_count);
 }
 
-/* Whether the same is asked; then it is what is asked. */
-static bool
-key_is_same(struct past_key *key, const struct viewer *viewer)
-{
-	const struct history *history = viewer->past.history;
-	const struct query *query = &viewer->query;
-	size_t index = history_at(history, viewer->snapshot->mono_ns);
-	struct past_key now = {
-	    .mono_ns = history_moment(history, index)->mono_ns,
-	    .group_by = query->group_by,
-	    .inclusive = query->inclusive,
-	    .mine = query->mine,
-	    .column = column_is_past(query->sort) ? query->sort : COLUMN_MAX,
-	};
-	bool is_same = key->mono_ns == now.mono_ns &&
-		       key->group_by == now.group_by &&
-		       key->inclusive == now.inclusive &&
-		       key->mine == now.mine && key->column == now.column;
-
-	*key = now;
-	return is_same;
-}
-
-static int
-compare_identities(const void *left, const void *right)
-{
-	const struct past_value *a = left, *b = right;
-
-	return a->identity < b->identity ? -1 : a->identity > b->identity;
-}
-
-static void
-order_make(struct viewer *viewer, int64_t *values)
-{
-	const struct history *history = viewer->past.history;
-	struct past_order *order = &viewer->past.order;
-	const struct rows *rows = viewer->rows;
-
-	trend_values(viewer->engine, history,
-		     history_at(history, viewer->snapshot->mono_ns),
-		     viewer->query.sort, rows->rows, rows->count,
-		     viewer->snapshot->site_count, values);
-	order->values =
-	    mem_grow(order->values, rows->count, sizeof(*order->values));
-	order->count = rows->count;
-	for (size_t i = 0; i < rows->count; i++)
-		order->values[i] =
-		    (struct past_value){rows->rows[i].identity, values[i]};
-	if (rows->count)
-		qsort(order->values, rows->count, sizeof(*order->values),
-		      compare_identities);
-}
-
-/* What rows that were there at the last moment had then. */
-static void
-order_look_up(const struct viewer *viewer, int64_t *values)
-{
-	const struct past_order *order = &viewer->past.order;
-	const struct rows *rows = viewer->rows;
-
-	for (size_t i = 0; order->count && i < rows->count; i++) {
-		struct past_value key = {.identity = rows->rows[i].identity};
-		const struct past_value *found =
-		    bsearch(&key, order->values, order->count, sizeof(key),
-			    compare_identities);
-
-		values[i] = found ? found->value : 0;
-	}
-}
-
-void
-past_arrange(struct viewer *viewer)
-{
-	struct past_order *order = &viewer->past.order;
-	const struct rows *rows = viewer->rows;
-	int64_t *values;
-
-	if (!column_is_past(viewer->query.sort) ||
-	    !history_count(viewer->past.history))
-		return;
-	values = mem_array(rows->count, sizeof(*values));
-	if (key_is_same(&order->key, viewer))
-		order_look_up(viewer, values);
-	else
-		order_make(viewer, values);
-	trend_arrange(rows->rows, rows->count, values, viewer->query.ascending);
-	free(values);
-}
-
 static void
 trends_make(struct viewer *viewer, size_t first, size_t count)
 {
@@ -414,13 +324,25 @@ past_trend(struct viewer *viewer, size_t row, size_t first, size_t count)
 {
 	struct past *past = &viewer->past;
 	struct trends *trends = &past->trends;
+	const struct query *query = &viewer->query;
 	uint64_t identity = viewer->rows->rows[row].identity;
 	const struct trend *found;
+	uint64_t mono_ns;
 
 	if (!history_count(past->history))
 		return NULL;
-	if (!key_is_same(&trends->key, viewer))
+	mono_ns =
+	    history_moment(past->history,
+			   history_at(past->history, viewer->snapshot->mono_ns))
+		->mono_ns;
+	if (trends->mono_ns != mono_ns || trends->group_by != query->group_by ||
+	    trends->inclusive != query->inclusive ||
+	    trends->mine != query->mine)
 		trends->count = 0;
+	trends->mono_ns = mono_ns;
+	trends->group_by = query->group_by;
+	trends->inclusive = query->inclusive;
+	trends->mine = query->mine;
 	found = trends_find(trends, identity);
 	if (found || row - first >= TREND_ROWS_MAX)
 		return found;

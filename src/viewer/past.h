@@ -19,28 +19,12 @@
 
 struct viewer;
 
-/* What was asked of the history, and as of when. */
-struct past_key {
-	uint64_t mono_ns;
+/* How rows on the screen have gone, until something else is asked. */
+struct trends {
+	uint64_t mono_ns; /* as of */
 	enum group group_by;
 	bool inclusive;
 	bool mine;
-	enum column column; /* to order by */
-};
-
-/* By what all rows are ordered, where that is how they have gone. */
-struct past_order {
-	struct past_key key;
-	struct past_value {
-		uint64_t identity;
-		int64_t value;
-	} * values; /* by identity */
-	size_t count;
-};
-
-/* How rows on the screen have gone, until something else is asked. */
-struct trends {
-	struct past_key key;
 	uint64_t identities[TREND_ROWS_MAX];
 	struct trend trends[TREND_ROWS_MAX];
 	size_t count;
@@ -60,7 +44,6 @@ struct past {
 	uint64_t *row_series; /* of the selected row; NULL: there is none */
 	size_t row_moments;
 	struct trends trends;
-	struct past_order order;
 };
 
 /* Begins with what the feed has saved. */
@@ -90,9 +73,6 @@ size_t past_cursor(const struct viewer *);
 struct saved past_saved(const struct viewer *);
 /* Makes the series of the selected row new. */
 void past_follow_row(struct viewer *);
-/* Orders the rows where the query's column is of the past. */
-void past_arrange(struct viewer *);
-
 /* How a row on the screen has gone; asks for all rows from `first` on. */
 const struct trend *past_trend(struct viewer *, size_t row, size_t first,
 			       size_t count);

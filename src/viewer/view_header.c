@@ -21,7 +21,7 @@ growth(const struct viewer *viewer, int64_t *bytes, int64_t *count)
 {
 	const struct snapshot *snapshot = viewer->snapshot;
 
-	*bytes = (int64_t)(snapshot->live_bytes - viewer->mark.live_bytes);
+	*bytes = query_growth(&viewer->query, snapshot);
 	*count = (int64_t)(snapshot->live_count - viewer->mark.live_count);
 }
 

@@ -113,6 +113,22 @@ per_work_text(const struct viewer *viewer, const struct row *row, bool compact,
 	return growth_role(bytes);
 }
 
+/* "+50.1": of all growth, also where a filter hides some. */
+static enum role
+growth_share_text(const struct viewer *viewer, const struct row *row,
+		  char out[FORMAT_MAX])
+{
+	int64_t all = query_growth(&viewer->query, viewer->snapshot);
+	double share = all > 0 ? (double)row->size_diff / (double)all : 0;
+
+	if (fabs(share) < 0.0005)
+		snprintf(out, FORMAT_MAX, all > 0 ? "0" : "-");
+	else
+		snprintf(out, FORMAT_MAX, "%+.*f", fabs(share) < 0.9995,
+			 100 * fmax(-9.99, fmin(share, 9.99)));
+	return all > 0 ? growth_role((double)row->size_diff) : ROLE_DIM;
+}
+
 static enum role
 rate_count_text(const struct row *row, char out[FORMAT_MAX])
 {
@@ -201,6 +217,8 @@ number_text(const struct viewer *viewer, const struct row *row,
 	case COLUMN_PERCENT:
 		format_percent(out, share);
 		return share_role(share);
+	case COLUMN_PERCENT_DIFF:
+		return growth_share_text(viewer, row, out);
 	case COLUMN_PEAK:
 		format_size(out, row->peak_size, compact);
 		return ROLE_TEXT;

@@ -365,9 +365,9 @@ viewer_update(struct viewer *viewer, unsigned stale)
 	if ((stale & STALE_ROWS) && viewer->snapshot &&
 	    viewer->snapshot->tick) {
 		viewer->query.filter = *viewer->filter ? viewer->filter : NULL;
+		viewer->query.history = viewer->past.history;
 		viewer->rows = engine_run(viewer->engine, viewer->snapshot,
 					  &viewer->query);
-		past_arrange(viewer);
 		selection_restore(viewer);
 		if (viewer_view(viewer) == VIEW_TRACE)
 			trace_update(viewer);

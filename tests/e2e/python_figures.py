@@ -70,6 +70,14 @@ def check_view_on_top(tap, before, after):
                describe([entry]))
 
 
+def check_share_of_growth(tap, before, after):
+    text = must("diff", before, after, "--inclusive", "--mine", "--group-by",
+                "function", "--columns", "percent_diff,site", "--top", "1")
+    share, site = text.splitlines()[1].split(None, 1)
+    tap.ok(site.startswith("chart (") and 90 < float(share) < 110,
+           "by function chart() is first, with nearly all of the growth", text)
+
+
 def check_native_share(tap, before, after):
     entries = diff(before, after, "--group-by", "traceback", "--top",
                    ALL)["entries"]
@@ -130,7 +138,8 @@ def main():
         if recorded:
             before, after, served = recorded
             tap.equal(served, REQUESTS, "every request got its chart")
-            for check in (check_growth, check_view_on_top, check_native_share,
+            for check in (check_growth, check_view_on_top,
+                          check_share_of_growth, check_native_share,
                           check_traceback, check_text):
                 tap.part(check.__name__, check, tap, before, after)
     tap.done()

@@ -210,6 +210,7 @@ charge(struct reference *reference, struct expected *row, size_t index)
 	row->count_diff += count;
 	if (reference->query->sort == COLUMN_SIZE_DIFF ||
 	    reference->query->sort == COLUMN_COUNT_DIFF ||
+	    reference->query->sort == COLUMN_PERCENT_DIFF ||
 	    reference->query->sort == COLUMN_PER_WORK)
 		best = (uint64_t)llabs(size);
 	if (row->sites == 1 || best > row->best) {
