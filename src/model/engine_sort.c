@@ -115,9 +115,8 @@ compare_live(const struct engine *engine, uint32_t left, uint32_t right)
 
 	slot_sum(engine, left, PART_TOTALS, a);
 	slot_sum(engine, right, PART_TOTALS, b);
-	order =
-	    compare_u64(b[TOTAL_ALLOC_BYTES] - b[TOTAL_FREE_BYTES],
-			a[TOTAL_ALLOC_BYTES] - a[TOTAL_FREE_BYTES]);
+	order = compare_u64(b[TOTAL_ALLOC_BYTES] - b[TOTAL_FREE_BYTES],
+			    a[TOTAL_ALLOC_BYTES] - a[TOTAL_FREE_BYTES]);
 	if (order)
 		return order;
 	return compare_u64(b[TOTAL_ALLOC_COUNT] - b[TOTAL_FREE_COUNT],
@@ -254,6 +253,59 @@ collect(struct engine *engine, size_t *count)
 	return matched;
 }
 
+/* One byte of the values; entries that share it stay in their order. Returns
+ * whether there is anything to do. */
+static bool
+sort_byte(const struct sort_entry *from, struct sort_entry *to, size_t count,
+	  unsigned shift, bool ascending)
+{
+	size_t starts[256] = {0}, used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		starts[from[i].value >> shift & 255]++;
+	if (starts[from[0].value >> shift & 255] == count)
+		return false;
+	for (size_t i = 0; i < 256; i++) {
+		size_t *start = &starts[ascending ? i : 255 - i];
+		size_t here = *start;
+
+		*start = used;
+		used += here;
+	}
+	for (size_t i = 0; i < count; i++)
+		to[starts[from[i].value >> shift & 255]++] = from[i];
+	return true;
+}
+
+/* By their values, byte by byte; then those whose values are the same. */
+static void
+sort_entries(struct engine *engine, size_t count)
+{
+	struct sort_entry *entries = engine->entries, *swap;
+	struct sort_entry *other = mem_grow(NULL, count, sizeof(*other));
+	bool ascending = engine->query->ascending;
+	size_t end;
+
+	for (unsigned shift = 0; shift < 64 && count; shift += 8)
+		if (sort_byte(entries, other, count, shift, ascending)) {
+			swap = entries;
+			entries = other;
+			other = swap;
+		}
+	if (entries != engine->entries)
+		memcpy(engine->entries, entries, count * sizeof(*entries));
+	free(entries != engine->entries ? entries : other);
+	entries = engine->entries;
+	for (size_t i = 0; i < count; i = end) {
+		for (end = i + 1; end < count; end++)
+			if (entries[end].value != entries[i].value)
+				break;
+		if (end - i > 1)
+			qsort_r(entries + i, end - i, sizeof(*entries), compare,
+				engine);
+	}
+}
+
 void
 sort_rows(struct engine *engine)
 {
@@ -261,9 +313,7 @@ sort_rows(struct engine *engine)
 
 	count = top && top < engine->slot_count ? top : engine->slot_count;
 	matched = collect(engine, &count);
-	if (count)
-		qsort_r(engine->entries, count, sizeof(*engine->entries),
-			compare, engine);
+	sort_entries(engine, count);
 	bests_find(engine, engine->entries, count);
 	if (count > engine->out_room ||
 	    engine->out_room > room_for(4 * count)) {

@@ -261,6 +261,7 @@ sorts(struct bench *bench)
 	query->sort = COLUMN_SIZE;
 	query->top = 0;
 	once(bench, "sort", "all rows");
+	refreshes(bench, "all rows", false);
 	query->top = SCREEN;
 }
 
