@@ -5,7 +5,6 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -278,21 +277,6 @@ errno_is_kept(void)
 }
 
 static int
-usable(void)
-{
-	for (size_t size = 0; size < 5000; size += 7) {
-		char *block = malloc(size);
-		size_t usable_size = malloc_usable_size(block);
-
-		if (usable_size < size)
-			return 1;
-		memset(block, 1, usable_size);
-		free(block);
-	}
-	return malloc_usable_size(NULL) != 0;
-}
-
-static int
 close_all(void)
 {
 	for (int fd = 3; fd < 1024; fd++)
@@ -377,8 +361,6 @@ main(int argc, char **argv)
 		return small_stack();
 	if (strcmp(what, "errno") == 0)
 		return errno_is_kept();
-	if (strcmp(what, "usable") == 0)
-		return usable();
 	if (strcmp(what, "close-all") == 0)
 		return close_all();
 	return 64;
