@@ -104,7 +104,8 @@ static void
 fill(char *frame)
 {
 	const struct py_layout *layout = py_runtime.layout;
-	const char *code = test.codes[roll(CODES)];
+	unsigned which = roll(CODES);
+	const char *code = test.codes[which];
 
 	memset(frame, 0, 192);
 	put(frame, layout->frame_code,
@@ -115,6 +116,9 @@ fill(char *frame)
 	if (layout->frame_owner == PY_ABSENT || roll(6) > 0)
 		return;
 	frame[layout->frame_owner] = (char)roll(4);
+	/* A generator has frames of its own code alone. */
+	if (frame[layout->frame_owner] == 1 && which % 2)
+		frame[layout->frame_owner] = 0;
 	if (frame[layout->frame_owner] == 3) /* runs code of its own */
 		put(frame, layout->frame_instr, (uint64_t)test.nothing);
 }
@@ -233,6 +237,8 @@ make_codes(void)
 			put(code, layout->code_qualname, nothing);
 		if (layout->code_firsttraceable != PY_ABSENT)
 			code[layout->code_firsttraceable] = (char)(i * 3);
+		if (layout->code_flags != PY_ABSENT)
+			code[layout->code_flags] = i % 2 ? 3 : 0x23;
 		if (layout->code_tlbc == PY_ABSENT)
 			continue;
 		test.bytecodes[i][0] = 2;

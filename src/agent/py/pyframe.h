@@ -25,6 +25,8 @@
 /* Prologues end before this (32 cell variables would make one longer). */
 #define PROLOGUE_BYTES 64
 #define TLBC_ENTRIES   8
+/* Code of generators, coroutines and asynchronous generators. */
+#define FLAGS_GENERATOR 0x2a0
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -107,6 +109,14 @@ is_prologue(const struct py_layout *layout, uint64_t code, int64_t offset)
 		   2 * (int64_t)load_int(code, layout->code_firsttraceable);
 }
 
+/* Whether a frame that has not begun may be a generator's, and then be shown:
+ * that does not follow from where it is. */
+INLINE bool
+is_generators(const struct py_layout *layout, uint64_t code)
+{
+	return load_int(code, layout->code_flags) & FLAGS_GENERATOR;
+}
+
 /*
  * What is compared to see whether a frame still has its word. Where frames hold
  * the address of the instruction, that is enough: no two code objects that live
@@ -155,6 +165,7 @@ frame_read(const struct py_layout *layout, uint64_t frame,
 	uint64_t code, instr;
 	int64_t offset;
 	int owner = 0;
+	bool begun;
 
 	seen->word = 0;
 	seen->key = FRAME_NO_KEY;
@@ -172,14 +183,13 @@ frame_read(const struct py_layout *layout, uint64_t frame,
 		return false;
 	instr = frame_instr(layout, frame);
 	offset = frame_offset(layout, frame, code, instr);
-	if (layout->frame_owner != PY_ABSENT &&
-	    is_prologue(layout, code, offset)) {
-		if (owner != OWNER_GENERATOR)
-			return true;
-	} else if (layout->code_tlbc == PY_ABSENT) {
+	begun = layout->frame_owner == PY_ABSENT ||
+		!is_prologue(layout, code, offset);
+	if (layout->code_tlbc == PY_ABSENT &&
+	    (begun || !is_generators(layout, code)))
 		seen->key = frame_key(layout, frame);
-	}
-	seen->word = py_word_pack(code, offset);
+	if (begun || owner == OWNER_GENERATOR)
+		seen->word = py_word_pack(code, offset);
 	return true;
 }
 

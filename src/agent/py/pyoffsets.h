@@ -50,6 +50,7 @@ struct py_layout {
 	int16_t code_qualname;
 	int16_t code_firstlineno;
 	int16_t code_lines;
+	int16_t code_flags; /* int */
 	int16_t code_firsttraceable;
 	int16_t code_bytecode; /* inline array */
 	int16_t code_tlbc;

@@ -25,6 +25,7 @@
 	X(code_qualname)       \
 	X(code_firstlineno)    \
 	X(code_lines)          \
+	X(code_flags)          \
 	X(code_firsttraceable) \
 	X(code_bytecode)       \
 	X(code_tlbc)           \

@@ -98,6 +98,7 @@ def fields(key, free_threaded):
     if minor >= 11:
         where["frame_owner"] = (frame, "owner")
         where["code_qualname"] = ("PyCodeObject", "co_qualname")
+        where["code_flags"] = ("PyCodeObject", "co_flags")
         where["code_firsttraceable"] = ("PyCodeObject", "_co_firsttraceable")
         where["code_bytecode"] = ("PyCodeObject", "co_code_adaptive")
         where["code_size"] = ("PyCodeObject", "co_code_adaptive")
