@@ -296,6 +296,14 @@ menu_key(struct viewer *viewer, uint32_t key)
 	case 'j':
 		menu->cursor = (menu->cursor + 1) % menu->count;
 		return STALE_DRAW;
+	case INPUT_HOME:
+	case 'g':
+		menu->cursor = 0;
+		return STALE_DRAW;
+	case INPUT_END:
+	case 'G':
+		menu->cursor = menu->count - 1;
+		return STALE_DRAW;
 	case INPUT_ENTER:
 		return menu_choose(viewer, menu->cursor);
 	}

@@ -270,6 +270,19 @@ sort_by(struct fixture *f, enum column column)
 	assert_int_equal(f->viewer.query.sort, column);
 }
 
+static void
+click_title(struct fixture *f, const char *title)
+{
+	int y = fixture_find(f, "CALL SITE");
+	const char *line = fixture_line(f, y);
+	const char *at = strstr(line, title);
+
+	assert_non_null(at);
+	fixture_click(f, y,
+		      canvas_width(&f->viewer.canvas, line) -
+			  canvas_width(&f->viewer.canvas, at));
+}
+
 /* Also by them rows are sorted, all of them, not only those on the screen. */
 void
 test_trend_sort(void **state)
@@ -290,5 +303,11 @@ test_trend_sort(void **state)
 	assert_true(goes_down(f, growth_of));
 	fixture_keys(f, "I");
 	assert_false(goes_down(f, growth_of));
+	click_title(f, "AGE");
+	assert_true(goes_down(f, age_of));
+	fixture_keys(f, "s G Enter");
+	assert_int_equal(f->viewer.query.sort, COLUMN_SITE);
+	fixture_keys(f, "s g Enter");
+	assert_int_equal(f->viewer.query.sort, COLUMN_SIZE);
 	fixture_close(f);
 }
