@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 os.pardir, "e2e"))
 from attaching import attach, borrowed, detach, is_left_alone, threads
 from drive import (PYTHON, Program, Tap, ends_without_trace, segments,
-                   workplace)
+                   wait_for, workplace)
 
 SHORT, LONG = 30, 1000
 STOOD_MS = 10  # half of the times, where heaptop need not wait for its turn
@@ -74,7 +74,9 @@ def judge(tap, what, stood):
 
 
 def load_c():
-    return borrowed("heartbeat", 100000)
+    program = borrowed("heartbeat", 100000)
+    wait_for("its threads to begin", lambda: threads(program.process.pid) == 4)
+    return program
 
 
 def load_python():
