@@ -429,12 +429,15 @@ def look(beside, function, nframe, ask):
     start = beside.beside_start
     start.argtypes = [ctypes.py_object, ctypes.c_int]
     ready = b"ready %d\n" % os.getpid()
+    # Looked up now: a look-up while both look on may free a name, the last
+    # that the cache of attributes held.
+    write, read, get_traces = os.write, os.read, tracemalloc._get_traces
     gc.collect()  # what waits to be born again is from before
     start(tracemalloc.start, nframe)
     window(function)
-    os.write(1, ready)
-    os.read(0, 1)
-    traces = tracemalloc._get_traces()
+    write(1, ready)
+    read(0, 1)
+    traces = get_traces()
     different = moved(beside, nframe) if ask else []
     tracemalloc.stop()
     return summed(traces), different
