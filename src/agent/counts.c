@@ -8,10 +8,14 @@
 #include "agent/counts.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "agent/safe.h"
 #include "agent/spare.h"
 #include "agent/thread.h"
+
+#define COLLECT_NS    10000 /* that a look may take, or there is another */
+#define COLLECT_TRIES 5
 
 /* Of threads that are gone, for other threads. Zero but for the first word. */
 static struct {
@@ -263,23 +267,45 @@ counts_visit(struct counts *counts, bool clear,
 		mid_visit(mid, clear, look, visit);
 }
 
+static void
+visit_all(bool clear, void (*look)(struct leaf *, const struct visit *),
+	  const struct visit *visit)
+{
+	counts_visit(&gone, clear, look, visit);
+	for (struct thread *thread = threads_first(); thread;
+	     thread = thread->next)
+		counts_visit(&thread->counts, clear, look, visit);
+}
+
+static void
+collect_once(const struct visit *visit)
+{
+	visit_all(false, leaf_frees, visit);
+	/* Threads and leaves that came up meanwhile are looked at too: a block
+	 * born there may have been freed in what was just read. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	visit_all(true, leaf_allocs, visit);
+}
+
+/* What comes and goes between the two looks is told as live. So once more, if
+ * it had time to: only what changed meanwhile is still to be told, which takes
+ * a microsecond where the first time took milliseconds. */
 void
 counts_collect(bool (*add)(void *, uint32_t, const struct counter *,
 			   const struct spread *),
 	       void *context)
 {
 	const struct visit visit = {add, context};
-	struct thread *thread;
+	uint64_t now = safe_clock_ns(CLOCK_MONOTONIC);
+	uint64_t start;
 
-	counts_visit(&gone, false, leaf_frees, &visit);
-	for (thread = threads_first(); thread; thread = thread->next)
-		counts_visit(&thread->counts, false, leaf_frees, &visit);
-	/* Threads and leaves that came up meanwhile are looked at too: a block
-	 * born there may have been freed in what was just read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	counts_visit(&gone, true, leaf_allocs, &visit);
-	for (thread = threads_first(); thread; thread = thread->next)
-		counts_visit(&thread->counts, true, leaf_allocs, &visit);
+	for (int tries = 0; tries < COLLECT_TRIES; tries++) {
+		start = now;
+		collect_once(&visit);
+		now = safe_clock_ns(CLOCK_MONOTONIC);
+		if (now - start < COLLECT_NS)
+			return;
+	}
 }
 
 struct sums {

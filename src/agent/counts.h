@@ -7,7 +7,9 @@
  *	sum over threads of allocated >= sum over threads of freed
  *
  * and the ticker keeps that true in what it reads, by reading all the freed
- * ones first: whatever was freed by then was allocated before.
+ * ones first: whatever was freed by then was allocated before. What comes and
+ * goes until it has read the others too is live to it, some microseconds'
+ *worth.
  *
  * Counters stand in leaves of 8 sites, found through a radix tree in the
  * thread. After each change the owner stores 1 in the leaf's mark and then in
@@ -142,8 +144,10 @@ bool counts_spread_free(struct leaf *, uint32_t site, double bytes,
 /*
  * Adds to a site's totals what changed since the last call; add is called for
  * each counter that did, first for what was freed and then, when all threads
- * were looked at, for what was allocated. spread is NULL where none changed.
- * When add returns false the change is told again at the next call.
+ * were looked at, for what was allocated. When that took long, the same is done
+ * again, so that little has come and gone in between. spread is NULL where none
+ * changed. When add returns false the change is told again, at the next call at
+ * the latest.
  */
 void counts_collect(bool (*add)(void *context, uint32_t site,
 				const struct counter *change,

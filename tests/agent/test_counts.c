@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/counts.h"
 #include "agent/safe.h"
@@ -20,7 +21,9 @@
 
 static struct counter sums[SITES + 1];
 static bool negative;
-static bool frees_only; /* in this pass nothing was allocated so far */
+/* What happens while the first of so many changes are told. */
+static void (*meanwhile)(uint32_t site);
+static int meanwhiles;
 
 static bool
 add(void *refuse, uint32_t site, const struct counter *change,
@@ -35,17 +38,14 @@ add(void *refuse, uint32_t site, const struct counter *change,
 	sum->alloc_count += change->alloc_count;
 	sum->free_bytes += change->free_bytes;
 	sum->free_count += change->free_count;
-	if (change->alloc_count)
-		frees_only = false;
-	if (change->free_count && !frees_only)
-		negative = true; /* freed ones are to come first */
+	if (meanwhiles > 0 && meanwhiles--)
+		meanwhile(site);
 	return true;
 }
 
 static void
 collect(void *refuse)
 {
-	frees_only = true;
 	counts_collect(add, refuse);
 	for (uint32_t i = 1; i <= SITES; i++)
 		if (sums[i].free_count > sums[i].alloc_count ||
@@ -282,6 +282,65 @@ test_what_gone_threads_counted_stays(void **state)
 	assert_memory_equal(sums, truth, sizeof(sums));
 }
 
+static void
+come(uint32_t site)
+{
+	counts_alloc(counts_leaf(&thread_self()->counts, site), site, site, 1);
+	truth_add(site, false);
+}
+
+static void
+go(uint32_t site)
+{
+	counts_free(counts_leaf(&thread_self()->counts, site), site, site, 1);
+	truth_add(site, true);
+}
+
+/* As when the ticker does not come to run for a while. */
+static void
+come_and_go(uint32_t site)
+{
+	uint64_t end = safe_clock_ns(CLOCK_MONOTONIC) + 1000000;
+
+	do {
+		come(site);
+		go(site);
+	} while (safe_clock_ns(CLOCK_MONOTONIC) < end);
+}
+
+static void
+collect_with(int times)
+{
+	collect(NULL);
+	come(7);
+	go(7);
+	meanwhile = come_and_go;
+	meanwhiles = times;
+	collect(NULL);
+	assert_false(negative);
+}
+
+static void
+test_what_came_and_went_meanwhile_is_not_live(void **state)
+{
+	(void)state;
+	collect_with(1);
+	assert_int_equal(meanwhiles, 0);
+	assert_memory_equal(sums, truth, sizeof(sums));
+}
+
+static void
+test_who_is_always_held_up_comes_to_an_end(void **state)
+{
+	(void)state;
+	collect_with(1000000);
+	assert_true(meanwhiles > 0);
+	assert_true(sums[7].alloc_count > sums[7].free_count);
+	meanwhiles = 0;
+	collect(NULL);
+	assert_memory_equal(sums, truth, sizeof(sums));
+}
+
 int
 main(void)
 {
@@ -292,6 +351,8 @@ main(void)
 	    cmocka_unit_test(test_after_a_restart_all_is_told),
 	    cmocka_unit_test(test_a_later_thread_goes_on),
 	    cmocka_unit_test(test_what_gone_threads_counted_stays),
+	    cmocka_unit_test(test_what_came_and_went_meanwhile_is_not_live),
+	    cmocka_unit_test(test_who_is_always_held_up_comes_to_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
