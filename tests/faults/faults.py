@@ -12,6 +12,7 @@ A row that changes a setting of the whole machine runs with --long only. It is
 changed so that nothing else that runs is refused anything, and put back.
 """
 import contextlib
+import functools
 import json
 import os
 import re
@@ -24,8 +25,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-from drive import (ALL, BUILD, SOURCE, Failed, Tap, load,  # noqa: E402
-                   must, workplace)
+from drive import (ALL, BUILD, PYTHON, SOURCE, Failed, Tap,  # noqa: E402
+                   load, must, workplace)
+
+sys.path.insert(0, str(SOURCE / "tests/agent/py"))
+import pythons  # noqa: E402
 
 PROGRAMS = BUILD / "tests" / "faults" / "programs"
 SOURCES = SOURCE / "tests" / "faults" / "programs"
@@ -59,6 +63,7 @@ class Row:
     tmpfs: str = ""           # the segment's directory is that large
     settings: dict = field(default_factory=dict)  # of the machine, /proc/sys
     live_map: str = ""        # how the report calls it, when it is not usual
+    free_threaded: bool = False  # the Python that runs the program
 
 
 LIBRARIES = ("libjemalloc.so.2", "libtcmalloc_minimal.so.4",
@@ -148,6 +153,13 @@ ROWS = [
         Row(f"{library} before the agent", "heap", "many", unseen=True,
             preload=f"{library} AGENT", bare=library, says={"not_first"}))
 ] + [
+    Row(f"{python}: {what}", "threads.py", case, free_threaded=free_threaded)
+    for python, free_threaded in (("Python", False),
+                                  ("free-threaded Python", True))
+    for what, case in (("threads free each other's blocks", "handed-on"),
+                       ("blocks that the collector finds", "in-cycles"),
+                       ("blocks of threads that have ended", "short-lived"))
+] + [
     Row("AddressSanitizer", "heap_asan", "many",
         env={"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}),
     Row("AddressSanitizer, which looks for leaks when threads have ended",
@@ -166,6 +178,15 @@ BUILT = {  # beside what make builds: name, sources, options
     "heap_asan": (["heap.c"], ["-pthread", "-fsanitize=address"]),
     "process_asan": (["process.c"], ["-pthread", "-fsanitize=address"]),
 }
+
+
+@functools.cache
+def interpreter(free_threaded):
+    """How to run it; None: there is none."""
+    if not free_threaded:
+        return [PYTHON]
+    return next((python.command for python in pythons.found()
+                 if python.free_threaded), None)
 
 
 class Stage:
@@ -187,6 +208,12 @@ class Stage:
                  *(SOURCES / s for s in sources)], check=True)
         return path
 
+    def command(self, row):
+        if row.program.endswith(".py"):
+            return [*interpreter(row.free_threaded), SOURCES / row.program,
+                    row.case]
+        return [self.built(row.program), row.case]
+
     def preload(self, names):
         return " ".join(
             AGENT if name == "AGENT" else
@@ -206,7 +233,7 @@ class Stage:
             for which, value in row.limits.items():
                 resource.setrlimit(which, (value, value))
         process = subprocess.Popen(
-            [self.built(row.program), row.case], env=env, preexec_fn=limit,
+            self.command(row), env=env, preexec_fn=limit,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
@@ -255,6 +282,8 @@ def why_not(row):
             input="int main(void) { return 0; }", text=True,
             capture_output=True).returncode:
         return "no AddressSanitizer here"
+    if row.free_threaded and not interpreter(True):
+        return "no free-threaded Python here (fetch_pythons.sh builds one)"
     if row.tmpfs and os.geteuid() != 0:
         return "only root can mount a file system"
     return None
