@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 /* Whether hooks record. Read by every hook; set in set-up, and cleared for
  * good when something that must not fail has failed. */
-extern bool agent_on;
+extern HIDDEN bool agent_on;
 
 /* At the first call of a hook, which may be before any constructor: begins to
  * record. What needs threads and the environment waits for agent_begin. */
@@ -47,6 +49,6 @@ struct agent_config {
 	bool only;	       /* HEAPTOP_ONLY: its children go quiet */
 	bool rests;	       /* the ticker is not there while it forks */
 };
-extern struct agent_config agent_config;
+extern HIDDEN struct agent_config agent_config;
 
 #endif

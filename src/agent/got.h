@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/hidden.h"
+
 /* Of every object that is loaded now, and with got_follow of those to come. */
 void got_point(bool to_hooks);
 /* Objects that were loaded or closed since; cheap when there were none. */
@@ -43,6 +45,6 @@ struct got_hook {
 	void (*hook)(void);
 	size_t real; /* where the true one is in struct real */
 };
-extern const struct got_hook got_hooks[];
+extern HIDDEN const struct got_hook got_hooks[];
 
 #endif

@@ -35,6 +35,7 @@
 
 #include "agent/arch/arch.h"
 
+#include "agent/hidden.h"
 #include "agent/live_filter.h"
 #include "heaptop/wire.h"
 
@@ -73,7 +74,7 @@ struct live {
 	bool has_chunks; /* never in a process that is only sampled */
 	enum wire_live_map kind;
 };
-extern struct live live;
+extern HIDDEN struct live live;
 
 /* Chooses the kind of map that the address space has room for, now: the shadow
  * in chunks of 16 MiB; in chunks of 260 KiB, where address space is limited

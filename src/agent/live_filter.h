@@ -17,11 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 #define LIVE_FILTER_BITS 15
 #define LIVE_FILTER_MOST 255
 #define LIVE_SHARD_BITS	 6 /* at most LIVE_FILTER_BITS - 6 */
 
-extern uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+extern HIDDEN uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
 
 /* A block's address; each add has its remove. With the lock of its shard, or
  * while there are no others. In between, live_filter_has says true. */

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "agent/py/py.h"
 
 #define NODES_BITS 24
@@ -43,10 +44,10 @@ struct node {
 
 #define NODES_CHUNK_BITS 12
 #define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
-extern struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
+extern HIDDEN struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
 
 #ifdef AGENT_TEST
-extern uint32_t nodes_limit; /* NODES_MAX; a test may want fewer */
+extern HIDDEN uint32_t nodes_limit; /* NODES_MAX; a test may want fewer */
 #endif
 
 /* How many there are; ids 1..count are complete, parents before children. */

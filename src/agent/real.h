@@ -18,17 +18,18 @@
 
 struct real {
 #define HOOK REAL_FIELD_
+#include "agent/hidden.h"
 #include "agent/hooks.def"
 #undef HOOK
 };
 
-extern struct real real;
-extern bool real_ready;
+extern HIDDEN struct real real;
+extern HIDDEN bool real_ready;
 /* The agent was loaded when the program ran already (dlopen, not LD_PRELOAD):
  * nobody calls its hooks by themselves. Known with real_ready. */
-extern bool real_is_late;
+extern HIDDEN bool real_is_late;
 /* Preloaded, but another malloc stands before it: it is not asked. */
-extern bool real_is_behind;
+extern HIDDEN bool real_is_behind;
 
 void real_init(void);
 /* Whether the true malloc is the one of libc, which calls no hook. */
@@ -45,7 +46,7 @@ struct pool_range {
 	uintptr_t start;
 	uintptr_t size;
 };
-extern struct pool_range pool_range;
+extern HIDDEN struct pool_range pool_range;
 static inline bool
 pool_may_own(const void *block)
 {

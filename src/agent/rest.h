@@ -20,7 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-extern uint32_t rest_state;
+#include "agent/hidden.h"
+
+extern HIDDEN uint32_t rest_state;
 enum rest_state { REST_NONE, REST_BEGINS, REST_ON, REST_ENDS };
 
 /* Returns when the kernel does not count the thread any more, or cannot be

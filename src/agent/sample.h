@@ -32,6 +32,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 #define SAMPLE_LEVELS	    14
 #define SAMPLE_DEFAULT	    (UINT64_C(512) << 10)
 #define SAMPLE_INTERVAL_MAX (UINT64_C(1) << 40)
@@ -40,7 +42,7 @@
  * changed, or the agent was switched off. 0 before there is one, and in a child
  * of fork until the next touch: it has a page of its own, which the kernel
  * clears there, so that a child of which libc was told nothing is noticed. */
-extern uint32_t sample_rate;
+extern HIDDEN uint32_t sample_rate;
 /* With a level: a thread's copy that is no rate, so it looks up each time. */
 #define SAMPLE_RATE_SLOW    (UINT32_C(1) << 31)
 #define SAMPLE_LEVEL(rate_) ((rate_)&15u)
@@ -49,7 +51,7 @@ extern uint32_t sample_rate;
 
 /* Every block was recorded at some time, or there was no rate yet: there may be
  * one anywhere, whatever the filter of the live map says. */
-extern bool sample_was_exact;
+extern HIDDEN bool sample_was_exact;
 
 /* From now on at this mean interval in bytes; 1: every block. There can be
  * SAMPLE_LEVELS - 1 of them in a process's life, later ones are replaced by the

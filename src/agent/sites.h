@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "agent/nodes.h"
 
 #define SITE_BITS 24 /* ids fit the live map's entries */
@@ -33,7 +34,7 @@ struct site {
 /* The site of a node and a domain, made if it is new. 0: no room, or no
  * memory. */
 uint32_t sites_intern_slow(const struct node *, uint32_t domain);
-extern uint32_t sites_now; /* the era that there is; the first is 0 */
+extern HIDDEN uint32_t sites_now; /* the era that there is; the first is 0 */
 static inline uint32_t
 sites_intern(const struct node *node, uint32_t domain)
 {

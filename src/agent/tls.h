@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 struct thread;
 
 /*
@@ -27,7 +29,7 @@ struct thread_tls {
 	uint64_t guard;
 	struct thread *thread;
 };
-extern __thread struct thread_tls thread_tls;
+extern HIDDEN __thread struct thread_tls thread_tls;
 
 #define GUARD_FOREVER	UINT64_MAX
 #define GUARD_RECORDING UINT64_C(1)

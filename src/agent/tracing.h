@@ -14,9 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "heaptop/wire.h"
 
-extern bool tracing_on;
+extern HIDDEN bool tracing_on;
 
 static inline bool
 tracing_is_on(void)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 /* The machine state of a frame whose caller is wanted (x86-64 names). */
 struct unwind_state {
 	uint64_t pc; /* a return address */
@@ -66,7 +68,7 @@ size_t unwind_walk(struct unwind_state state, struct unwind_bounds *bounds,
  * older than this call is used. */
 void unwind_modules_changed(void);
 /* Counts its calls, from 1. */
-extern uint64_t unwind_changes;
+extern HIDDEN uint64_t unwind_changes;
 
 /* Reads the list of modules again, where the loader cannot be asked from a
  * hook (glibc before 2.35). Context: setup, ticker; takes the loader's lock. */

@@ -6,6 +6,7 @@
 #ifndef HEAPTOP_AGENT_UNWIND_RULES_H
 #define HEAPTOP_AGENT_UNWIND_RULES_H
 
+#include "agent/hidden.h"
 #include "agent/unwind.h"
 #include "agent/unwind_stack.h"
 #include "agent/unwind_stop.h"
@@ -65,7 +66,7 @@ walk_take(struct walk *walk, uint64_t pc)
 bool walk_special(struct walk *, uint64_t rule);
 
 /* Which unwinder: enum wire_unwinder, 0 before unwind_init. Written once. */
-extern int walk_kind;
+extern HIDDEN int walk_kind;
 
 /* Compares a walk with libunwind's and counts. */
 void walk_check(const uint64_t *pcs, size_t count, size_t max, bool stopped,

@@ -14,13 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 struct unwind_part {
 	uint64_t low;
 	uint64_t high;
 };
 
 /* How many there are; 0: all that lies in the limits is to be stopped at. */
-extern uint32_t unwind_stop_count;
+extern HIDDEN uint32_t unwind_stop_count;
 
 /* Once, before the limits are used. The parts are sorted, apart from each other
  * and stay where they are. Context: setup. */

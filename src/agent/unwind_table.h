@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "agent/unwind_cfi.h"
 
 #define RULE_TABLE_BITS 19 /* words; 4 MiB, touched sparsely */
@@ -49,7 +50,7 @@ struct rule_table {
 	uint64_t *words;     /* NULL: not there */
 	uint64_t generation; /* 1..255, shifted to its place */
 };
-extern struct rule_table rule_table;
+extern HIDDEN struct rule_table rule_table;
 
 /*
  * The place of a pc: 64 KiB of code share one page of the table, so that a
