@@ -12,6 +12,7 @@
 
 #include "agent/arch/arch.h"
 #include "agent/life.h"
+#include "agent/py/py.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
 #include "agent/thread.h"
@@ -59,6 +60,16 @@ budget_set(uint32_t ppm)
 	budget.ppm = ppm < 1000000 ? ppm : 1000000;
 }
 
+/* False: not yet. */
+static bool
+rate_set(uint64_t interval)
+{
+	if (!py_rate_may(interval))
+		return false;
+	sample_rate_set(interval);
+	return true;
+}
+
 void
 budget_wishes(const struct wire_control *control)
 {
@@ -70,9 +81,8 @@ budget_wishes(const struct wire_control *control)
 	if (ppm && ppm != budget.wished_ppm)
 		budget_set(ppm == ~UINT32_C(0) ? 0 : ppm);
 	budget.wished_ppm = ppm;
-	if (bytes && bytes != budget.wished_bytes)
-		sample_rate_set(bytes);
-	budget.wished_bytes = bytes;
+	if (!bytes || bytes == budget.wished_bytes || rate_set(bytes))
+		budget.wished_bytes = bytes;
 	if (stop != budget.wished_stop && !life_is_asleep())
 		sample_stop(stop == 1);
 	budget.wished_stop = stop;
@@ -253,7 +263,7 @@ window_end(const struct budget_load *load)
 		return;
 	next = budget_interval(load, &budget.prices, interval, budget.ppm);
 	if (next != interval)
-		sample_rate_set(next);
+		rate_set(next);
 }
 
 void

@@ -310,6 +310,14 @@ live_prefetch(uint64_t address)
 		__builtin_prefetch(entry, 1);
 }
 
+/* Before a stack is looked at. */
+static inline void
+doubt_codes(void)
+{
+	if (__builtin_expect(py_frees_unseen, 0))
+		py_code_forget();
+}
+
 /* What is being recorded. */
 struct birth {
 	struct thread *thread;
@@ -377,6 +385,8 @@ record(const struct birth birth)
 	recording_set(true);
 	if (__builtin_expect(--thread_tls.untimed == 0, 0))
 		start = arch_cycles();
+	if (__builtin_expect(birth.level != 0, 0))
+		doubt_codes();
 	block_born(&birth);
 	if (__builtin_expect(start != 0, 0))
 		spent_since(birth.thread, start, birth.level);
@@ -400,6 +410,7 @@ record_alloc(struct thread *thread, enum wire_domain domain,
 	/* Mappings are few and large: they are always counted in full. */
 	if (__builtin_expect(domain == WIRE_DOMAIN_MMAP, 0)) {
 		recording_set(true);
+		doubt_codes();
 		map_born(thread, state, (uint64_t)block, size);
 		return;
 	}
@@ -431,6 +442,7 @@ move(struct thread *thread, uint32_t domain, const void *frame,
 	uint32_t site;
 
 	recording_set(true);
+	doubt_codes();
 	site = capture_python(thread, domain, frame);
 	recording_set(false);
 	block = live_look(address);

@@ -154,7 +154,7 @@ tick(uint32_t state)
 	changes_commit();
 	ring_settle();
 	threads_tend();
-	py_freelist_tend();
+	py_tend();
 }
 
 /* How long to wait for somebody to ask for a tick. Their clock is a wish. */

@@ -55,6 +55,7 @@ WEAK struct agent_config agent_config;
 WEAK uint64_t py_eval_low, py_eval_high;
 WEAK uint64_t py_code_epoch;
 WEAK bool py_settling;
+WEAK bool py_frees_unseen;
 
 WEAK void
 py_settle(void)

@@ -143,6 +143,12 @@ assert_text(const void *text, size_t length, unsigned width, const char *utf8)
 	assert_int_equal(py_text_utf8(str, buffer, sizeof(buffer)),
 			 strlen(utf8));
 	assert_string_equal(buffer, utf8);
+	assert_true(py_text_is(str, utf8));
+	assert_false(py_text_is(str, "other"));
+	snprintf(buffer, sizeof(buffer), "%s+", utf8);
+	assert_false(py_text_is(str, buffer));
+	buffer[strlen(utf8) - (length != 0)] = '\0';
+	assert_int_equal(py_text_is(str, buffer), length == 0);
 	free(str);
 }
 
@@ -239,6 +245,27 @@ address_reused_unseen(void **state)
 	assert_true(py_code_epoch > epoch);
 	py_code_name(other, word_of(code), &name);
 	assert_string_equal(name.file, "new.py");
+}
+
+/* Another object at the address, and all that it points to where that of the
+ * first was. */
+static void
+all_reused_unseen(void **state)
+{
+	const struct py_layout *layout = py_runtime.layout;
+	void *code = make_code("cell 1", "f", 1);
+	uint32_t id = py_code_intern(word_of(code));
+	char *file = *(char **)((char *)code + layout->code_filename);
+	struct py_name name;
+
+	(void)state;
+	py_code_forget();
+	assert_int_equal(py_code_intern(word_of(code)), id);
+	memcpy(file + layout->str_ascii, "cell 2", 6);
+	py_code_forget();
+	assert_int_not_equal(py_code_intern(word_of(code)), id);
+	py_code_name(py_code_find(word_of(code)), word_of(code), &name);
+	assert_string_equal(name.file, "cell 2");
 }
 
 static void
@@ -488,6 +515,7 @@ main(void)
 	    cmocka_unit_test(names_outlive_the_code),
 	    cmocka_unit_test(same_content_same_id),
 	    cmocka_unit_test(address_reused_unseen),
+	    cmocka_unit_test(all_reused_unseen),
 	    cmocka_unit_test(no_code_object),
 	    cmocka_unit_test(many_come_and_go),
 	    cmocka_unit_test(threads_at_once),

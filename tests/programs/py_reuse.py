@@ -1,4 +1,4 @@
-"""Makes functions that live shortly, each of which allocates blocks that stay.
+"""py_reuse.py SIZE: makes functions that live shortly, each of which allocates blocks that stay.
 
 Code objects come to lie where others were, with the same instructions: only
 their names differ, and where their lines end. Function made_<i> of file <i>.py
@@ -8,7 +8,8 @@ how many addresses were used again.
 import gc
 import sys
 
-COUNT, SIZE, DEPTH = 400, 5000, 6
+COUNT, DEPTH = 400, 6
+SIZE = int(sys.argv[1])
 BETWEEN = ["; ", "\n    "]
 SOURCE = """
 def made_{0}(kept, size, depth):

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 /*
  * A Python frame in one word: bit 63 set, then 44 bits of code address / 8,
  * then 19 bits of instruction offset / 2; all ones there: not started yet, or
@@ -34,7 +36,7 @@ bool py_counts_threads(void);
 
 /* Re-installs the allocators where start-up replaced them; cheap when the
  * interpreter is initialised or absent. Context: hook (malloc and mmap). */
-extern bool py_settling; /* true while py_settle has something to do */
+extern HIDDEN bool py_settling; /* true while py_settle has something to do */
 void py_settle(void);
 /* The same once more, from the next allocation on. */
 void py_settle_again(void);
@@ -42,7 +44,7 @@ void py_settle_again(void);
 /* Whether objects that are born out of CPython's free lists move their block to
  * the stack that runs then, as tracemalloc has it from 3.8 on. Set before the
  * first interpreter starts. */
-extern bool py_freelist_wanted;
+extern HIDDEN bool py_freelist_wanted;
 /* Listens to births, as far as there is anything to do; false: to be called
  * again, since this thread does not run Python now. In an initialised
  * interpreter. Context: hook. */
@@ -51,9 +53,23 @@ bool py_freelist_settle(void);
  * Context: ticker. */
 void py_freelist_tend(void);
 
+/* The allocator of pymalloc's arenas; a running interpreter's. */
+void py_arenas_take(void);
+void py_arenas_leave(void);
+
+/* Small blocks of Python's, and code objects, are freed unseen now, but for
+ * blocks that are recorded (pylight.h): before a stack is looked at,
+ * py_code_forget. */
+extern HIDDEN bool py_frees_unseen;
+/* From soon on blocks are recorded at this mean interval; 1: every one. False:
+ * not yet, try again later. Context: ticker. */
+bool py_rate_may(uint64_t interval);
+/* What is to be done now and then. Context: ticker. */
+void py_tend(void);
+
 /* What the parts of the interpreter's loop lie in: native walks stop in them
  * (unwind_stop.h). 0, 0: none. */
-extern uint64_t py_eval_low, py_eval_high;
+extern HIDDEN uint64_t py_eval_low, py_eval_high;
 /* Whether a pc in the loop is in the function that each run of it calls once,
  * and not in a handler of one instruction that this calls in its place. */
 bool py_eval_is_base(uint64_t pc);
@@ -82,7 +98,7 @@ uint32_t py_code_intern(uint64_t word);
 /* The id a word's code object has now, 0 when it was never seen or is freed. */
 uint32_t py_code_find(uint64_t word);
 /* Incremented whenever a code object that has an id is freed. Read relaxed. */
-extern uint64_t py_code_epoch;
+extern HIDDEN uint64_t py_code_epoch;
 /* Tells that a block of the object allocator is being freed. Context: hook.
  * Must be cheap for blocks that are no known code object. */
 void py_code_freed(void *block);
@@ -109,7 +125,8 @@ void py_look(void);
  */
 void py_join(void);
 void py_leave(void);
-/* What is known of code objects is doubtful: some were freed unseen. */
+/* What is known of code objects is doubtful: some were freed unseen. Context:
+ * any. */
 void py_code_forget(void);
 
 /* In a forked child. */

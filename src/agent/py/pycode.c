@@ -8,7 +8,8 @@
  *            that the free of any other block costs one load of a small array.
  *   stamp    what the object's pointers looked like when it was recorded: an
  *            object that does not match is another one at the same address,
- *            whose predecessor was freed unseen.
+ *            whose predecessor was freed unseen. Once some were, one that does
+ *            match may be another too, and what it says is compared.
  *
  * Context: hook, but for py_code_name (ticker).
  */
@@ -48,6 +49,7 @@ static struct {
 	size_t count;
 	size_t removed;		      /* since the filter was made */
 	struct py_code_filter *spare; /* the other filter of the table */
+	bool doubtful;		      /* some were freed unseen */
 } codes;
 
 static struct py_code_filter no_codes = {.shift = 63};
@@ -253,13 +255,22 @@ retire(uint64_t code)
 	__atomic_fetch_add(&py_code_epoch, 1, __ATOMIC_RELEASE);
 }
 
+/* Whether the slot's object is still the one that is there now. */
+static bool
+is_it(const struct slot *slot, uint64_t code, uint64_t stamp)
+{
+	return slot->stamp == stamp &&
+	       (!__atomic_load_n(&codes.doubtful, __ATOMIC_RELAXED) ||
+		py_names_agree(slot->record, (const char *)code));
+}
+
 static const struct py_record *
 adopt(uint64_t code, uint64_t stamp)
 {
 	struct slot *known = codes.table ? probe(codes.table, code) : NULL;
 	struct slot fresh = {code, stamp, NULL};
 
-	if (known && known->stamp == stamp)
+	if (known && is_it(known, code, stamp))
 		return known->record;
 	if (known)
 		retire(code);
@@ -300,7 +311,7 @@ intern(uint64_t code)
 		return NULL;
 	}
 	stamp = stamp_of((const char *)code);
-	if (look(code, &found) && found.code && found.stamp == stamp)
+	if (look(code, &found) && found.code && is_it(&found, code, stamp))
 		return found.record;
 	safe_lock(&codes.lock);
 	record = adopt(code, stamp);
@@ -401,10 +412,11 @@ py_code_name(uint32_t id, uint64_t word, struct py_name *name)
 	    record->first_line > 0 ? (uint32_t)record->first_line : 0;
 }
 
-/* Each is compared with its stamp before it is believed again. */
+/* Each is compared before it is believed again. */
 void
 py_code_forget(void)
 {
+	__atomic_store_n(&codes.doubtful, true, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&py_code_epoch, 1, __ATOMIC_RELEASE);
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "agent/py/py.h"
 
 /* One bit per hash of the address of a code object that is or was known; never
@@ -15,7 +16,7 @@ struct py_code_filter {
 	uint32_t shift;	 /* of the hash, to the bit's number */
 	uint8_t bits[8]; /* or more */
 };
-extern struct py_code_filter *py_code_filter;
+extern HIDDEN struct py_code_filter *py_code_filter;
 
 static inline uint64_t
 py_code_hash(uint64_t code)

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
+
 #define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
 #define PY_KEPT_LEAST	   1024 /* of a chain that is cut */
 #define PY_KEPT_PLACE_BITS 11
@@ -75,7 +77,7 @@ py_kept_is_cut(const struct py_kept *kept)
 }
 /* Whether that walk would find what the last one with that kept found, which
  * was something, and is not cut. */
-extern bool (*py_kept_holds)(const struct py_kept *, bool gil);
+extern HIDDEN bool (*py_kept_holds)(const struct py_kept *, bool gil);
 /* Context: setup. The layout is known now. */
 void py_kept_setup(void);
 

@@ -237,24 +237,54 @@ field(const char *code, int16_t offset)
 	return *(const char *const *)(code + offset);
 }
 
+/* What of a record stands in the object itself. */
+static void
+read_lines(struct py_record *record, const char *code)
+{
+	const struct py_layout *layout = py_runtime.layout;
+
+	record->first_line =
+	    *(const int32_t *)(code + layout->code_firstlineno);
+	if (!py_text_bytes(field(code, layout->code_lines), &record->lines,
+			   &record->lines_size))
+		record->lines = (const uint8_t *)"";
+}
+
+static const char *
+function_name(const char *code)
+{
+	const struct py_layout *layout = py_runtime.layout;
+
+	return field(code, layout->code_qualname == PY_ABSENT
+			       ? layout->code_name
+			       : layout->code_qualname);
+}
+
 const struct py_record *
 py_names_intern(const char *code)
 {
-	const struct py_layout *layout = py_runtime.layout;
 	struct py_record record = {0};
-	int16_t name = layout->code_qualname;
 
-	if (name == PY_ABSENT)
-		name = layout->code_name;
-	record.first_line = *(const int32_t *)(code + layout->code_firstlineno);
-	record.file = intern_string(field(code, layout->code_filename));
-	record.function = intern_string(field(code, name));
+	record.file =
+	    intern_string(field(code, py_runtime.layout->code_filename));
+	record.function = intern_string(function_name(code));
 	if (!record.file || !record.function)
 		return NULL;
-	if (!py_text_bytes(field(code, layout->code_lines), &record.lines,
-			   &record.lines_size))
-		record.lines = (const uint8_t *)"";
+	read_lines(&record, code);
 	return intern_record(&record);
+}
+
+bool
+py_names_agree(const struct py_record *record, const char *code)
+{
+	struct py_record found = {.file = record->file,
+				  .function = record->function};
+
+	read_lines(&found, code);
+	return is_same(&found, record) &&
+	       py_text_is(function_name(code), record->function) &&
+	       py_text_is(field(code, py_runtime.layout->code_filename),
+			  record->file);
 }
 
 const struct py_record *

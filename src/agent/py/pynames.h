@@ -10,6 +10,7 @@
 #ifndef HEAPTOP_AGENT_PY_PYNAMES_H
 #define HEAPTOP_AGENT_PY_PYNAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ struct py_record {
 /* The record of the code object at `code`, made when there is none. NULL: no
  * memory, or too many. The object must be alive. */
 const struct py_record *py_names_intern(const char *code);
+
+/* Whether it is the record of the code object at `code`. False may be wrong. */
+bool py_names_agree(const struct py_record *, const char *code);
 
 /* The record with that id, or NULL. Needs no lock. */
 const struct py_record *py_names_get(uint32_t id);

@@ -77,13 +77,14 @@ struct py_layout {
 #define PY_LAYOUT_ENUM_(name_, ...) PY_LAYOUT_##name_,
 enum py_layout_index {
 #define LAYOUT PY_LAYOUT_ENUM_
+#include "agent/hidden.h"
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
 	PY_LAYOUT_COUNT,
 };
 #undef PY_LAYOUT_ENUM_
 
-extern const struct py_layout py_layouts[PY_LAYOUT_COUNT];
+extern HIDDEN const struct py_layout py_layouts[PY_LAYOUT_COUNT];
 
 /* The row of 3.minor, NULL when there is none. */
 const struct py_layout *py_layout_find(unsigned minor, bool free_threaded);

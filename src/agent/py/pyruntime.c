@@ -137,6 +137,8 @@ find_functions(struct py_runtime *runtime)
 	*(void **)&runtime->is_initialized = find("Py_IsInitialized");
 	*(void **)&runtime->get_allocator = find("PyMem_GetAllocator");
 	*(void **)&runtime->set_allocator = find("PyMem_SetAllocator");
+	*(void **)&runtime->get_arenas = find("PyObject_GetArenaAllocator");
+	*(void **)&runtime->set_arenas = find("PyObject_SetArenaAllocator");
 	*(void **)&runtime->get_listener = find("PyRefTracer_GetTracer");
 	*(void **)&runtime->set_listener = find("PyRefTracer_SetTracer");
 	runtime->code_type = find("PyCode_Type");
@@ -152,6 +154,37 @@ is_complete(const struct py_runtime *runtime)
 	       runtime->is_initialized && runtime->get_allocator &&
 	       runtime->set_allocator && runtime->code_type &&
 	       runtime->bytes_type && runtime->str_type;
+}
+
+static bool
+is_same_module(const void *a, const void *b)
+{
+	Dl_info info_a, info_b;
+
+	return dladdr(a, &info_a) && dladdr(b, &info_b) &&
+	       info_a.dli_fbase == info_b.dli_fbase;
+}
+
+/*
+ * pymalloc is CPython's own, has no context, and is both domains' allocator but
+ * not the raw one's. mimalloc has other functions for each of the two, layers
+ * for debugging have contexts.
+ */
+static void
+find_pymalloc(struct py_runtime *runtime, const struct py_layout *layout)
+{
+	struct py_allocator domain[DOMAIN_COUNT];
+
+	for (int i = 0; i < DOMAIN_COUNT; i++)
+		runtime->get_allocator(i, &domain[i]);
+	if (!layout->free_threaded &&
+	    !memcmp(&domain[DOMAIN_MEM], &domain[DOMAIN_OBJ],
+		    sizeof(*domain)) &&
+	    !domain[DOMAIN_OBJ].ctx &&
+	    domain[DOMAIN_OBJ].malloc != domain[DOMAIN_RAW].malloc &&
+	    is_same_module(*(void **)&domain[DOMAIN_OBJ].malloc,
+			   *(void **)&runtime->set_allocator))
+		runtime->pymalloc = domain[DOMAIN_OBJ];
 }
 
 /* Stripped executables keep the symbol and its size among the dynamic ones. */
@@ -190,6 +223,7 @@ py_runtime_find(void)
 		return PY_FOUND_UNKNOWN;
 	found.version = version & ~0xffu;
 	found.attached_current = layout->minor >= PY_ATTACHED_CURRENT;
+	find_pymalloc(&found, layout);
 	py_runtime = found;
 	find_eval();
 	__atomic_store_n(&py_runtime.layout, layout, __ATOMIC_RELEASE);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/hidden.h"
 #include "agent/py/pyoffsets.h"
 
 /* PyMemAllocatorEx, the same in every version. */
@@ -19,6 +20,16 @@ struct py_allocator {
 	void (*free)(void *ctx, void *block);
 };
 
+/* CPython's own numbers. */
+enum { DOMAIN_RAW, DOMAIN_MEM, DOMAIN_OBJ, DOMAIN_COUNT };
+
+/* PyObjectArenaAllocator, likewise. */
+struct py_arenas {
+	void *ctx;
+	void *(*alloc)(void *ctx, size_t size);
+	void (*free)(void *ctx, void *arena, size_t size);
+};
+
 /* PyRefTracer, from 3.13 on: is told of objects. */
 typedef int py_listener(void *object, int event, void *data);
 
@@ -26,7 +37,7 @@ typedef int py_listener(void *object, int event, void *data);
 struct py_runtime {
 	const struct py_layout *layout; /* set last; NULL: none to be used */
 	uint32_t version;		/* 0x030b0200 */
-	bool attached_current; /* PY_ATTACHED_CURRENT and later */
+	bool attached_current;		/* PY_ATTACHED_CURRENT and later */
 
 	void *(*this_thread)(void); /* the state tied to this OS thread */
 	void *(*current)(void);	    /* the state that runs */
@@ -35,6 +46,11 @@ struct py_runtime {
 	int (*is_initialized)(void);
 	void (*get_allocator)(int domain, struct py_allocator *);
 	void (*set_allocator)(int domain, const struct py_allocator *);
+
+	void (*get_arenas)(struct py_arenas *); /* NULL, as set_arenas: none */
+	void (*set_arenas)(const struct py_arenas *);
+	/* What CPython serves small blocks from; all NULL: that is not used. */
+	struct py_allocator pymalloc;
 
 	py_listener *(*get_listener)(void **data); /* NULL before 3.13 */
 	int (*set_listener)(py_listener *, void *data);
@@ -47,7 +63,7 @@ struct py_runtime {
 /* From this minor version on, current() is of the calling thread. */
 #define PY_ATTACHED_CURRENT 12
 
-extern struct py_runtime py_runtime;
+extern HIDDEN struct py_runtime py_runtime;
 
 enum py_found { PY_FOUND_NONE, PY_FOUND_UNKNOWN, PY_FOUND };
 

@@ -19,6 +19,7 @@ struct text {
 	const char *data;
 	uint64_t length;
 	unsigned width;
+	bool is_ascii;
 };
 
 static bool
@@ -41,6 +42,7 @@ text_of(const char *object, struct text *text)
 	state = *(const uint32_t *)(object + layout->str_state);
 	text->length = *(const uint64_t *)(object + layout->str_length);
 	text->width = (state & layout->str_kind_mask) >> layout->str_kind_shift;
+	text->is_ascii = (state & layout->str_ascii_bit) != 0;
 	if (!(state & layout->str_compact_bit))
 		text->data =
 		    *(const char *const *)(object + layout->str_pointer);
@@ -115,6 +117,27 @@ py_text_utf8(const char *object, char *buffer, size_t size)
 	}
 	buffer[used] = '\0';
 	return used;
+}
+
+bool
+py_text_is(const char *object, const char *text)
+{
+	struct text other;
+	char bytes[4];
+
+	if (!text_of(object, &other))
+		return strcmp(text, "?") == 0;
+	if (other.is_ascii)
+		return strncmp(text, other.data, other.length) == 0 &&
+		       text[other.length] == '\0';
+	for (uint64_t i = 0; i < other.length; i++) {
+		unsigned count = utf8_write(bytes, text_at(&other, i));
+
+		if (strncmp(text, bytes, count) != 0)
+			return false;
+		text += count;
+	}
+	return *text == '\0';
 }
 
 bool

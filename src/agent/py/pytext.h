@@ -18,6 +18,9 @@
  */
 size_t py_text_utf8(const char *object, char *buffer, size_t size);
 
+/* Whether py_text_utf8 would write this text, given room. */
+bool py_text_is(const char *object, const char *text);
+
 /* The contents of a bytes object; false when it is not one. */
 bool py_text_bytes(const char *object, const uint8_t **data, size_t *size);
 

@@ -135,6 +135,12 @@ sample_rate_touch(void)
 {
 }
 
+uint64_t
+sample_interval(void)
+{
+	return 1;
+}
+
 void
 record_skip(void)
 {

@@ -20,6 +20,12 @@ sample_rate_touch(void)
 {
 }
 
+WEAK uint64_t
+sample_interval(void)
+{
+	return 1;
+}
+
 WEAK void
 record_skip(void)
 {
