@@ -17,13 +17,22 @@
 #include "agent/safe.h"
 #include "agent/sites.h"
 
+/* A site that has changed, or whose record could not be written. */
+struct change {
+	struct counter totals; /* as they are now */
+	uint32_t site;
+	bool is_done; /* in this tick */
+};
+
+#define ROOM 1024 /* at least */
+
 static struct {
 	struct wire_totals *totals; /* of each domain */
 	uint32_t named;		    /* sites 1..named have a tally */
 	bool short_of_memory; /* in this tick: some changes are left out */
-	uint32_t *dirty;
-	uint64_t dirty_count;
-	uint64_t dirty_room;
+	struct change *list;
+	uint64_t count;
+	uint64_t room;
 } changes;
 
 /* A site whose stack cannot be named is counted in the process totals only. */
@@ -55,26 +64,36 @@ name_sites(uint32_t count)
 }
 
 static bool
-dirty_add(uint32_t site)
+list_resize(uint64_t room)
 {
-	uint64_t room = changes.dirty_room ? changes.dirty_room * 2 : 1024;
-	uint32_t *fresh;
+	struct change *fresh = safe_map(room * sizeof(*fresh));
 
-	if (changes.dirty_count == changes.dirty_room) {
-		fresh = safe_map(room * sizeof(*fresh));
-		if (!fresh)
-			return false;
-		if (changes.dirty) {
-			memcpy(fresh, changes.dirty,
-			       changes.dirty_count * sizeof(*fresh));
-			safe_unmap(changes.dirty,
-				   changes.dirty_room * sizeof(*fresh));
-		}
-		changes.dirty = fresh;
-		changes.dirty_room = room;
+	if (!fresh)
+		return false;
+	if (changes.list) {
+		memcpy(fresh, changes.list, changes.count * sizeof(*fresh));
+		safe_unmap(changes.list, changes.room * sizeof(*fresh));
 	}
-	changes.dirty[changes.dirty_count++] = site;
+	changes.list = fresh;
+	changes.room = room;
 	return true;
+}
+
+/* The change of a site in this tick. NULL: no memory. */
+static struct change *
+change_get(uint32_t site)
+{
+	struct tally *tally = tally_get(site);
+
+	if (tally->change)
+		return &changes.list[tally->change - 1];
+	if (changes.count == changes.room &&
+	    !list_resize(changes.room ? changes.room * 2 : ROOM))
+		return NULL;
+	changes.list[changes.count] =
+	    (struct change){.totals = ring_last(site), .site = site};
+	tally->change = (uint32_t)++changes.count;
+	return &changes.list[changes.count - 1];
 }
 
 static bool
@@ -98,25 +117,24 @@ add_change(void *context, uint32_t site, const struct counter *change,
 	   const struct spread *spread)
 {
 	struct wire_totals *totals;
-	struct tally *tally;
+	struct change *changed;
 
 	(void)context;
 	/* The site may be newer than this tick's first look. */
 	if (site > changes.named && !name_sites(sites_count()))
 		return short_of_memory();
-	tally = tally_get(site);
 	if (spread && !tally_spread_make(site))
 		return short_of_memory();
-	if (!tally->dirty && !dirty_add(site))
+	changed = change_get(site);
+	if (!changed)
 		return short_of_memory();
-	tally->dirty = true;
 	if (spread)
 		add_spread(tally_spread(site), spread);
-	tally->sum.alloc_bytes += change->alloc_bytes;
-	tally->sum.alloc_count += change->alloc_count;
-	tally->sum.free_bytes += change->free_bytes;
-	tally->sum.free_count += change->free_count;
-	totals = &changes.totals[tally->domain];
+	changed->totals.alloc_bytes += change->alloc_bytes;
+	changed->totals.alloc_count += change->alloc_count;
+	changed->totals.free_bytes += change->free_bytes;
+	changed->totals.free_count += change->free_count;
+	totals = &changes.totals[tally_get(site)->domain];
 	totals->alloc_bytes += change->alloc_bytes;
 	totals->alloc_count += change->alloc_count;
 	totals->free_bytes += change->free_bytes;
@@ -144,22 +162,20 @@ changes_named(void)
 uint64_t
 changes_count(void)
 {
-	return changes.dirty_count;
+	return changes.count;
 }
 
-/* Those for which there is no room stay dirty, and are tried again. */
+/* What has no room is tried again in the next tick. */
 void
 changes_write(uint32_t tick)
 {
-	for (uint64_t i = 0; i < changes.dirty_count; i++) {
-		struct tally *tally = tally_get(changes.dirty[i]);
-		uint64_t bytes = tally->sum.alloc_bytes - tally->sum.free_bytes;
+	for (uint64_t i = 0; i < changes.count; i++) {
+		struct change *change = &changes.list[i];
 
-		if (bytes > tally->peak)
-			tally->peak = bytes;
-		tally->dirty =
-		    tally->named && !ring_site(changes.dirty[i], tick);
-		if (tally->dirty)
+		change->is_done =
+		    !tally_get(change->site)->named ||
+		    ring_site(change->site, &change->totals, tick);
+		if (!change->is_done)
 			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
 	}
 }
@@ -168,21 +184,29 @@ changes_write(uint32_t tick)
 void
 changes_commit(void)
 {
-	uint64_t left = 0;
+	const uint64_t count = changes.count;
 
-	for (uint64_t i = 0; i < changes.dirty_count; i++) {
-		struct tally *tally = tally_get(changes.dirty[i]);
+	changes.count = 0;
+	for (uint64_t i = 0; i < count; i++) {
+		const struct change *change = &changes.list[i];
+		struct tally *tally = tally_get(change->site);
 
 		tally->committed = tally->newest;
-		if (tally->dirty)
-			changes.dirty[left++] = changes.dirty[i];
+		tally->change = 0;
+		if (change->is_done)
+			continue;
+		changes.list[changes.count++] = *change;
+		tally->change = (uint32_t)changes.count;
 	}
-	changes.dirty_count = left;
+	/* A tick with very many, as while a program starts, is followed by
+	 * smaller ones. */
+	if (changes.room > ROOM && count < changes.room / 8)
+		list_resize(changes.room / 2);
 }
 
 void
 changes_forget(void)
 {
 	changes.named = 0;
-	changes.dirty_count = 0;
+	changes.count = 0;
 }

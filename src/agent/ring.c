@@ -161,20 +161,21 @@ write_slot(struct wire_record *record, const struct slot *slot)
 }
 
 static void
-write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
+write_site(struct wire_record *record, uint32_t site,
+	   const struct counter *totals, uint64_t peak, uint32_t tick)
 {
 	const struct spread *spread = tally_spread(site);
 	struct slot slot = {
 	    .record.kind = WIRE_RECORD_SITE,
-	    .record.domain = tally->domain,
+	    .record.domain = tally_get(site)->domain,
 	    .record.id = site,
 	    .record.stack = sites_get(site)->node,
-	    .record.tick = tally->tick,
-	    .record.alloc_bytes = tally->sum.alloc_bytes,
-	    .record.alloc_count = tally->sum.alloc_count,
-	    .record.free_bytes = tally->sum.free_bytes,
-	    .record.free_count = tally->sum.free_count,
-	    .record.peak_bytes = tally->peak,
+	    .record.tick = tick,
+	    .record.alloc_bytes = totals->alloc_bytes,
+	    .record.alloc_count = totals->alloc_count,
+	    .record.free_bytes = totals->free_bytes,
+	    .record.free_count = totals->free_count,
+	    .record.peak_bytes = peak,
 	};
 
 	if (spread)
@@ -184,20 +185,46 @@ write_site(struct wire_record *record, const struct tally *tally, uint32_t site)
 	write_slot(record, &slot);
 }
 
-bool
-ring_site(uint32_t site, uint32_t tick)
+static struct counter
+totals_of(const struct wire_record *record)
 {
-	struct tally *tally = tally_get(site);
+	return (struct counter){record->alloc_bytes, record->alloc_count,
+				record->free_bytes, record->free_count};
+}
+
+/* A site's newest record; NULL: it has none. */
+static const struct wire_record *
+newest_of(const struct place *place, uint32_t site)
+{
+	uint32_t newest = tally_get(site)->newest;
+
+	return newest ? record_at(place, newest - 1) : NULL;
+}
+
+struct counter
+ring_last(uint32_t site)
+{
+	const struct wire_record *last = newest_of(&ring.now, site);
+
+	return last ? totals_of(last) : (struct counter){0};
+}
+
+bool
+ring_site(uint32_t site, const struct counter *totals, uint32_t tick)
+{
+	const struct wire_record *last = newest_of(&ring.now, site);
+	uint64_t peak = totals->alloc_bytes - totals->free_bytes;
 	uint32_t slot;
 	struct wire_record *record = next_slot(&slot);
 
 	if (!record)
 		return false;
-	ring.kept += !tally->newest;
-	tally->tick = tick;
-	write_site(record, tally, site);
+	if (last && last->peak_bytes > peak)
+		peak = last->peak_bytes;
+	ring.kept += !last;
+	write_site(record, site, totals, peak, tick);
 	ring.now.owners[slot] = site;
-	tally->newest = slot + 1;
+	tally_get(site)->newest = slot + 1;
 	return true;
 }
 
@@ -258,6 +285,24 @@ place_make(struct place *place, uint64_t slots)
 	return false;
 }
 
+/* A site's newest record, from the old place to the new one. */
+static void
+move_site(uint32_t site)
+{
+	const struct wire_record *last = newest_of(&ring.old, site);
+	struct tally *tally = tally_get(site);
+	uint32_t slot = (uint32_t)(ring.head % ring.now.slots);
+	struct counter totals;
+
+	if (!last)
+		return;
+	totals = totals_of(last);
+	write_site(record_at(&ring.now, slot), site, &totals, last->peak_bytes,
+		   last->tick);
+	ring.now.owners[slot] = site;
+	tally->newest = tally->committed = slot + 1;
+}
+
 /* A site that changes needs a second slot until the tick is whole, a new one
  * does not. Every record of a site goes to the new place; positions go on
  * counting. */
@@ -279,15 +324,7 @@ ring_fit(uint64_t changing)
 	place_drop(&ring.old);
 	ring.old = ring.now;
 	ring.now = bigger;
-	for (uint32_t site = 1; site <= ring.sites; site++) {
-		struct tally *tally = tally_get(site);
-		uint32_t slot = (uint32_t)(ring.head % slots);
-
-		if (!tally->newest)
-			continue;
-		write_site(record_at(&ring.now, slot), tally, site);
-		ring.now.owners[slot] = site;
-		tally->newest = tally->committed = slot + 1;
-	}
+	for (uint32_t site = 1; site <= ring.sites; site++)
+		move_site(site);
 	return true;
 }

@@ -22,16 +22,14 @@
 #include "agent/counts.h"
 #include "agent/segment.h"
 
-/* What the ticker knows of a site. Its stack's id is its node's. */
+/* What the ticker knows of a site, besides what its newest record says. Its
+ * stack's id is its node's. */
 struct tally {
-	struct counter sum;
-	uint64_t peak;
-	uint32_t tick;	    /* of its newest record */
-	uint32_t newest;    /* slot + 1 of its newest record */
+	uint32_t newest;    /* slot + 1 of its newest record; 0: none yet */
 	uint32_t committed; /* the same at the last whole tick */
+	uint32_t change;    /* index + 1 in the list of this tick; 0: not in */
 	uint8_t domain;
 	bool named; /* its stack is in the names log: it can be published */
-	bool dirty; /* in the list of this tick */
 };
 
 /* The tally of a site that exists. */
@@ -52,8 +50,11 @@ bool ring_init(struct segment *, void *part, uint64_t offset, uint64_t slots,
  * new ones too, and for spreads if there are any; before the first record of a
  * tick. False: no room. */
 bool ring_fit(uint64_t changing);
-/* Writes a site's record. False: no slot is free. */
-bool ring_site(uint32_t site, uint32_t tick);
+/* The totals in a site's newest record; zeros when it has none. */
+struct counter ring_last(uint32_t site);
+/* Writes a site's record; what is live is its peak if it never was more at the
+ * end of a tick. False: no slot is free. */
+bool ring_site(uint32_t site, const struct counter *totals, uint32_t tick);
 /* Writes the record that ends a tick. */
 void ring_tick(uint32_t tick, uint64_t time_ns);
 void ring_status(struct wire_status *);

@@ -132,24 +132,25 @@ writer_start(void)
 	ring_init(&writer.segment, body, WIRE_BODY_OFFSET, SLOTS, false);
 }
 
-static void
-tally_copy(const struct reader_site *from, struct tally *to)
+static struct counter
+totals_of(const struct reader_site *site)
 {
-	to->sum.alloc_bytes = from->totals.alloc_bytes;
-	to->sum.alloc_count = from->totals.alloc_count;
-	to->sum.free_bytes = from->totals.free_bytes;
-	to->sum.free_count = from->totals.free_count;
-	to->peak = from->peak;
-	to->named = true;
-	to->domain = (uint8_t)from->domain;
+	return (struct counter){
+	    .alloc_bytes = site->totals.alloc_bytes,
+	    .alloc_count = site->totals.alloc_count,
+	    .free_bytes = site->totals.free_bytes,
+	    .free_count = site->totals.free_count,
+	};
 }
 
 static void
 site_copy(const struct reader_site *from, uint32_t id)
 {
+	struct tally *tally = tally_get(id);
 	struct spread *spread;
 
-	tally_copy(from, tally_get(id));
+	tally->named = true;
+	tally->domain = (uint8_t)from->domain;
 	if (from->spread.alloc_count == 0)
 		return;
 	spread = tally_spread_make(id);
@@ -170,9 +171,15 @@ writer_tick(struct truth *truth, void (*between)(void))
 		site_copy(&truth->site[truth->dirty[i]], truth->dirty[i]);
 	assert_true(ring_fit(truth->dirty_count));
 	for (uint32_t i = 0; i < truth->dirty_count; i++) {
+		const uint32_t id = truth->dirty[i];
+		const struct counter totals = totals_of(&truth->site[id]);
+		struct counter last;
+
 		if (between)
 			between();
-		assert_true(ring_site(truth->dirty[i], truth->tick));
+		assert_true(ring_site(id, &totals, truth->tick));
+		last = ring_last(id);
+		assert_memory_equal(&last, &totals, sizeof(last));
 	}
 	ring_tick(truth->tick, 1);
 	if (between)
