@@ -152,6 +152,11 @@ py_code_freed(void *block)
 }
 
 WEAK void
+py_code_forget(void)
+{
+}
+
+WEAK void
 py_code_name(uint32_t id, uint64_t word, struct py_name *name)
 {
 	(void)word;
