@@ -276,7 +276,7 @@ void slot_name(struct engine *, uint32_t slot, uint32_t place);
 /* The same, into the slot of the place, once. */
 void place_name(struct engine *, uint32_t place);
 /* Fills the texts of a row. */
-void slot_texts(const struct engine *, const struct slot *, struct row *);
+void slot_texts(struct engine *, struct slot *, struct row *);
 
 /* engine_canon.c */
 void canon_forget(struct engine *);
@@ -297,6 +297,9 @@ double spread_variance(const uint64_t *numbers);
 
 /* engine_assign.c */
 void sites_forget(struct engine *);
+/* Finds the place of a row by traceback: there are too many of them to do it
+ * before their texts are asked for. */
+void slot_locate(struct engine *, struct slot *);
 /* Where all sites are charged. */
 void sites_assign(struct engine *);
 /* Which sites changed since the sums were made; false: all have to be looked at
@@ -309,7 +312,7 @@ void sums_follow(struct engine *, bool anew);
 /* The numbers of a part of a slot; zeros when it is not there. */
 void slot_sum(const struct engine *, uint32_t slot, enum part_id,
 	      uint64_t *out);
-void row_fill(const struct engine *, uint32_t slot, struct row *);
+void row_fill(struct engine *, uint32_t slot, struct row *);
 void row_total(const struct engine *, struct row *);
 
 /* engine_steps.c */

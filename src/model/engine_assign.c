@@ -79,30 +79,41 @@ stack_slot(struct engine *engine, size_t index)
 	return id;
 }
 
+/* The place that names a stack; its frame is noted. */
+static uint32_t
+stack_place(struct engine *engine, uint32_t stack)
+{
+	uint32_t place;
+
+	naming_extend(engine, engine->mine);
+	place = naming_find(engine, engine->mine, stack);
+	place_frame(engine, stack, place);
+	return place;
+}
+
+void
+slot_locate(struct engine *engine, struct slot *slot)
+{
+	slot->place = stack_place(engine, slot->key.first) + 1;
+}
+
 /* The slot of the row that a site names. */
 static uint32_t
 own_slot(struct engine *engine, size_t index)
 {
 	const struct site *site = &engine->snapshot->sites[index];
-	bool by_stack = engine->group_by == GROUP_TRACEBACK;
-	bool by_domain = engine->group_by == GROUP_DOMAIN;
-	uint32_t slot = by_stack    ? stack_slot(engine, index)
-			: by_domain ? slot_of_domain(engine, site->domain)
-				    : 0;
-	uint32_t place, frame;
+	uint32_t slot, place;
 
-	/* Stacks of one row read the same. */
-	if (by_stack && slot_at(engine, slot)->place)
-		return slot;
-	naming_extend(engine, engine->mine);
-	place = naming_find(engine, engine->mine, site->stack);
-	frame = place_frame(engine, site->stack, place);
-	if (slot) {
+	if (engine->group_by == GROUP_TRACEBACK)
+		return stack_slot(engine, index);
+	place = stack_place(engine, site->stack);
+	if (engine->group_by == GROUP_DOMAIN) {
+		slot = slot_of_domain(engine, site->domain);
 		slot_name(engine, slot, place);
-	} else {
-		slot = slot_of_place(engine, place, frame);
-		place_name(engine, place);
+		return slot;
 	}
+	slot = slot_of_place(engine, place, engine->places[place].frame);
+	place_name(engine, place);
 	return slot;
 }
 

@@ -71,23 +71,76 @@ bests_forget(struct engine *engine)
 	engine->best_count = 0;
 }
 
+/* What is charged to the steps of rows that have a best, and to no others:
+ * they are few where few rows are shown. */
+struct charged {
+	struct best *bests; /* [number], from 1 */
+	uint32_t *outer;    /* [number]: the next further out, 0 none */
+	uint32_t *slots;    /* [number] */
+	size_t count;
+	uint32_t *at; /* [step of the branch]: the innermost's number, or 0 */
+};
+
+static void
+charged_init(const struct engine *engine, const struct branch *branch,
+	     struct charged *charged)
+{
+	size_t room = 0;
+
+	*charged = (struct charged){
+	    .at = mem_array(branch->count + 1, sizeof(*charged->at))};
+	for (size_t i = 1; i <= branch->count; i++) {
+		const struct step *step = &branch->steps[i];
+		uint32_t slot = step->slot & ~STEP_PASS;
+
+		charged->at[i] = charged->at[step->parent];
+		if (!slot_at(engine, slot)->best)
+			continue;
+		if (charged->count + 1 >= room) {
+			room = 2 * room + 1024;
+			charged->outer = mem_grow(charged->outer, room,
+						  sizeof(*charged->outer));
+			charged->slots = mem_grow(charged->slots, room,
+						  sizeof(*charged->slots));
+		}
+		charged->count++;
+		charged->outer[charged->count] = charged->at[i];
+		charged->slots[charged->count] = slot;
+		charged->at[i] = (uint32_t)charged->count;
+	}
+	charged->bests = mem_array(charged->count + 1, sizeof(*charged->bests));
+}
+
+static void
+charged_fini(struct charged *charged)
+{
+	free(charged->bests);
+	free(charged->outer);
+	free(charged->slots);
+	free(charged->at);
+}
+
 /* The sites that go into it: all, or those that changed. */
 static void
 put_sites(struct engine *engine, const struct branch *branch,
-	  struct best *charged, bool all)
+	  const struct charged *charged, bool all)
 {
 	size_t count = all ? engine->site_known : engine->change_count;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t site = all ? i : engine->changes[i].site;
-		uint32_t at = engine->site_at[site];
+		uint32_t at = engine->site_at[site], number;
 		struct best *best;
 
 		if (!at)
 			continue;
-		best = at & AT_STEP
-			   ? &charged[branch_number(branch, at & ~AT_STEP)]
-			   : best_of(engine, at);
+		if (at & AT_STEP) {
+			number =
+			    charged->at[branch_number(branch, at & ~AT_STEP)];
+			best = number ? &charged->bests[number] : NULL;
+		} else {
+			best = best_of(engine, at);
+		}
 		if (best)
 			best_put(best, value_of(engine, site),
 				 (uint32_t)site + 1);
@@ -97,21 +150,18 @@ put_sites(struct engine *engine, const struct branch *branch,
 static void
 put_all(struct engine *engine, const struct branch *branch, bool all)
 {
-	struct best *charged = NULL;
+	struct charged charged = {0};
 
 	if (engine->inclusive)
-		charged = mem_array(branch->count + 1, sizeof(*charged));
-	put_sites(engine, branch, charged, all);
-	for (size_t i = branch->count; i; i--) {
-		const struct step *step = &branch->steps[i];
-		struct best *best = best_of(engine, step->slot & ~STEP_PASS);
-
-		if (best)
-			best_add(best, &charged[i]);
-		if (step->parent)
-			best_add(&charged[step->parent], &charged[i]);
+		charged_init(engine, branch, &charged);
+	put_sites(engine, branch, &charged, all);
+	for (size_t i = charged.count; i; i--) {
+		best_add(best_of(engine, charged.slots[i]), &charged.bests[i]);
+		if (charged.outer[i])
+			best_add(&charged.bests[charged.outer[i]],
+				 &charged.bests[i]);
 	}
-	free(charged);
+	charged_fini(&charged);
 }
 
 static bool

@@ -132,9 +132,10 @@ place_name(struct engine *engine, uint32_t place)
 }
 
 void
-slot_texts(const struct engine *engine, const struct slot *slot,
-	   struct row *row)
+slot_texts(struct engine *engine, struct slot *slot, struct row *row)
 {
+	if (!slot->place && slot->key.kind == KEY_STACK)
+		slot_locate(engine, slot);
 	if (!slot->place)
 		return;
 	place_texts(engine, slot->place - 1, row);

@@ -126,7 +126,7 @@ compare_live(const struct engine *engine, uint32_t left, uint32_t right)
 static int
 compare(const void *left, const void *right, void *context)
 {
-	const struct engine *engine = context;
+	struct engine *engine = context;
 	const struct sort_entry *first = left, *second = right;
 	int order = compare_u64(second->value, first->value);
 	struct row a = {0}, b = {0};

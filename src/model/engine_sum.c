@@ -125,7 +125,8 @@ struct charges {
 	uint64_t *sums; /* [number] */
 };
 
-static void
+/* Inlined for each part, as sum_items: so that its width is known. */
+static inline __attribute__((always_inline)) void
 charges_sweep(const struct charges *charges, uint64_t *sums, size_t width)
 {
 	const struct step *steps = charges->branch.steps;
@@ -175,6 +176,7 @@ sum_items(struct engine *engine, enum part_id id, struct charges *charges,
 	size_t count = all ? engine->site_known : engine->change_count;
 	uint64_t *sums = part->sums;
 	uint64_t total[PART_WIDTH_MAX] = {0};
+	bool pass = !engine->filter;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t site = item_site(engine, i, all);
@@ -191,7 +193,7 @@ sum_items(struct engine *engine, enum part_id id, struct charges *charges,
 		else
 			change_numbers(engine, id, &engine->changes[i],
 				       numbers);
-		if (at_passes(engine, at))
+		if (pass || at_passes(engine, at))
 			add(total, numbers, width);
 		if (at & AT_STEP)
 			add(charges->sums +
@@ -204,34 +206,41 @@ sum_items(struct engine *engine, enum part_id id, struct charges *charges,
 	add(part->total, total, width);
 }
 
-static void
-sum_part(struct engine *engine, enum part_id id, struct charges *charges,
-	 bool all)
+static inline __attribute__((always_inline)) void
+sum_one(struct engine *engine, enum part_id id, struct charges *charges,
+	bool all)
 {
 	size_t width = widths[id];
 
 	if (engine->inclusive)
 		charges->sums = mem_array(charges->branch.count + 1,
 					  width * sizeof(uint64_t));
-	switch (id) {
-	case PART_TOTALS:
-		sum_items(engine, PART_TOTALS, charges, all);
-		break;
-	case PART_MARK:
-		sum_items(engine, PART_MARK, charges, all);
-		break;
-	case PART_RATE:
-		sum_items(engine, PART_RATE, charges, all);
-		break;
-	case PART_SPREAD:
-		sum_items(engine, PART_SPREAD, charges, all);
-		break;
-	case PART_COUNT:
-		break;
-	}
+	sum_items(engine, id, charges, all);
 	if (engine->inclusive) {
 		charges_sweep(charges, engine->parts[id].sums, width);
 		free(charges->sums);
+	}
+}
+
+static void
+sum_part(struct engine *engine, enum part_id id, struct charges *charges,
+	 bool all)
+{
+	switch (id) {
+	case PART_TOTALS:
+		sum_one(engine, PART_TOTALS, charges, all);
+		break;
+	case PART_MARK:
+		sum_one(engine, PART_MARK, charges, all);
+		break;
+	case PART_RATE:
+		sum_one(engine, PART_RATE, charges, all);
+		break;
+	case PART_SPREAD:
+		sum_one(engine, PART_SPREAD, charges, all);
+		break;
+	case PART_COUNT:
+		break;
 	}
 }
 
@@ -497,9 +506,9 @@ row_numbers(const struct engine *engine, struct row *row,
 }
 
 void
-row_fill(const struct engine *engine, uint32_t id, struct row *row)
+row_fill(struct engine *engine, uint32_t id, struct row *row)
 {
-	const struct slot *slot = slot_at(engine, id);
+	struct slot *slot = slot_at(engine, id);
 	uint64_t numbers[PART_COUNT][PART_WIDTH_MAX];
 
 	*row = (struct row){.identity = slot_identity(slot)};
