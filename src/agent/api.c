@@ -182,8 +182,8 @@ heaptop_trace_frames(const uint32_t *stacks, uint32_t count,
 			continue;
 		node = nodes_get(stacks[i]);
 		frame_name(node, frame);
-		frame->parent = node_id(node->parent);
-		for (; node; node = node->parent) {
+		frame->parent = node->parent;
+		for (; node; node = node_parent(node)) {
 			frame->depth++;
 			frame->python += node->word >> 63;
 		}

@@ -17,23 +17,34 @@
 #include "agent/safe.h"
 #include "agent/sites.h"
 
-/* A site that has changed, or whose record could not be written. */
-struct change {
-	struct counter totals; /* as they are now */
-	uint32_t site;
-	bool is_done; /* in this tick */
-};
-
-#define ROOM 1024 /* at least */
+#define CHUNK_BITS 10
+#define CHUNK	   (1u << CHUNK_BITS)
+#define CHUNKS	   (SITES_MAX / CHUNK)
+#define STAY	   4 /* chunks are not given back, for most ticks */
 
 static struct {
-	struct wire_totals *totals; /* of each domain */
-	uint32_t named;		    /* sites 1..named have a tally */
+	struct wire_totals *domains;
+	uint32_t named;	      /* sites 1..named have a tally */
 	bool short_of_memory; /* in this tick: some changes are left out */
-	struct change *list;
 	uint64_t count;
-	uint64_t room;
+	/* Of sites that have changed, or whose record could not be written.
+	 * When very many change, as while a program starts, totals go as soon
+	 * as they stand in the records. */
+	uint32_t *sites[CHUNKS];
+	struct counter *totals[CHUNKS]; /* as they are now */
 } changes;
+
+static uint32_t *
+site_at(uint64_t i)
+{
+	return &changes.sites[i >> CHUNK_BITS][i & (CHUNK - 1)];
+}
+
+static struct counter *
+totals_at(uint64_t i)
+{
+	return &changes.totals[i >> CHUNK_BITS][i & (CHUNK - 1)];
+}
 
 /* A site whose stack cannot be named is counted in the process totals only. */
 static bool
@@ -64,36 +75,41 @@ name_sites(uint32_t count)
 }
 
 static bool
-list_resize(uint64_t room)
+chunk_room(uint64_t i)
 {
-	struct change *fresh = safe_map(room * sizeof(*fresh));
+	uint32_t **sites = &changes.sites[i >> CHUNK_BITS];
+	struct counter **totals = &changes.totals[i >> CHUNK_BITS];
 
-	if (!fresh)
-		return false;
-	if (changes.list) {
-		memcpy(fresh, changes.list, changes.count * sizeof(*fresh));
-		safe_unmap(changes.list, changes.room * sizeof(*fresh));
-	}
-	changes.list = fresh;
-	changes.room = room;
-	return true;
+	if (!*sites)
+		*sites = safe_map(CHUNK * sizeof(**sites));
+	if (!*totals)
+		*totals = safe_map(CHUNK * sizeof(**totals));
+	return *sites && *totals;
 }
 
-/* The change of a site in this tick. NULL: no memory. */
-static struct change *
-change_get(uint32_t site)
+static void
+totals_drop(uint64_t i)
+{
+	struct counter **totals = &changes.totals[i >> CHUNK_BITS];
+
+	safe_unmap(*totals, CHUNK * sizeof(**totals));
+	*totals = NULL;
+}
+
+/* The totals of a site that changes in this tick. NULL: no memory. */
+static struct counter *
+totals_get(uint32_t site)
 {
 	struct tally *tally = tally_get(site);
 
 	if (tally->change)
-		return &changes.list[tally->change - 1];
-	if (changes.count == changes.room &&
-	    !list_resize(changes.room ? changes.room * 2 : ROOM))
+		return totals_at(tally->change - 1);
+	if (!chunk_room(changes.count))
 		return NULL;
-	changes.list[changes.count] =
-	    (struct change){.totals = ring_last(site), .site = site};
+	*site_at(changes.count) = site;
+	*totals_at(changes.count) = ring_last(site);
 	tally->change = (uint32_t)++changes.count;
-	return &changes.list[changes.count - 1];
+	return totals_at(changes.count - 1);
 }
 
 static bool
@@ -117,7 +133,7 @@ add_change(void *context, uint32_t site, const struct counter *change,
 	   const struct spread *spread)
 {
 	struct wire_totals *totals;
-	struct change *changed;
+	struct counter *now;
 
 	(void)context;
 	/* The site may be newer than this tick's first look. */
@@ -125,16 +141,16 @@ add_change(void *context, uint32_t site, const struct counter *change,
 		return short_of_memory();
 	if (spread && !tally_spread_make(site))
 		return short_of_memory();
-	changed = change_get(site);
-	if (!changed)
+	now = totals_get(site);
+	if (!now)
 		return short_of_memory();
 	if (spread)
 		add_spread(tally_spread(site), spread);
-	changed->totals.alloc_bytes += change->alloc_bytes;
-	changed->totals.alloc_count += change->alloc_count;
-	changed->totals.free_bytes += change->free_bytes;
-	changed->totals.free_count += change->free_count;
-	totals = &changes.totals[tally_get(site)->domain];
+	now->alloc_bytes += change->alloc_bytes;
+	now->alloc_count += change->alloc_count;
+	now->free_bytes += change->free_bytes;
+	now->free_count += change->free_count;
+	totals = &changes.domains[tally_get(site)->domain];
 	totals->alloc_bytes += change->alloc_bytes;
 	totals->alloc_count += change->alloc_count;
 	totals->free_bytes += change->free_bytes;
@@ -145,7 +161,7 @@ add_change(void *context, uint32_t site, const struct counter *change,
 void
 changes_collect(struct wire_totals *totals)
 {
-	changes.totals = totals;
+	changes.domains = totals;
 	/* What is left out is told again in the next tick; but say so. */
 	changes.short_of_memory = !name_sites(sites_count());
 	counts_collect(add_change, NULL);
@@ -166,17 +182,27 @@ changes_count(void)
 }
 
 /* What has no room is tried again in the next tick. */
+static bool
+write_site(uint64_t i, uint32_t tick)
+{
+	struct tally *tally = tally_get(*site_at(i));
+
+	tally->is_late =
+	    tally->named && !ring_site(*site_at(i), totals_at(i), tick);
+	if (tally->is_late)
+		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
+	return !tally->is_late;
+}
+
 void
 changes_write(uint32_t tick)
 {
-	for (uint64_t i = 0; i < changes.count; i++) {
-		struct change *change = &changes.list[i];
+	bool all = ring_fit(changes.count);
 
-		change->is_done =
-		    !tally_get(change->site)->named ||
-		    ring_site(change->site, &change->totals, tick);
-		if (!change->is_done)
-			record_lost(WIRE_LOST_SEGMENT_FULL, 1);
+	for (uint64_t i = 0; i < changes.count; i++) {
+		all &= write_site(i, tick);
+		if (all && i % CHUNK == CHUNK - 1 && i >= STAY * CHUNK)
+			totals_drop(i);
 	}
 }
 
@@ -188,20 +214,17 @@ changes_commit(void)
 
 	changes.count = 0;
 	for (uint64_t i = 0; i < count; i++) {
-		const struct change *change = &changes.list[i];
-		struct tally *tally = tally_get(change->site);
+		const uint32_t site = *site_at(i);
+		struct tally *tally = tally_get(site);
 
 		tally->committed = tally->newest;
 		tally->change = 0;
-		if (change->is_done)
+		if (!tally->is_late || !chunk_room(changes.count))
 			continue;
-		changes.list[changes.count++] = *change;
-		tally->change = (uint32_t)changes.count;
+		*site_at(changes.count) = site;
+		*totals_at(changes.count) = *totals_at(i);
+		tally->change = (uint32_t)++changes.count;
 	}
-	/* A tick with very many, as while a program starts, is followed by
-	 * smaller ones. */
-	if (changes.room > ROOM && count < changes.room / 8)
-		list_resize(changes.room / 2);
 }
 
 void

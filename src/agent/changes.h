@@ -19,7 +19,7 @@ void changes_collect(struct wire_totals *totals);
 uint32_t changes_named(void);
 /* Of sites that have changed, or could not be written. */
 uint64_t changes_count(void);
-/* A record for each. */
+/* A record for each; makes the ring fit for them. */
 void changes_write(uint32_t tick);
 /* What was written is part of a whole tick now. */
 void changes_commit(void);

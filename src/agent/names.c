@@ -247,7 +247,7 @@ names_stacks(uint32_t last)
 		    frame ? entry_add(WIRE_NAME_STACK, sizeof(*entry)) : NULL;
 		if (!entry)
 			break;
-		entry->parent = node_id(node->parent);
+		entry->parent = node->parent;
 		entry->frame = frame;
 		names.stack_count++;
 	}

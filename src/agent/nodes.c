@@ -2,13 +2,14 @@
  * nodes.c - the tree of stacks.
  *
  * A node's first children stand in the node itself, so that to follow a stack
- * takes one cache line a frame, and that a child is new is seen without a look
- * elsewhere. What is outside of all, and nodes with more children than fit,
- * have theirs in a table: open addressing over 64-bit entries (40 bits of hash,
- * 24 bits of id), half full at most. A writer that must grow the table copies
- * it to one twice the size and publishes that; readers that still use the old
- * one find nothing, and take the lock. An old table's pages are given back, so
- * that it reads as empty; its address stays taken.
+ * mostly takes one cache line a frame, and that a child is new is mostly seen
+ * without a look elsewhere. What is outside of all, and nodes with more
+ * children than fit, have theirs in a table: open addressing over 64-bit
+ * entries (40 bits of hash, 24 bits of id), half full at most. A writer that
+ * must grow the table copies it to one twice the size and publishes that;
+ * readers that still use the old one find nothing, and take the lock. An old
+ * table's pages are given back, so that it reads as empty; its address stays
+ * taken.
  *
  * Context: hook.
  */
@@ -47,9 +48,8 @@ static struct {
 struct node *nodes_chunks[NODES_MAX / NODES_CHUNK];
 
 static uint64_t
-hash_of(const struct node *parent, uint64_t word)
+hash_of(uint64_t id, uint64_t word)
 {
-	uint64_t id = node_id(parent);
 	uint64_t hash = (word ^ id << 40 ^ id) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return hash ^ hash >> 29;
@@ -71,7 +71,7 @@ static bool
 is_child(struct node *node, const struct node *parent, uint64_t word,
 	 uint32_t epoch)
 {
-	return node->word == word && node->parent == parent &&
+	return node->word == word && node->parent == node_id(parent) &&
 	       (!(word & PY_WORD_TAG) || code_is(node, epoch));
 }
 
@@ -80,7 +80,7 @@ look_up_placed(const struct node *parent, uint64_t word, uint32_t epoch)
 {
 	const struct children *children =
 	    __atomic_load_n(&nodes.children, __ATOMIC_ACQUIRE);
-	uint64_t hash = hash_of(parent, word);
+	uint64_t hash = hash_of(node_id(parent), word);
 
 	if (!children)
 		return NULL;
@@ -214,7 +214,7 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 		return NULL;
 	node = nodes_get(id);
 	node->word = word;
-	node->parent = parent;
+	node->parent = node_id(parent);
 	node->id = id;
 	node->ref = ref;
 	node->epoch = epoch;
@@ -223,7 +223,7 @@ node_make(const struct node *parent, uint64_t word, uint32_t ref,
 		__atomic_store_n(place, node_tag(word) | id, __ATOMIC_RELEASE);
 	} else {
 		nodes.placed++;
-		children_put(nodes.children, hash_of(parent, word), id);
+		children_put(nodes.children, hash_of(node->parent, word), id);
 	}
 	return node;
 }

@@ -5,7 +5,7 @@
  * PY_WORD_TAG is set. Beside it stands a ref that keeps its meaning when the
  * address is used again: a module's id (modules.h) or a code object's.
  *
- *	a stack = its innermost node; parent->id < id; NULL is outside of all
+ *	a stack = its innermost node; parent < id; NULL, id 0, is outside of all
  *
  * A node is found by its parent and word, which are compared in full, so that
  * no two stacks are ever mixed up. When a code object was freed since, a Python
@@ -28,12 +28,12 @@
 #define NODES_BITS 24
 #define NODES_MAX  (1u << NODES_BITS)
 
-#define NODE_CHILDREN 8 /* that stand in the node: one cache line in all */
+#define NODE_CHILDREN 3 /* that stand in the node; few have more */
 
 struct node {
 	uint64_t word;
-	const struct node *parent;
-	uint32_t id; /* from 1 */
+	uint32_t parent; /* its id */
+	uint32_t id;	 /* from 1 */
 	uint32_t ref;
 	uint32_t site;	/* the first of its sites: domain and id (sites.c) */
 	uint32_t epoch; /* of py_code_epoch, when the word was last true */
@@ -41,6 +41,7 @@ struct node {
 	 * there are no more; else the others are in the table of nodes.c. */
 	uint32_t children[NODE_CHILDREN];
 };
+_Static_assert(sizeof(struct node) == 40, "a program may have a million");
 
 #define NODES_CHUNK_BITS 12
 #define NODES_CHUNK	 (1u << NODES_CHUNK_BITS)
@@ -64,6 +65,12 @@ node_tag(uint64_t word)
 {
 	return (uint32_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 32) &
 	       ~(NODES_MAX - 1);
+}
+
+static inline const struct node *
+node_parent(const struct node *node)
+{
+	return node->parent ? nodes_get(node->parent) : NULL;
 }
 
 /* The node of a frame below a parent, made if it is new. NULL: no room,

@@ -315,8 +315,8 @@ ring_fit(uint64_t changing)
 	if (slots <= ring.now.slots &&
 	    ring.record_bytes == ring.now.record_bytes)
 		return true;
-	/* Half as much again, so that growing stays rare; whole pages. */
-	slots = (slots * 3 / 2 + PAGE_SLOTS) & ~(PAGE_SLOTS - 1);
+	/* A quarter more, so that growing stays rare; whole pages. */
+	slots = (slots * 5 / 4 + PAGE_SLOTS) & ~(PAGE_SLOTS - 1);
 	if (slots < ring.now.slots)
 		slots = ring.now.slots;
 	if (!place_make(&bigger, slots))

@@ -29,7 +29,8 @@ struct tally {
 	uint32_t committed; /* the same at the last whole tick */
 	uint32_t change;    /* index + 1 in the list of this tick; 0: not in */
 	uint8_t domain;
-	bool named; /* its stack is in the names log: it can be published */
+	bool named;   /* its stack is in the names log: it can be published */
+	bool is_late; /* there was no room for its record in this tick */
 };
 
 /* The tally of a site that exists. */

@@ -18,17 +18,19 @@
 
 #define ARENA_CHUNK (1u << 20)
 #define PAGE	    4096
-#define LINE	    64
+#define LARGE	    256 /* and more; from there on, of HALF_LINE */
+#define HALF_LINE   32
 
 static struct {
-	struct arena *arena; /* the chunk small memory is cut from */
+	struct arena *arenas[2]; /* what small and large pieces are cut from */
 	uint64_t held;
 } safe;
 
 struct arena {
 	uint64_t used; /* this header included; may run past ARENA_CHUNK */
-	uint64_t pad;
+	uint64_t pad[3];
 };
+_Static_assert(sizeof(struct arena) == HALF_LINE, "all that follows");
 
 uint64_t
 safe_held(void)
@@ -97,16 +99,16 @@ safe_empty(void *start, size_t size)
 	__atomic_fetch_sub(&safe.held, size - PAGE, __ATOMIC_RELAXED);
 }
 
-/* Puts a fresh chunk in the place of `old`; another thread may be first. */
+/* Puts a fresh chunk where `old` is; another thread may be first. */
 static bool
-arena_renew(struct arena *old)
+arena_renew(struct arena **place, struct arena *old)
 {
 	struct arena *fresh = safe_map(ARENA_CHUNK);
 
 	if (!fresh)
 		return false;
 	fresh->used = sizeof(*fresh);
-	if (!__atomic_compare_exchange_n(&safe.arena, &old, fresh, false,
+	if (!__atomic_compare_exchange_n(place, &old, fresh, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		safe_unmap(fresh, ARENA_CHUNK);
 	}
@@ -116,25 +118,23 @@ arena_renew(struct arena *old)
 void *
 safe_alloc(size_t size)
 {
-	/* What is larger begins a cache line. */
-	size_t extra = size >= 4 * LINE ? LINE - 16 : 0;
+	struct arena **place = &safe.arenas[size >= LARGE];
+	size_t unit = size >= LARGE ? HALF_LINE : 16;
 
-	size = ((size + 15) & ~(size_t)15) + extra;
+	size = (size + unit - 1) & ~(unit - 1);
 	if (size > ARENA_CHUNK / 4)
 		return safe_map(size);
 	for (;;) {
-		struct arena *arena =
-		    __atomic_load_n(&safe.arena, __ATOMIC_ACQUIRE);
+		struct arena *arena = __atomic_load_n(place, __ATOMIC_ACQUIRE);
 		uint64_t at;
 
 		if (arena) {
 			at = __atomic_fetch_add(&arena->used, size,
 						__ATOMIC_RELAXED);
 			if (at + size <= ARENA_CHUNK)
-				return (char *)arena +
-				       ((at + extra) & ~(uint64_t)extra);
+				return (char *)arena + at;
 		}
-		if (!arena_renew(arena))
+		if (!arena_renew(place, arena))
 			return NULL;
 	}
 }

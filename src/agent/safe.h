@@ -37,8 +37,8 @@ void safe_empty(void *start, size_t size);
 /* Bytes that safe_map and the arena hold (not safe_reserve). */
 uint64_t safe_held(void);
 
-/* Small zeroed memory that is never given back; 16-byte aligned, lock-free.
- * NULL when there is none. */
+/* Small zeroed memory that is never given back; lock-free, 16-byte aligned, and
+ * from 256 bytes on 32-byte aligned. NULL when there is none. */
 void *safe_alloc(size_t size);
 
 /* Stores whole 8-byte words, one by one, where others may be reading: they see

@@ -54,7 +54,7 @@ table_place(struct table *table, uint64_t key0, uint64_t key1)
 {
 	struct table_entry *entry;
 
-	if (table->count * 2 >= table->slots && !grow(table))
+	if (table->count * 4 >= table->slots * 3 && !grow(table))
 		return NULL;
 	entry = probe(table, key0, key1);
 	if (!entry->value) {

@@ -142,7 +142,6 @@ tick(uint32_t state)
 	life_tend(ticker.forked);
 	changes_collect(ticker.status.totals);
 	said_publish(&ticker.status);
-	ring_fit(changes_count());
 	changes_write(number);
 	if (changes_count())
 		ring_tick(number, safe_clock_ns(CLOCK_REALTIME));

@@ -32,7 +32,8 @@ test_a_stack_is_one_node(void **state)
 	assert_ptr_equal(nodes_child(a, 0x2000), b);
 	assert_ptr_not_equal(nodes_child(NULL, 0x2000), b);
 	assert_ptr_not_equal(nodes_child(b, 0x2000), b);
-	assert_ptr_equal(b->parent, a);
+	assert_ptr_equal(node_parent(b), a);
+	assert_null(node_parent(a));
 	assert_ptr_equal(nodes_get(b->id), b);
 	assert_true(a->id < b->id);
 }
