@@ -54,12 +54,13 @@ best_add(struct best *best, const struct best *from)
 	best_put(best, from->second, from->second_site);
 }
 
+/* Those with an index below known are left out. */
 static struct best *
-best_of(struct engine *engine, uint32_t slot)
+best_of(struct engine *engine, uint32_t slot, size_t known)
 {
 	uint32_t best = slot_at(engine, slot)->best;
 
-	return best ? &engine->bests[best - 1] : NULL;
+	return best > known ? &engine->bests[best - 1] : NULL;
 }
 
 void
@@ -83,7 +84,7 @@ struct charged {
 
 static void
 charged_init(const struct engine *engine, const struct branch *branch,
-	     struct charged *charged)
+	     struct charged *charged, size_t known)
 {
 	size_t room = 0;
 
@@ -94,7 +95,7 @@ charged_init(const struct engine *engine, const struct branch *branch,
 		uint32_t slot = step->slot & ~STEP_PASS;
 
 		charged->at[i] = charged->at[step->parent];
-		if (!slot_at(engine, slot)->best)
+		if (slot_at(engine, slot)->best <= known)
 			continue;
 		if (charged->count + 1 >= room) {
 			room = 2 * room + 1024;
@@ -123,7 +124,7 @@ charged_fini(struct charged *charged)
 /* The sites that go into it: all, or those that changed. */
 static void
 put_sites(struct engine *engine, const struct branch *branch,
-	  const struct charged *charged, bool all)
+	  const struct charged *charged, size_t known, bool all)
 {
 	size_t count = all ? engine->site_known : engine->change_count;
 
@@ -139,7 +140,7 @@ put_sites(struct engine *engine, const struct branch *branch,
 			    charged->at[branch_number(branch, at & ~AT_STEP)];
 			best = number ? &charged->bests[number] : NULL;
 		} else {
-			best = best_of(engine, at);
+			best = best_of(engine, at, known);
 		}
 		if (best)
 			best_put(best, value_of(engine, site),
@@ -148,15 +149,17 @@ put_sites(struct engine *engine, const struct branch *branch,
 }
 
 static void
-put_all(struct engine *engine, const struct branch *branch, bool all)
+put_all(struct engine *engine, const struct branch *branch, size_t known,
+	bool all)
 {
 	struct charged charged = {0};
 
 	if (engine->inclusive)
-		charged_init(engine, branch, &charged);
-	put_sites(engine, branch, &charged, all);
+		charged_init(engine, branch, &charged, known);
+	put_sites(engine, branch, &charged, known, all);
 	for (size_t i = charged.count; i; i--) {
-		best_add(best_of(engine, charged.slots[i]), &charged.bests[i]);
+		best_add(best_of(engine, charged.slots[i], known),
+			 &charged.bests[i]);
 		if (charged.outer[i])
 			best_add(&charged.bests[charged.outer[i]],
 				 &charged.bests[i]);
@@ -189,7 +192,7 @@ bests_move(struct engine *engine, const struct branch *branch)
 		shrank[i] = value < best->value;
 		best->value = value;
 	}
-	put_all(engine, branch, false);
+	put_all(engine, branch, 0, false);
 	for (size_t i = 0; i < engine->best_count; i++) {
 		struct best *best = &engine->bests[i];
 		struct slot *slot = slot_at(engine, engine->best_slot[i]);
@@ -255,25 +258,31 @@ void
 bests_find(struct engine *engine, const struct sort_entry *entries,
 	   size_t count)
 {
-	bool chains = engine->group_by == GROUP_TRACEBACK, any = false;
+	bool chains = engine->group_by == GROUP_TRACEBACK;
+	size_t missing = 0, known;
 	struct branch all;
 
-	for (size_t i = 0; i < count && !any; i++)
-		any = !engine->slots[entries[i].slot].best;
-	if (!any)
+	for (size_t i = 0; i < count; i++)
+		missing += !engine->slots[entries[i].slot].best;
+	if (!missing)
 		return;
-	/* One walk finds all, and those that nobody looks at are let go. */
-	bests_forget(engine);
+	/* Those that nobody looks at any more are let go. */
+	if (engine->best_count + missing > 2 * count)
+		bests_forget(engine);
+	known = engine->best_count;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t slot = entries[i].slot + 1;
 		struct best best = {0};
 
+		if (slot_at(engine, slot)->best)
+			continue;
 		if (chains)
 			best = chain_best(engine, slot_at(engine, slot));
 		best_new(engine, slot, &best);
 	}
 	if (chains)
 		return;
+	/* One walk finds all that were missing. */
 	branch_init(engine, &all, true);
-	put_all(engine, &all, true);
+	put_all(engine, &all, known, true);
 }
