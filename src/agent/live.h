@@ -130,12 +130,11 @@ live_entry(uint64_t address)
 	return &chunk[unit & (LIVE_CHUNK_UNITS - 1)];
 }
 
-/* live_put of a block with level 0, for the common case. False: nothing was
- * done; use live_evict and live_put. */
+/* live_put of a block with level 0, for the common case: entry is that of its
+ * address. False: nothing was done; use live_evict and live_put. */
 static inline bool
-live_put_quick(uint64_t address, uint32_t site, uint64_t size)
+live_put_at(uint32_t *entry, uint32_t site, uint64_t size)
 {
-	uint32_t *entry = live_entry(address);
 	uint64_t tail = LIVE_TAIL | size;
 	uint32_t code = (uint32_t)LIVE_WIDE << LIVE_SITE_BITS;
 
@@ -154,30 +153,54 @@ live_put_quick(uint64_t address, uint32_t site, uint64_t size)
 	return true;
 }
 
-/* live_take for the common case, whose level is 0. False: nothing was done; use
- * live_take_slow. */
 static inline bool
-live_take_quick(uint64_t address, uint32_t *site, uint64_t *size)
+live_put_quick(uint64_t address, uint32_t site, uint64_t size)
+{
+	return live_put_at(live_entry(address), site, size);
+}
+
+/* The block at an address, for the common case, whose level is 0: its entry.
+ * NULL: use live_take_slow. */
+static inline uint32_t *
+live_find(uint64_t address, uint32_t *site, uint64_t *size)
 {
 	uint32_t *entry = live_entry(address);
 	uint64_t pair;
 	uint32_t code;
 
 	if (__builtin_expect(!entry, 0))
-		return false;
+		return NULL;
 	/* The second one is of this block only if it is a larger one. */
 	pair = arch_pair_load(entry);
 	code = (uint32_t)pair >> LIVE_SITE_BITS;
 	*site = (uint32_t)pair & LIVE_SITE_MASK;
 	*size = pair >> 32 & LIVE_TAIL_MAX;
-	if (__builtin_expect(code == LIVE_WIDE && *size != LIVE_TAIL_MAX, 1)) {
-		arch_pair_store(entry, 0);
-		return true;
-	}
-	if (__builtin_expect(code > LIVE_TINY_MAX || !*site, 0))
-		return false;
-	__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+	if (__builtin_expect(code == LIVE_WIDE && *size != LIVE_TAIL_MAX, 1))
+		return entry;
 	*size = code;
+	return code > LIVE_TINY_MAX || !*site ? NULL : entry;
+}
+
+/* Takes out the block of this size that live_find has found. */
+static inline void
+live_take_at(uint32_t *entry, uint64_t size)
+{
+	if (__builtin_expect(size > LIVE_TINY_MAX, 1))
+		arch_pair_store(entry, 0);
+	else
+		__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+}
+
+/* live_take for the common case. False: nothing was done; use live_take_slow.
+ */
+static inline bool
+live_take_quick(uint64_t address, uint32_t *site, uint64_t *size)
+{
+	uint32_t *entry = live_find(address, site, size);
+
+	if (__builtin_expect(!entry, 0))
+		return false;
+	live_take_at(entry, *size);
 	return true;
 }
 

@@ -14,6 +14,7 @@
 #include "agent/live.h"
 #include "agent/maps.h"
 #include "agent/py/py.h"
+#include "agent/record_quick.h"
 #include "agent/rest.h"
 #include "agent/safe.h"
 #include "agent/sample.h"
@@ -258,8 +259,8 @@ forget_blocks(struct thread *thread, uint64_t address, uint64_t size)
 	}
 }
 
-static __attribute__((noinline)) void
-put_slowly(struct thread *thread, uint64_t address, struct block block)
+__attribute__((noinline)) void
+record_put_slowly(struct thread *thread, uint64_t address, struct block block)
 {
 	forget_blocks(thread, address, block.size);
 	if (live_put(address, block))
@@ -272,8 +273,8 @@ put_slowly(struct thread *thread, uint64_t address, struct block block)
 }
 
 /* Once for each block, however often it was tried. */
-static __attribute__((noinline)) void
-lose_block(void)
+__attribute__((noinline)) void
+record_nowhere(void)
 {
 	record_lost(
 	    sites_are_full() ? WIRE_LOST_SITES_FULL : WIRE_LOST_NO_MEMORY, 1);
@@ -291,7 +292,7 @@ map_born(struct thread *thread, const struct unwind_state *state,
 	}
 	site = capture_site(thread, WIRE_DOMAIN_MMAP, state);
 	if (!site) {
-		lose_block();
+		record_nowhere();
 		return;
 	}
 	maps_remove(start, size, NULL, thread, map_gone);
@@ -339,7 +340,7 @@ block_put(struct thread *thread, uint64_t address, struct block block)
 		count_born(thread->leaf,
 			   (struct taken){block.size, block.site, 0});
 	else
-		put_slowly(thread, address, block);
+		record_put_slowly(thread, address, block);
 }
 
 static inline __attribute__((always_inline)) void
@@ -353,7 +354,7 @@ block_born(const struct birth *birth)
 		   ? capture_site(thread, birth->domain, birth->state)
 		   : capture_python(thread, birth->domain, birth->frame);
 	if (__builtin_expect(!site, 0)) {
-		lose_block();
+		record_nowhere();
 		return;
 	}
 	block_put(thread, birth->address,
@@ -499,19 +500,11 @@ gone_otherwise(void *block)
 uint64_t
 record_gone_slow(void *block)
 {
-	const struct thread *thread = thread_tls.thread;
-	struct leaf *leaf;
 	uint64_t size;
-	uint32_t site;
 
-	if (__builtin_expect(
-		!thread || !live_take_quick((uint64_t)block, &site, &size), 0))
-		return gone_otherwise(block);
-	leaf = counts_leaf_find(&thread->counts, site);
-	if (__builtin_expect(!leaf || tracing_is_on(), 0))
-		return gone_counted((struct taken){size, site, 0});
-	counts_free(leaf, site, size, 1);
-	return size;
+	return __builtin_expect(record_gone_quick(block, &size), 1)
+		   ? size
+		   : gone_otherwise(block);
 }
 
 struct taken

@@ -11,7 +11,7 @@
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
 #include "agent/py/pylight.h"
-#include "agent/record.h"
+#include "agent/record_quick.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -64,6 +64,8 @@ INLINE void *
 hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 	    size_t size)
 {
+	const enum wire_domain name =
+	    (enum wire_domain)(WIRE_DOMAIN_PYMEM_RAW + domain);
 	struct thread *thread;
 	size_t asked = size;
 	bool wanted;
@@ -74,6 +76,15 @@ hook_malloc(const struct py_allocator *below, void *ctx, int domain,
 		return block;
 	}
 	thread = record_begin(__builtin_frame_address(0));
+	if (__builtin_expect(thread && !SAMPLE_LEVEL(thread_tls.rate), 1)) {
+		block = below->malloc(ctx, size);
+		if (__builtin_expect(block != NULL, 1))
+			record_python_quick(thread, name,
+					    __builtin_frame_address(0), block,
+					    size);
+		record_end(thread);
+		return block;
+	}
 	wanted = wants(thread, below, domain, &asked);
 	block = below->malloc(ctx, asked);
 	born(thread, domain, wanted ? block : NULL, size);
@@ -166,11 +177,36 @@ free_code(const struct py_allocator *below, void *ctx, void *block)
 	below->free(ctx, block);
 }
 
+/* A block that was counted as freed: whether it was a code object is asked
+ * only where its size is not known to be too small. */
+INLINE void
+free_counted(const struct py_allocator *below, void *ctx, bool object,
+	     void *block, uint64_t size)
+{
+	if (object &&
+	    __builtin_expect(size >= (uint64_t)py_runtime.layout->code_size,
+			     0) &&
+	    py_code_may_be(block))
+		free_code(below, ctx, block);
+	else
+		below->free(ctx, block);
+}
+
 INLINE void
 hook_free(const struct py_allocator *below, void *ctx, int domain, void *block)
 {
+	uint64_t size;
+
 	if (domain == DOMAIN_RAW && !py_settling)
 		expect_restart();
+	if (__builtin_expect(sample_was_exact, 1)) {
+		if (__builtin_expect(record_gone_quick(block, &size), 1))
+			free_counted(below, ctx, domain == DOMAIN_OBJ, block,
+				     size);
+		else
+			free_known(below, ctx, domain == DOMAIN_OBJ, block);
+		return;
+	}
 	if (record_may_know(block))
 		free_known(below, ctx, domain == DOMAIN_OBJ, block);
 	else if (domain == DOMAIN_OBJ && py_code_may_be(block))

@@ -220,6 +220,11 @@ find_other(const struct py_layout *layout, const struct py_kept *kept,
 			PASS(2);
 			PASS(3);
 		}
+		/* The usual end. */
+		if (likely(frame == &kept->frame[1]) &&
+		    load(there, layout->frame_previous) == link &&
+		    frame_key(layout, there) == kept->outermost_key)
+			return 0;
 		at = (uint32_t)(frame - kept->frame);
 		if (likely(frame->key != FRAME_NO_KEY) ||
 		    load(there, layout->frame_previous) != link ||
@@ -337,10 +342,11 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 	return true;
 }
 
-/* The state whose frames this thread runs; as py_runtime_thread. */
+/* The state whose frames this thread runs, where that is easily told; else
+ * 0. */
 INLINE uint64_t
-thread_state(const struct py_layout *layout, const struct py_kept *kept,
-	     bool gil)
+thread_state_quick(const struct py_layout *layout, const struct py_kept *kept,
+		   bool gil)
 {
 	bool attached = layout->minor >= PY_ATTACHED_CURRENT;
 	uint64_t state = 0;
@@ -350,30 +356,64 @@ thread_state(const struct py_layout *layout, const struct py_kept *kept,
 	if (likely(state && (attached || load(state, layout->thread_id) ==
 					     arch_thread_pointer())))
 		return state;
-	return (uint64_t)py_runtime_thread(gil);
+	return 0;
+}
+
+/* As py_runtime_thread. */
+INLINE uint64_t
+thread_state(const struct py_layout *layout, const struct py_kept *kept,
+	     bool gil)
+{
+	uint64_t state = thread_state_quick(layout, kept, gil);
+
+	return likely(state) ? state : (uint64_t)py_runtime_thread(gil);
 }
 
 INLINE bool
-holds(const struct py_layout *layout, const struct py_kept *kept, bool gil)
+holds_in(const struct py_layout *layout, const struct py_kept *kept,
+	 uint64_t state)
 {
-	uint64_t innermost = kept->frame[kept->count].address;
-	uint64_t state;
-
-	if (unlikely(!kept->is_whole || !innermost || kept->frame[0].address ||
-		     kept->epoch !=
-			 __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
-		return false;
-	state = thread_state(layout, kept, gil);
-	return state && frame_first(layout, state) == innermost &&
+	return frame_first(layout, state) == kept->frame[kept->count].address &&
 	       !find_other(layout, kept, kept->count);
 }
 
+/* The usual case calls nothing, so it saves no registers. */
+INLINE bool
+holds(const struct py_layout *layout, const struct py_kept *kept, bool gil,
+      bool (*slowly)(const struct py_kept *, bool))
+{
+	uint64_t state;
+
+	if (unlikely(kept->held !=
+		     __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
+		return false;
+	state = thread_state_quick(layout, kept, gil);
+	return likely(state) ? holds_in(layout, kept, state)
+			     : slowly(kept, gil);
+}
+
+INLINE bool
+holds_slowly(const struct py_layout *layout, const struct py_kept *kept,
+	     bool gil)
+{
+	uint64_t state = (uint64_t)py_runtime_thread(gil);
+
+	return state && holds_in(layout, kept, state);
+}
+
 #define LAYOUT(name_, ...)                                              \
+	static __attribute__((noinline)) bool holds_slowly_##name_(     \
+	    const struct py_kept *kept, bool gil)                       \
+	{                                                               \
+		static const struct py_layout layout = {__VA_ARGS__};   \
+                                                                        \
+		return holds_slowly(&layout, kept, gil);                \
+	}                                                               \
 	static bool holds_##name_(const struct py_kept *kept, bool gil) \
 	{                                                               \
 		static const struct py_layout layout = {__VA_ARGS__};   \
                                                                         \
-		return holds(&layout, kept, gil);                       \
+		return holds(&layout, kept, gil, holds_slowly_##name_); \
 	}
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
@@ -416,6 +456,7 @@ prepare(struct py_kept *kept)
 		kept->current = py_runtime_current_place();
 	/* A signal handler may leave by longjmp while this is under way. */
 	kept->is_whole = false;
+	kept->held = 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -459,6 +500,8 @@ walk_kept(const struct py_layout *layout, struct py_kept *kept, bool gil,
 		*cut = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	kept->is_whole = true;
+	if (likely(kept->count && !py_kept_is_cut(kept)))
+		kept->held = kept->epoch;
 	return kept->words_to[kept->count];
 }
 

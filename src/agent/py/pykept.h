@@ -46,6 +46,8 @@ struct py_kept {
 	bool is_whole;		 /* what follows is a whole chain */
 	uint32_t count;		 /* frames, 1 the outermost */
 	uint64_t epoch;		 /* of py_code_epoch */
+	uint64_t held; /* the same, if it is whole, has frames, and is not cut;
+			  else 0 */
 	const uint64_t *current; /* py_runtime_current_place */
 	uint64_t outermost_key;	 /* of frame[1] */
 	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: the end */

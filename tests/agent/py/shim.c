@@ -19,7 +19,7 @@
 #include "agent/py/pycode.h"
 #include "agent/py/pykept.h"
 #include "agent/py/pyword.h"
-#include "agent/record.h"
+#include "agent/record_quick.h"
 #include "agent/safe.h"
 #include "agent/unwind_module.h"
 #include "agent/unwind_stop.h"
@@ -30,8 +30,8 @@
 #define DEPTH	64
 #define DEEPEST 4096
 
-struct block {
-	struct block *next; /* in its bucket, or free */
+struct born {
+	struct born *next; /* in its bucket, or free */
 	uint64_t address;
 	uint64_t size;
 	uint32_t count;
@@ -52,10 +52,10 @@ struct shim_totals {
 
 static struct {
 	struct safe_lock lock;
-	struct block *blocks; /* room for BLOCKS */
-	size_t used;	      /* of them, ever */
-	struct block *unused; /* given back */
-	struct block *buckets[BUCKETS];
+	struct born *blocks; /* room for BLOCKS */
+	size_t used;	     /* of them, ever */
+	struct born *unused; /* given back */
+	struct born *buckets[BUCKETS];
 	struct shim_totals totals;
 	unsigned ignored_domain; /* blocks of this ... */
 	uint64_t ignored_size;	 /* ... and that are not counted */
@@ -73,27 +73,27 @@ struct last {
 static __thread struct last *last;
 
 /* Where the block is or would be linked. */
-static struct block **
+static struct born **
 block_link(uint64_t address)
 {
-	struct block **link = &shim.buckets[(address >> 4) % BUCKETS];
+	struct born **link = &shim.buckets[(address >> 4) % BUCKETS];
 
 	while (*link && (*link)->address != address)
 		link = &(*link)->next;
 	return link;
 }
 
-static struct block *
+static struct born *
 block_find(uint64_t address)
 {
 	return *block_link(address);
 }
 
-static struct block *
+static struct born *
 block_new(uint64_t address)
 {
-	struct block **bucket = &shim.buckets[(address >> 4) % BUCKETS];
-	struct block *block = shim.unused;
+	struct born **bucket = &shim.buckets[(address >> 4) % BUCKETS];
+	struct born *block = shim.unused;
 
 	if (block)
 		shim.unused = block->next;
@@ -111,8 +111,8 @@ block_new(uint64_t address)
 static int64_t
 block_drop(uint64_t address)
 {
-	struct block **link = block_link(address);
-	struct block *block = *link;
+	struct born **link = block_link(address);
+	struct born *block = *link;
 
 	if (!block)
 		return -1;
@@ -129,6 +129,8 @@ __thread struct thread_tls thread_tls;
 uint32_t sample_rate = 1;
 bool sample_was_exact = true;
 uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+struct live live; /* no block has an entry: none is quick */
+bool tracing_on;
 
 void
 sample_rate_touch(void)
@@ -196,7 +198,7 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 	      void *block, uint64_t size)
 {
 	bool gil = domain != WIRE_DOMAIN_PYMEM_RAW;
-	struct block *fresh;
+	struct born *fresh;
 	bool cut = false;
 
 	(void)thread;
@@ -215,6 +217,30 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 	shim.totals.events[domain]++;
 	shim.totals.frames += fresh->count;
 	safe_unlock(&shim.lock);
+}
+
+uint32_t
+capture_python_slow(struct thread *thread, enum wire_domain domain,
+		    const void *frame, bool held)
+{
+	(void)thread;
+	(void)domain;
+	(void)frame;
+	(void)held;
+	return 0;
+}
+
+void
+record_nowhere(void)
+{
+}
+
+void
+record_put_slowly(struct thread *thread, uint64_t address, struct block block)
+{
+	(void)thread;
+	(void)address;
+	(void)block;
 }
 
 void
@@ -258,7 +284,7 @@ record_freed(struct thread *thread, struct taken taken)
 void
 record_put_back(struct thread *thread, void *block, struct taken taken)
 {
-	struct block *again;
+	struct born *again;
 
 	(void)thread;
 	if (!taken.site)
@@ -432,7 +458,7 @@ shim_name(uint32_t id, uint64_t word, char *text, uint32_t size)
 int
 shim_block(uint64_t address, uint32_t i, char *text, uint32_t size)
 {
-	struct block *block = block_find(address);
+	struct born *block = block_find(address);
 
 	if (!block || i >= block->count)
 		return -1;
@@ -443,7 +469,7 @@ shim_block(uint64_t address, uint32_t i, char *text, uint32_t size)
 int64_t
 shim_size(uint64_t address)
 {
-	struct block *block = block_find(address);
+	struct born *block = block_find(address);
 
 	return block ? (int64_t)block->size : -1;
 }
@@ -462,7 +488,7 @@ shim_sizes(uint64_t *sizes, uint32_t max)
 
 	safe_lock(&shim.lock);
 	for (size_t i = 0; i < BUCKETS; i++) {
-		struct block *block = shim.buckets[i];
+		struct born *block = shim.buckets[i];
 
 		for (; block && count < max; block = block->next)
 			sizes[count++] = block->size;

@@ -4,8 +4,7 @@
  */
 #include "config.h"
 
-#include "agent/live_filter.h"
-#include "agent/record.h"
+#include "agent/record_quick.h"
 #include "agent/tls.h"
 
 #define WEAK __attribute__((weak))
@@ -14,6 +13,8 @@ WEAK __thread struct thread_tls thread_tls;
 WEAK uint32_t sample_rate = 1;
 WEAK bool sample_was_exact;
 WEAK uint64_t live_filter[(1u << LIVE_FILTER_BITS) / 64];
+WEAK struct live live;
+WEAK bool tracing_on;
 
 WEAK void
 sample_rate_touch(void)
@@ -62,6 +63,30 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 	(void)frame;
 	(void)block;
 	(void)size;
+}
+
+WEAK uint32_t
+capture_python_slow(struct thread *thread, enum wire_domain domain,
+		    const void *frame, bool held)
+{
+	(void)thread;
+	(void)domain;
+	(void)frame;
+	(void)held;
+	return 0;
+}
+
+WEAK void
+record_nowhere(void)
+{
+}
+
+WEAK void
+record_put_slowly(struct thread *thread, uint64_t address, struct block block)
+{
+	(void)thread;
+	(void)address;
+	(void)block;
 }
 
 WEAK void
