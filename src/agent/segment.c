@@ -113,15 +113,6 @@ open_directory(char *path, size_t size)
 	return fd;
 }
 
-static void
-name_append(char *path, size_t size, uint64_t pid, uint64_t started)
-{
-	safe_append_u64(path, size, pid, 10);
-	safe_append(path, size, "-");
-	safe_append_u64(path, size, started, 10);
-	safe_append(path, size, WIRE_SUFFIX);
-}
-
 static uint64_t
 own_namespace(void)
 {
@@ -133,8 +124,34 @@ own_namespace(void)
 		   : found.st_ino;
 }
 
+/* The usual name, and one that no process of another namespace has. */
+struct names {
+	char usual[64];
+	char own[96];
+};
+
+static void
+find_names(struct names *names, uint64_t pid, uint64_t started)
+{
+	memset(names, 0, sizeof(*names));
+	safe_append_u64(names->usual, sizeof(names->usual), pid, 10);
+	safe_append(names->usual, sizeof(names->usual), "-");
+	safe_append_u64(names->usual, sizeof(names->usual), started, 10);
+	safe_append(names->usual, sizeof(names->usual), WIRE_SUFFIX);
+	safe_append_u64(names->own, sizeof(names->own), own_namespace(), 10);
+	safe_append(names->own, sizeof(names->own), ".");
+	safe_append(names->own, sizeof(names->own), names->usual);
+}
+
+static void
+path_end(struct segment *segment, const char *name)
+{
+	safe_append(segment->path, sizeof(segment->path), "/");
+	safe_append(segment->path, sizeof(segment->path), name);
+}
+
 /* Two containers that share the directory may each have a process 1 that began
- * at the same time. One that is just being made has no header yet. */
+ * at the same time. */
 static bool
 is_of_others(long directory, const char *name)
 {
@@ -148,37 +165,41 @@ is_of_others(long directory, const char *name)
 	CALL(newfstatat, fd, "", &found, AT_EMPTY_PATH);
 	CALL(pread64, fd, &header, offsetof(struct wire_header, command), 0);
 	CALL(close, fd, 0, 0, 0);
-	if (!S_ISREG(found.st_mode) || found.st_nlink != 1)
-		return false;
-	return !header.magic ||
-	       (header.magic == WIRE_MAGIC && header.pid_ns != own_namespace());
+	return S_ISREG(found.st_mode) && found.st_nlink == 1 &&
+	       header.magic == WIRE_MAGIC && header.pid_ns != own_namespace();
 }
 
-/* The file, new. One of the same name is this process before an exec. */
+/* The file, new. One of that name is this process before an exec that cut it
+ * short. */
 static long
-open_file(struct segment *segment, uint64_t pid, uint64_t started)
+open_file(struct segment *segment, const struct names *names)
 {
-	char name[128] = "";
-	char others[128] = "";
 	long directory = open_directory(segment->path, sizeof(segment->path));
 	long fd;
 
 	if (safe_failed(directory))
 		return directory;
-	safe_append(segment->path, sizeof(segment->path), "/");
-	name_append(name, sizeof(name), pid, started);
-	if (is_of_others(directory, name)) {
-		safe_append_u64(others, sizeof(others), own_namespace(), 10);
-		safe_append(others, sizeof(others), ".");
-		safe_append(others, sizeof(others), name);
-		memcpy(name, others, sizeof(name));
-	}
-	safe_append(segment->path, sizeof(segment->path), name);
-	CALL(unlinkat, directory, name, 0, 0);
-	fd = CALL(openat, directory, name,
+	path_end(segment, names->own);
+	CALL(unlinkat, directory, names->own, 0, 0);
+	fd = CALL(openat, directory, names->own,
 		  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	CALL(close, directory, 0, 0, 0);
 	return fd;
+}
+
+/* Once the header says whose it is. Who has the usual name is this process
+ * before an exec, unless it is of others. */
+static void
+take_usual_name(struct segment *segment, const struct names *names)
+{
+	long directory = open_directory(segment->path, sizeof(segment->path));
+	bool taken = !safe_failed(directory) &&
+		     !is_of_others(directory, names->usual) &&
+		     !safe_failed(CALL(renameat, directory, names->own,
+				       directory, names->usual));
+
+	path_end(segment, taken ? names->usual : names->own);
+	CALL(close, directory, 0, 0, 0);
 }
 
 static void *
@@ -247,10 +268,12 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 {
 	uint64_t pid = (uint64_t)CALL(getpid, 0, 0, 0, 0);
 	uint64_t started = start_time();
+	struct names names;
 	struct stat found;
 	char *start;
 
-	segment->fd = open_file(segment, pid, started);
+	find_names(&names, pid, started);
+	segment->fd = open_file(segment, &names);
 	if (safe_failed(segment->fd))
 		return false;
 	if (!safe_failed(
@@ -272,6 +295,8 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 	segment->status = (void *)(start + WIRE_STATUS_OFFSET);
 	*body = start + WIRE_BODY_OFFSET;
 	fill_header(segment->header, pid, started);
+	take_usual_name(segment, &names);
+	__atomic_store_n(&segment->header->magic, WIRE_MAGIC, __ATOMIC_RELEASE);
 	return true;
 }
 

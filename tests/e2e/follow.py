@@ -180,7 +180,8 @@ if not pid:
     kept = [bytes(1000) for _ in range(1000)]
 child = subprocess.Popen([sys.executable, "-c",
                           "import sys; sys.stdin.read()"])
-print("ready", os.getpid(), child.pid, flush=True)
+sys.stdout.flush()
+os.write(1, b"ready\n")  # in one piece, beside the other's
 sys.stdin.read()
 child.wait()
 if pid:
@@ -203,6 +204,30 @@ def check_no_children(tap):
            "--no-children: one process, whatever it starts", seen, errors)
     tap.ok("0" in lines, "and what it starts has no agent in its environment",
            lines)
+
+
+EXECS = r"""
+import os, sys, time
+left = int(sys.argv[1])
+end = time.perf_counter() + left % 100 * 2e-5
+while time.perf_counter() < end:
+    pass
+if left:
+    os.execv(sys.executable, [*sys.orig_argv[:-1], str(left - 1)])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def check_execs(tap):
+    """Who execs while its segment is being made takes it with it."""
+    with Program(PYTHON, "-S", "-E", "-c", EXECS, 200) as program:
+        program.line("ready")
+        wait_for("a segment", segments)
+        seen = os.listdir(os.environ["HEAPTOP_DIR"])
+        status, _, errors = program.end()
+    tap.ok(len(seen) == 1 and status == 0 and not errors,
+           "execs at any moment leave one segment", seen, status, errors)
 
 
 SAME = [
@@ -277,6 +302,7 @@ def main():
             tap.part(way, check_python, tap, PYTHON, way)
         tap.part("rest", check_rest, tap)
         tap.part("--no-children", check_no_children, tap)
+        tap.part("execs", check_execs, tap)
         tap.part("the same", check_same, tap, scratch)
         tap.part("storm", check_storm, tap, options.forks)
         tap.part("bomb", check_bomb, tap, options.bomb)
