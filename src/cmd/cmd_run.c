@@ -254,13 +254,29 @@ warn_dumb(void)
 	warn(&err);
 }
 
+/* Nothing is started for a screen that cannot be driven. */
+static bool
+script_is_there(const struct options *options)
+{
+	struct err err;
+
+	if (!options->script || access(options->script, R_OK) == 0)
+		return true;
+	err_errno(&err, "cannot read script '%s'", options->script);
+	failed(&err);
+	return false;
+}
+
 int
 cmd_run(const struct options *options)
 {
 	struct run run = {.options = options};
-	char *program = program_find(options->operands[0]);
+	char *program;
 	int status;
 
+	if (!script_is_there(options))
+		return STATUS_RUN_FAILED;
+	program = program_find(options->operands[0]);
 	if (!program)
 		return refuse_program(options->operands[0], errno);
 	run.agent = choose_agent(program);

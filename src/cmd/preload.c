@@ -3,7 +3,9 @@
 
 #include "cmd/preload.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "inject/arch.h"
 #include "source/source.h"
 
 #define AGENT_FILE "heaptop-agent.so"
@@ -99,6 +102,22 @@ agent_is_safe(const char *path, const struct stat *file, struct err *err)
 	return good;
 }
 
+/* Or the loader would say so in each program, and start it without. */
+static bool
+is_library(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr elf = {0};
+	bool is_it = fd >= 0 && read(fd, &elf, sizeof(elf)) == sizeof(elf) &&
+		     memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0 &&
+		     elf.e_ident[EI_CLASS] == ELFCLASS64 &&
+		     elf.e_machine == ARCH_ELF_MACHINE && elf.e_type == ET_DYN;
+
+	if (fd >= 0)
+		close(fd);
+	return is_it;
+}
+
 static bool
 agent_check(const char *path, struct err *err)
 {
@@ -113,6 +132,11 @@ agent_check(const char *path, struct err *err)
 			       path);
 	if (access(path, R_OK) != 0)
 		return agent_unreadable(path, err);
+	if (!is_library(path))
+		return err_set(err,
+			       "the agent '%s' is not a library of this "
+			       "machine; set HEAPTOP_AGENT to " AGENT_FILE,
+			       path);
 	/* The loader splits its list there and knows no quotes. */
 	if (strpbrk(path, ": \t\n"))
 		return err_set(err,

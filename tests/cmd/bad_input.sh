@@ -95,6 +95,8 @@ like 'clean says that it leaves some' '0 1 heaptop: left 1 *--force*' \
 is 'clean leaves what it cannot read' 1-1.heaptop "$(ls "$HEAPTOP_DIR")"
 try "$heaptop" clean --force
 is 'clean --force does not' '' "$(ls "$HEAPTOP_DIR")"
+refused 125 "*cannot read script*" run --script none -- touch started
+is 'and starts nothing' '' "$(ls started 2>/dev/null)"
 
 # The agent and the directory: the program runs all the same.
 runs() { # PATTERN, with the environment of the caller
@@ -104,6 +106,7 @@ runs() { # PATTERN, with the environment of the caller
 }
 HEAPTOP_AGENT=/no/such/agent.so runs "*'/no/such/agent.so'*"
 HEAPTOP_AGENT=$work runs "*is not a regular file*"
+HEAPTOP_AGENT=/etc/passwd runs "*is not a library of this machine*"
 mkdir 'with space'
 cp "$top_builddir/heaptop-agent.so" 'with space'
 HEAPTOP_AGENT="$work/with space/heaptop-agent.so" runs "*has a space*"
