@@ -83,6 +83,7 @@ life_on(void)
 
 	if (stale)
 		forget();
+	sample_begin_anew();
 	life.stale = true;
 	life.joins = true;
 	got_point(true);

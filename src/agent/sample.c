@@ -176,6 +176,14 @@ sample_rate_set(uint64_t interval)
 }
 
 void
+sample_begin_anew(void)
+{
+	__atomic_store_n(&sample_was_exact,
+			 !__atomic_load_n(&levels.wanted, __ATOMIC_SEQ_CST),
+			 __ATOMIC_RELEASE);
+}
+
+void
 sample_stop(bool stop)
 {
 	if (__atomic_exchange_n(&levels.stopped, stop, __ATOMIC_SEQ_CST) !=

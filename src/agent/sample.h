@@ -67,6 +67,9 @@ uint64_t sample_interval(void);
  * all the same. Any context. */
 void sample_stop(bool stop);
 bool sample_is_stopped(void);
+/* No block is live: that some were recorded at a time is forgotten. Context:
+ * ticker, stopped. */
+void sample_begin_anew(void);
 
 /* Where a thread is between two points. The countdown it is given is the mass
  * that it may allocate until it has to ask sample_hit. */

@@ -257,6 +257,7 @@ live_on(void)
 {
 	switch (life_wish(ticker.segment.control)) {
 	case WIRE_LIFE_ON:
+		budget_wishes(ticker.segment.control);
 		return !life_on() || life_anew();
 	case WIRE_LIFE_DETACH:
 		life_off();

@@ -435,6 +435,8 @@ option_of_letter(int letter)
 	return OPTION_COUNT;
 }
 
+#define SAMPLE_ALONE "512K"
+
 /* `--sample` alone, `--sample=64K` and `--sample 64K` are all right. */
 static const char *
 sample_value(int argc, char **argv)
@@ -446,7 +448,22 @@ sample_value(int argc, char **argv)
 		return optarg;
 	if (optind < argc && size_parse(argv[optind], &size, &ignored))
 		return argv[optind++];
-	return "512K";
+	return SAMPLE_ALONE;
+}
+
+/* In `attach --sample PID` what was taken for a size is the operand. */
+static void
+sample_give_back(struct options *options, int argc, char **argv)
+{
+	const struct option_info *info = &option_infos[OPTION_SAMPLE];
+	struct err ignored;
+
+	if (options->command->program || !options->command->operands_min ||
+	    optind < argc || argc < 3 || argv[argc - 1][0] == '-' ||
+	    strcmp(argv[argc - 2], "--sample") != 0)
+		return;
+	optind--;
+	info->set(options, SAMPLE_ALONE, &ignored);
 }
 
 static bool
@@ -521,6 +538,7 @@ options_parse(struct options *options, const struct subcommand *command,
 		if (!option_take(options, c, argc, argv, err))
 			return false;
 	}
+	sample_give_back(options, argc, argv);
 	options->operands = argv + optind;
 	options->operand_count = argc - optind;
 	if (options->help || options->version)

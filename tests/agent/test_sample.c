@@ -374,6 +374,24 @@ test_stopped_nothing_is_recorded(void **state)
 	assert_int_equal(SAMPLE_LEVEL(sample_rate), 0);
 }
 
+/* An agent that was asleep while it was to be exact has no such blocks. */
+static void
+test_what_was_exact_is_forgotten_with_its_blocks(void **state)
+{
+	(void)state;
+	sample_stop(true);
+	sample_rate_set(1);
+	sample_rate_set(INTERVAL);
+	assert_true(sample_was_exact);
+	sample_begin_anew();
+	assert_false(sample_was_exact);
+	sample_rate_set(1);
+	assert_true(sample_was_exact);
+	sample_begin_anew();
+	assert_true(sample_was_exact);
+	sample_stop(false);
+}
+
 int
 main(void)
 {
@@ -383,6 +401,7 @@ main(void)
 	    cmocka_unit_test(test_large_blocks_are_exact),
 	    cmocka_unit_test(test_levels_keep_their_interval),
 	    cmocka_unit_test(test_stopped_nothing_is_recorded),
+	    cmocka_unit_test(test_what_was_exact_is_forgotten_with_its_blocks),
 	    cmocka_unit_test(test_the_95_percent_interval_covers_95_percent),
 	};
 

@@ -95,6 +95,7 @@ like 'clean says that it leaves some' '0 1 heaptop: left 1 *--force*' \
 is 'clean leaves what it cannot read' 1-1.heaptop "$(ls "$HEAPTOP_DIR")"
 try "$heaptop" clean --force
 is 'clean --force does not' '' "$(ls "$HEAPTOP_DIR")"
+refused 1 "*no process 99999999;*" attach --sample 99999999
 refused 125 "*cannot read script*" run --script none -- touch started
 is 'and starts nothing' '' "$(ls started 2>/dev/null)"
 
