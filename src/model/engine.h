@@ -166,11 +166,9 @@ struct engine {
 	struct place *places; /* [place] */
 	size_t place_room;
 
-	uint32_t *canon;      /* [stack]: the first stack that reads the same */
-	uint32_t *canon_slot; /* [stack]: 0 none yet */
+	uint64_t *canon; /* [stack]: hash of what it reads */
 	size_t canon_known;
 	size_t canon_room;
-	struct table canon_table;
 	uint32_t *canon_frame; /* [frame]: the first that reads the same */
 	size_t canon_frames;
 	size_t canon_frame_room;
@@ -267,7 +265,12 @@ uint64_t slot_identity(const struct slot *);
 void slots_forget(struct engine *);
 /* The slot of a place, which belongs to frame; made when new. */
 uint32_t slot_of_place(struct engine *, uint32_t place, uint32_t frame);
+/* Of all stacks that read the same; under the first of them. */
 uint32_t slot_of_stack(struct engine *, uint32_t stack);
+/* It will be asked for soon. */
+void slot_of_stack_prefetch(const struct engine *, uint32_t stack);
+/* Room for so many, so that they need not move on the way to them. */
+void slots_reserve(struct engine *, size_t count);
 uint32_t slot_of_domain(struct engine *, uint16_t domain);
 /* Only remembers the frame. */
 void place_note(struct engine *, uint32_t place, uint32_t frame);
@@ -281,6 +284,8 @@ void slot_texts(struct engine *, struct slot *, struct row *);
 /* engine_canon.c */
 void canon_forget(struct engine *);
 void canon_extend(struct engine *);
+/* Whether two stacks read the same. */
+bool canon_same(const struct engine *, uint32_t a, uint32_t b);
 
 /* engine_filter.c */
 void filter_forget(struct engine *);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
+#define AHEAD 16 /* sites */
 #define CHANGES_SHARE                                           \
 	4 /* more of all sites than one in so many: all of them \
 	   */
@@ -129,15 +130,32 @@ site_assign(struct engine *engine, size_t index)
 	    step ? AT_STEP | step : own_slot(engine, index);
 }
 
-void
-sites_assign(struct engine *engine)
+/* What all sites that are not assigned yet need. */
+static void
+stacks_extend(struct engine *engine)
 {
 	if (engine->inclusive)
 		steps_extend(engine);
+	if (engine->group_by == GROUP_TRACEBACK)
+		canon_extend(engine);
 	sites_room(engine);
-	for (size_t i = 0; i < engine->site_known; i++)
-		if (engine->snapshot->sites[i].stack)
+}
+
+void
+sites_assign(struct engine *engine)
+{
+	const struct site *sites = engine->snapshot->sites;
+	bool chains = engine->group_by == GROUP_TRACEBACK;
+
+	stacks_extend(engine);
+	if (chains)
+		slots_reserve(engine, engine->site_known);
+	for (size_t i = 0; i < engine->site_known; i++) {
+		if (chains && i + AHEAD < engine->site_known)
+			slot_of_stack_prefetch(engine, sites[i + AHEAD].stack);
+		if (sites[i].stack)
 			site_assign(engine, i);
+	}
 }
 
 static void
@@ -201,9 +219,7 @@ changes_take(struct engine *engine)
 	    from < snapshot->touched_first || from > to ||
 	    to - from > snapshot->site_count / CHANGES_SHARE)
 		return false;
-	if (engine->inclusive && from < to)
-		steps_extend(engine);
-	sites_room(engine);
+	stacks_extend(engine);
 	for (; from < to; from++)
 		if (!touch_take(engine,
 				(size_t)(from - snapshot->touched_first)))

@@ -1,6 +1,8 @@
 /*
- * engine_canon.c - stacks that read the same are one row by traceback, which
- * stands under the first of them.
+ * engine_canon.c - which stacks read the same: they are one row by traceback.
+ *
+ * A stack has a hash of what its frames read, made from its parent's. Only
+ * those of equal hash are walked side by side, until they meet.
  */
 #include "config.h"
 
@@ -9,8 +11,6 @@
 
 #include "base/mem.h"
 #include "model/engine.h"
-
-#define AHEAD 16 /* stacks */
 
 /* The first frame whose locations read the same. */
 static uint32_t
@@ -62,71 +62,12 @@ void
 canon_forget(struct engine *engine)
 {
 	free(engine->canon);
-	free(engine->canon_slot);
 	free(engine->canon_frame);
-	table_fini(&engine->canon_table);
 	table_fini(&engine->canon_frame_table);
-	engine->canon = engine->canon_slot = engine->canon_frame = NULL;
+	engine->canon = NULL;
+	engine->canon_frame = NULL;
 	engine->canon_known = engine->canon_room = 0;
 	engine->canon_frames = engine->canon_frame_room = 0;
-}
-
-static void
-canon_room(struct engine *engine, size_t stacks)
-{
-	size_t old = engine->canon_room;
-
-	if (stacks < old)
-		return;
-	engine->canon_room = room_for(stacks);
-	engine->canon =
-	    mem_grow(engine->canon, engine->canon_room, sizeof(uint32_t));
-	engine->canon_slot =
-	    mem_grow(engine->canon_slot, engine->canon_room, sizeof(uint32_t));
-	memset(engine->canon_slot + old, 0,
-	       (engine->canon_room - old) * sizeof(uint32_t));
-	engine->canon[0] = 0;
-	table_reserve(&engine->canon_table, stacks);
-}
-
-static uint64_t
-canon_hash(const struct engine *engine, uint32_t parent, uint32_t frame)
-{
-	return hash_mix(hash_mix(7, parent), engine->canon_frame[frame]);
-}
-
-/* A guess, while its parent is not known. */
-static void
-canon_prefetch(const struct engine *engine, uint32_t id, uint32_t known)
-{
-	const struct stack *stack = names_stack(engine->names, id);
-	uint32_t parent = stack->parent;
-	uint64_t hash =
-	    canon_hash(engine, parent < known ? engine->canon[parent] : parent,
-		       stack->frame);
-
-	__builtin_prefetch(engine->canon_table.slots +
-			   table_start(&engine->canon_table, hash));
-}
-
-static uint32_t
-canon_find(struct engine *engine, uint32_t id)
-{
-	const struct stack *stack = names_stack(engine->names, id);
-	uint32_t parent = engine->canon[stack->parent], other;
-	uint64_t hash = canon_hash(engine, parent, stack->frame);
-	size_t at = table_start(&engine->canon_table, hash);
-
-	while ((other = table_next(&engine->canon_table, hash, &at))) {
-		const struct stack *there = names_stack(engine->names, other);
-
-		if (engine->canon[there->parent] == parent &&
-		    engine->canon_frame[there->frame] ==
-			engine->canon_frame[stack->frame])
-			return other;
-	}
-	table_put(&engine->canon_table, hash, id);
-	return id;
 }
 
 void
@@ -137,12 +78,37 @@ canon_extend(struct engine *engine)
 	if (stacks == engine->canon_known)
 		return;
 	frames_extend(engine);
-	canon_room(engine, stacks);
-	for (uint32_t id = (uint32_t)engine->canon_known + 1; id <= stacks;
-	     id++) {
-		if (id + AHEAD <= stacks)
-			canon_prefetch(engine, id + AHEAD, id);
-		engine->canon[id] = canon_find(engine, id);
+	if (stacks >= engine->canon_room) {
+		engine->canon_room = room_for(stacks);
+		engine->canon = mem_grow(engine->canon, engine->canon_room,
+					 sizeof(*engine->canon));
+		engine->canon[0] = 0;
+	}
+	for (size_t id = engine->canon_known + 1; id <= stacks; id++) {
+		const struct stack *stack =
+		    names_stack(engine->names, (uint32_t)id);
+
+		engine->canon[id] = hash_mix(engine->canon[stack->parent],
+					     engine->canon_frame[stack->frame]);
 	}
 	engine->canon_known = stacks;
+}
+
+bool
+canon_same(const struct engine *engine, uint32_t a, uint32_t b)
+{
+	while (a != b) {
+		const struct stack *first, *second;
+
+		if (!a || !b || engine->canon[a] != engine->canon[b])
+			return false;
+		first = names_stack(engine->names, a);
+		second = names_stack(engine->names, b);
+		if (engine->canon_frame[first->frame] !=
+		    engine->canon_frame[second->frame])
+			return false;
+		a = first->parent;
+		b = second->parent;
+	}
+	return true;
 }

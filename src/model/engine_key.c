@@ -23,9 +23,6 @@ slots_forget(struct engine *engine)
 	}
 	for (size_t i = 0; i < engine->place_room; i++)
 		engine->places[i].slot = engine->places[i].named = 0;
-	if (engine->canon_slot)
-		memset(engine->canon_slot, 0,
-		       engine->canon_room * sizeof(*engine->canon_slot));
 }
 
 static uint64_t
@@ -42,14 +39,26 @@ slot_identity(const struct slot *slot)
 	return key_hash(&slot->key) | 1;
 }
 
+static void
+slots_room(struct engine *engine, size_t room)
+{
+	engine->slot_room = room;
+	engine->slots = mem_grow(engine->slots, room, sizeof(*engine->slots));
+}
+
+void
+slots_reserve(struct engine *engine, size_t count)
+{
+	if (count > engine->slot_room)
+		slots_room(engine, room_for(count));
+	table_reserve(&engine->slot_table, count);
+}
+
 static uint32_t
 slot_new(struct engine *engine, const struct key *key)
 {
-	if (engine->slot_count == engine->slot_room) {
-		engine->slot_room = 3 * engine->slot_count / 2 + 64;
-		engine->slots = mem_grow(engine->slots, engine->slot_room,
-					 sizeof(*engine->slots));
-	}
+	if (engine->slot_count == engine->slot_room)
+		slots_room(engine, 3 * engine->slot_count / 2 + 64);
 	engine->slots[engine->slot_count++] = (struct slot){
 	    .key = *key,
 	    .kind = UINT8_MAX,
@@ -252,12 +261,28 @@ slot_of_domain(struct engine *engine, uint16_t domain)
 uint32_t
 slot_of_stack(struct engine *engine, uint32_t stack)
 {
-	uint32_t *slot;
+	uint64_t hash = engine->canon[stack];
+	size_t at = table_start(&engine->slot_table, hash);
+	uint32_t id;
 
-	canon_extend(engine);
-	slot = &engine->canon_slot[engine->canon[stack]];
-	if (!*slot)
-		*slot = slot_new(
-		    engine, &(struct key){KEY_STACK, engine->canon[stack], 0});
-	return *slot;
+	while ((id = table_next(&engine->slot_table, hash, &at))) {
+		struct key *key = &slot_at(engine, id)->key;
+
+		if (!canon_same(engine, key->first, stack))
+			continue;
+		if (key->first > stack)
+			key->first = stack;
+		return id;
+	}
+	id = slot_new(engine, &(struct key){KEY_STACK, stack, 0});
+	table_put(&engine->slot_table, hash, id);
+	return id;
+}
+
+void
+slot_of_stack_prefetch(const struct engine *engine, uint32_t stack)
+{
+	__builtin_prefetch(
+	    engine->slot_table.slots +
+	    table_start(&engine->slot_table, engine->canon[stack]));
 }

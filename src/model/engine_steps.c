@@ -152,6 +152,8 @@ steps_extend(struct engine *engine)
 	size_t stacks = names_stacks(engine->names);
 	struct way way = {0};
 
+	if (engine->steps && engine->stack_known == stacks)
+		return;
 	if (stacks >= engine->stack_room) {
 		engine->stack_room = room_for(stacks);
 		engine->stack_step = mem_grow(
