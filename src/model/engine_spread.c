@@ -9,8 +9,6 @@
  */
 #include "config.h"
 
-#include <math.h>
-
 #include "model/engine.h"
 
 #define SPREAD_LOW  44
@@ -54,12 +52,13 @@ diff_variance(struct moment then, struct moment now)
 static void
 put_variance(uint64_t *out, double variance)
 {
-	double high;
+	int64_t high;
 
 	variance = least(variance, SPREAD_MOST);
-	high = floor(variance / SPREAD_HIGH);
+	high = (int64_t)(variance / SPREAD_HIGH);
 	out[0] = (uint64_t)high;
-	out[1] = (uint64_t)((variance - high * SPREAD_HIGH) / SPREAD_UNIT);
+	variance -= (double)high * SPREAD_HIGH;
+	out[1] = (uint64_t)(int64_t)(variance / SPREAD_UNIT);
 }
 
 double
