@@ -112,6 +112,7 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	engine->rows = (struct rows){0};
 	lately_find(engine);
 	sort_rows(engine);
+	branch_fini(&engine->all);
 	engine->query = NULL;
 	return &engine->rows;
 }

@@ -65,13 +65,14 @@ struct naming {
 	uint32_t *places;
 	size_t known; /* stacks */
 	size_t room;
-	/* [frame]: place + 1 of the first that may name a row, NAMING_NONE, or
-	 * 0 not asked. */
+	/* [frame]: place + 1 of the first that may name a row, with
+	 * NAMING_PYTHON, NAMING_NONE or NAMING_LATER; 0 not looked at. */
 	uint32_t *candidates;
 	size_t candidate_room;
 };
 #define NAMING_PYTHON (UINT32_C(1) << 31)
 #define NAMING_NONE   (NAMING_PYTHON - 1)
+#define NAMING_LATER  (NAMING_PYTHON - 2) /* native, and nobody has asked */
 
 /* The numbers of a part. */
 enum {
@@ -125,7 +126,17 @@ struct step {
 	uint32_t parent; /* a smaller one; 0 none */
 	uint32_t slot;	 /* STEP_PASS: it passes, or one further out does */
 };
-#define STEP_PASS (UINT32_C(1) << 31)
+#define STEP_PASS  (UINT32_C(1) << 31)
+#define FRAME_NONE UINT32_MAX
+
+/* The steps further out than any that is charged, numbered anew from 1: what
+ * is charged to the others is theirs alone. */
+struct branch {
+	struct step *steps; /* [number] */
+	size_t count;
+	uint64_t *bits;	 /* [step] */
+	uint32_t *ranks; /* [step / 64]: how many come before */
+};
 
 /* Where a site is charged: a step with AT_STEP, else a slot; 0 nowhere. */
 #define AT_STEP (UINT32_C(1) << 31)
@@ -177,9 +188,14 @@ struct engine {
 	struct step *steps; /* [id] */
 	size_t step_count;
 	size_t step_room;
+	struct branch all;    /* of the run under way, once it was asked for */
 	uint32_t *stack_step; /* [stack]: the innermost; 0 none charges */
 	size_t stack_known;
 	size_t stack_room;
+	/* [frame]: all that it charges, where that is one slot or none:
+	 * FRAME_NONE; 0: something else, or not known. */
+	uint32_t *frame_slot;
+	size_t frame_slot_room;
 
 	uint32_t *site_at; /* [site index] */
 	uint32_t *next;	   /* [site index]: of one KEY_STACK, an id; or NULL */
@@ -328,24 +344,24 @@ void steps_pass(struct engine *);
 /* Marks the steps at and further in than those of a slot; the caller's. */
 uint8_t *steps_cover(const struct engine *, uint32_t slot);
 
-/* Some of the steps, with all further out, numbered anew from 1. */
-struct branch {
-	const struct step *steps; /* [number] */
-	size_t count;
-	uint64_t *bits;	 /* [step]; NULL: all of them */
-	uint32_t *ranks; /* [step / 64]: how many come before */
-};
-
-void branch_init(const struct engine *, struct branch *, bool all);
+/* Those of all steps, which is kept until the run is over. */
+const struct branch *branch_all(struct engine *);
+/* Those of the changes; the caller's. */
+void branch_changes(const struct engine *, struct branch *);
 void branch_fini(struct branch *);
 
+static inline bool
+branch_has(const struct branch *branch, uint32_t step)
+{
+	return branch->bits[step / 64] >> step % 64 & 1;
+}
+
+/* Of a step that it has; 0 of 0. */
 static inline size_t
 branch_number(const struct branch *branch, uint32_t step)
 {
 	uint64_t below = (UINT64_C(2) << step % 64) - 1;
 
-	if (!branch->bits)
-		return step;
 	return branch->ranks[step / 64] +
 	       (unsigned)__builtin_popcountll(branch->bits[step / 64] & below);
 }

@@ -121,6 +121,13 @@ charged_fini(struct charged *charged)
 	free(charged->at);
 }
 
+static void
+best_take(const struct engine *engine, struct best *best, size_t site)
+{
+	if (best)
+		best_put(best, value_of(engine, site), (uint32_t)site + 1);
+}
+
 /* The sites that go into it: all, or those that changed. */
 static void
 put_sites(struct engine *engine, const struct branch *branch,
@@ -130,21 +137,23 @@ put_sites(struct engine *engine, const struct branch *branch,
 
 	for (size_t i = 0; i < count; i++) {
 		size_t site = all ? i : engine->changes[i].site;
-		uint32_t at = engine->site_at[site], number;
-		struct best *best;
+		uint32_t at = engine->site_at[site], step, number;
 
 		if (!at)
 			continue;
-		if (at & AT_STEP) {
-			number =
-			    charged->at[branch_number(branch, at & ~AT_STEP)];
-			best = number ? &charged->bests[number] : NULL;
-		} else {
-			best = best_of(engine, at, known);
+		step = at & AT_STEP ? at & ~AT_STEP : 0;
+		if (step && !branch_has(branch, step)) {
+			at = engine->steps[step].slot & ~STEP_PASS;
+			step = engine->steps[step].parent;
 		}
-		if (best)
-			best_put(best, value_of(engine, site),
-				 (uint32_t)site + 1);
+		if (!(at & AT_STEP))
+			best_take(engine, best_of(engine, at, known), site);
+		if (step) {
+			number = charged->at[branch_number(branch, step)];
+			best_take(engine,
+				  number ? &charged->bests[number] : NULL,
+				  site);
+		}
 	}
 }
 
@@ -260,7 +269,6 @@ bests_find(struct engine *engine, const struct sort_entry *entries,
 {
 	bool chains = engine->group_by == GROUP_TRACEBACK;
 	size_t missing = 0, known;
-	struct branch all;
 
 	for (size_t i = 0; i < count; i++)
 		missing += !engine->slots[entries[i].slot].best;
@@ -283,6 +291,5 @@ bests_find(struct engine *engine, const struct sort_entry *entries,
 	if (chains)
 		return;
 	/* One walk finds all that were missing. */
-	branch_init(engine, &all, true);
-	put_all(engine, &all, known, true);
+	put_all(engine, branch_all(engine), known, true);
 }

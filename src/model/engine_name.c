@@ -47,15 +47,32 @@ find_candidate(struct names *names, uint32_t id, bool mine)
 	return NAMING_NONE;
 }
 
+/* Python frames are asked at once, native ones when they are wanted. */
+static uint32_t
+frame_look(struct engine *engine, uint32_t frame, bool mine)
+{
+	uint32_t *candidate = &engine->naming[mine].candidates[frame];
+
+	if (*candidate)
+		return *candidate;
+	*candidate = NAMING_LATER;
+	if (names_frame(engine->names, frame)->kind == FRAME_PYTHON) {
+		*candidate = find_candidate(engine->names, frame, mine);
+		if (*candidate != NAMING_NONE)
+			*candidate |= NAMING_PYTHON;
+	}
+	return *candidate;
+}
+
 static uint32_t
 frame_candidate(struct engine *engine, uint32_t frame, bool mine)
 {
-	struct naming *naming = &engine->naming[mine];
+	uint32_t candidate = frame_look(engine, frame, mine);
 
-	if (!naming->candidates[frame])
-		naming->candidates[frame] =
+	if (candidate == NAMING_LATER)
+		candidate = engine->naming[mine].candidates[frame] =
 		    find_candidate(engine->names, frame, mine);
-	return naming->candidates[frame];
+	return candidate;
 }
 
 static void
@@ -89,16 +106,11 @@ naming_extend(struct engine *engine, bool mine)
 	naming_room(engine, naming);
 	for (size_t id = naming->known + 1; id <= stacks; id++) {
 		const struct stack *stack = names_stack(names, (uint32_t)id);
-		uint32_t frame = stack->frame, place = NAMING_NONE;
-		uint32_t outer =
-		    stack->parent ? naming->places[stack->parent] : 0;
+		uint32_t place = frame_look(engine, stack->frame, mine);
 
-		if (names_frame(names, frame)->kind == FRAME_PYTHON)
-			place = frame_candidate(engine, frame, mine);
-		naming->places[id] = place != NAMING_NONE
-					 ? place | NAMING_PYTHON
-				     : outer & NAMING_PYTHON ? outer
-							     : 0;
+		if (!(place & NAMING_PYTHON) && stack->parent)
+			place = naming->places[stack->parent];
+		naming->places[id] = place & NAMING_PYTHON ? place : 0;
 	}
 	naming->known = stacks;
 }
@@ -113,19 +125,11 @@ find_native(struct engine *engine, bool mine, uint32_t stack)
 
 	for (; at; at = names_stack(names, at)->parent) {
 		uint32_t frame = names_stack(names, at)->frame;
-		uint32_t place;
 
-		if (places[at]) {
-			answer = places[at];
+		answer = places[at] ? places[at]
+				    : frame_candidate(engine, frame, mine);
+		if (places[at] || answer != NAMING_NONE)
 			break;
-		}
-		if (names_frame(names, frame)->kind == FRAME_PYTHON)
-			continue;
-		place = frame_candidate(engine, frame, mine);
-		if (place != NAMING_NONE) {
-			answer = place;
-			break;
-		}
 	}
 	for (; stack && !places[stack]; stack = parent) {
 		parent = names_stack(names, stack)->parent;

@@ -35,8 +35,11 @@ steps_forget(struct engine *engine)
 {
 	free(engine->steps);
 	free(engine->stack_step);
+	free(engine->frame_slot);
 	engine->steps = NULL;
 	engine->stack_step = NULL;
+	engine->frame_slot = NULL;
+	engine->frame_slot_room = 0;
 	engine->step_count = engine->step_room = 0;
 	engine->stack_known = engine->stack_room = 0;
 }
@@ -94,13 +97,16 @@ way_has(struct way *way, uint32_t slot)
 	return way->has[slot];
 }
 
-/* Charges a slot further in than `parent`. */
+/* Charges a slot further in than `parent`, unless it is on the way already. */
 static uint32_t
-step_new(struct engine *engine, uint32_t parent, uint32_t slot)
+step_add(struct engine *engine, struct way *way, uint32_t parent, uint32_t slot)
 {
-	bool passes = engine->steps[parent].slot & STEP_PASS ||
+	bool passes = !engine->filter ||
+		      engine->steps[parent].slot & STEP_PASS ||
 		      slot_at(engine, slot)->pass;
 
+	if (way_has(way, slot))
+		return parent;
 	if (++engine->step_count >= engine->step_room) {
 		engine->step_room = engine->step_count + engine->step_count / 4;
 		engine->steps = mem_grow(engine->steps, engine->step_room,
@@ -108,42 +114,77 @@ step_new(struct engine *engine, uint32_t parent, uint32_t slot)
 	}
 	engine->steps[engine->step_count] =
 	    (struct step){parent, slot | (passes ? STEP_PASS : 0)};
+	way_push(engine, way, (uint32_t)engine->step_count);
 	return (uint32_t)engine->step_count;
+}
+
+/* Charges the slots of all locations of a frame. */
+static uint32_t
+frame_add(struct engine *engine, struct way *way, uint32_t step, uint32_t id)
+{
+	struct names *names = engine->names;
+	const struct frame *frame = names_frame(names, id);
+	uint32_t first;
+	size_t count, left_out = 0;
+
+	if (engine->mine && frame->kind == FRAME_NATIVE &&
+	    (names_module_flags(names, frame->module) & LOCATION_FOREIGN)) {
+		engine->frame_slot[id] = FRAME_NONE;
+		return step;
+	}
+	count = frame->count;
+	if (!count) /* nobody has asked yet */
+		names_locations(names, id, &count);
+	first = names_frame(names, id)->first;
+	for (size_t i = count; i--;) {
+		uint32_t place = first + (uint32_t)i, slot, outer = step;
+
+		if (engine->mine &&
+		    (names_location(names, place)->flags & LOCATION_FOREIGN)) {
+			left_out++;
+			continue;
+		}
+		slot = slot_of_place(engine, place, id);
+		step = step_add(engine, way, outer, slot);
+		if (step == outer)
+			continue;
+		place_name(engine, place);
+		if (count == 1)
+			engine->frame_slot[id] = slot;
+	}
+	if (left_out == count)
+		engine->frame_slot[id] = FRAME_NONE;
+	return step;
 }
 
 static void
 stack_extend(struct engine *engine, uint32_t id, struct way *way)
 {
-	struct names *names = engine->names;
-	struct stack stack = *names_stack(names, id);
-	const struct frame *frame = names_frame(names, stack.frame);
-	uint32_t step = engine->stack_step[stack.parent];
-	uint32_t first;
-	size_t count;
+	const struct stack *stack = names_stack(engine->names, id);
+	uint32_t step = engine->stack_step[stack->parent];
+	uint32_t slot = engine->frame_slot[stack->frame];
 
-	engine->stack_step[id] = step;
-	if (engine->mine && frame->kind == FRAME_NATIVE &&
-	    (names_module_flags(names, frame->module) & LOCATION_FOREIGN))
-		return;
-	way_go(engine, way, step);
-	count = frame->count;
-	if (!count) /* nobody has asked yet */
-		names_locations(names, stack.frame, &count);
-	first = names_frame(names, stack.frame)->first;
-	for (size_t i = count; i--;) {
-		uint32_t place = first + (uint32_t)i, slot;
-
-		if (engine->mine &&
-		    (names_location(names, place)->flags & LOCATION_FOREIGN))
-			continue;
-		slot = slot_of_place(engine, place, stack.frame);
-		if (way_has(way, slot))
-			continue;
-		place_name(engine, place);
-		step = step_new(engine, step, slot);
-		way_push(engine, way, step);
+	if (slot != FRAME_NONE) {
+		way_go(engine, way, step);
+		step = slot ? step_add(engine, way, step, slot)
+			    : frame_add(engine, way, step, stack->frame);
 	}
 	engine->stack_step[id] = step;
+}
+
+static void
+frames_room(struct engine *engine)
+{
+	size_t frames = names_frames(engine->names);
+	size_t old = engine->frame_slot_room;
+
+	if (frames < old)
+		return;
+	engine->frame_slot_room = room_for(frames);
+	engine->frame_slot = mem_grow(
+	    engine->frame_slot, engine->frame_slot_room, sizeof(uint32_t));
+	memset(engine->frame_slot + old, 0,
+	       (engine->frame_slot_room - old) * sizeof(uint32_t));
 }
 
 void
@@ -166,6 +207,7 @@ steps_extend(struct engine *engine)
 		    mem_grow(NULL, engine->step_room, sizeof(*engine->steps));
 		engine->steps[0] = (struct step){0};
 	}
+	frames_room(engine);
 	way_has(&way, (uint32_t)engine->slot_count);
 	while (engine->stack_known < stacks)
 		stack_extend(engine, (uint32_t)++engine->stack_known, &way);
@@ -198,59 +240,80 @@ steps_cover(const struct engine *engine, uint32_t slot)
 	return cover;
 }
 
-/* Marks the steps of all changes, and those further out. */
+/* The rest of what is marked in bits. */
 static void
-branch_mark(const struct engine *engine, uint64_t *bits)
+branch_make(const struct engine *engine, struct branch *branch)
 {
-	for (size_t i = 0; i < engine->change_count; i++) {
-		uint32_t at = engine->site_at[engine->changes[i].site];
-		uint32_t step = at & AT_STEP ? at & ~AT_STEP : 0;
+	size_t words = engine->step_count / 64 + 1, number = 0;
 
-		for (; step && !(bits[step / 64] >> step % 64 & 1);
-		     step = engine->steps[step].parent)
-			bits[step / 64] |= UINT64_C(1) << step % 64;
+	branch->ranks = mem_array(words, sizeof(*branch->ranks));
+	for (size_t i = 0; i < words; i++) {
+		branch->ranks[i] = (uint32_t)branch->count;
+		branch->count +=
+		    (unsigned)__builtin_popcountll(branch->bits[i]);
 	}
+	branch->steps =
+	    mem_grow(NULL, branch->count + 1, sizeof(*branch->steps));
+	for (size_t i = 0; i < words; i++)
+		for (uint64_t bits = branch->bits[i]; bits; bits &= bits - 1) {
+			size_t id = 64 * i + (unsigned)__builtin_ctzll(bits);
+			const struct step *step = &engine->steps[id];
+
+			branch->steps[++number] = (struct step){
+			    (uint32_t)branch_number(branch, step->parent),
+			    step->slot};
+		}
+}
+
+static void
+branch_init(const struct engine *engine, struct branch *branch)
+{
+	*branch = (struct branch){.bits = mem_array(engine->step_count / 64 + 1,
+						    sizeof(*branch->bits))};
+}
+
+const struct branch *
+branch_all(struct engine *engine)
+{
+	struct branch *branch = &engine->all;
+
+	if (!engine->inclusive || branch->bits)
+		return branch;
+	branch_init(engine, branch);
+	for (size_t i = 1; i <= engine->step_count; i++) {
+		uint32_t step = engine->steps[i].parent;
+
+		branch->bits[step / 64] |= UINT64_C(1) << step % 64;
+	}
+	branch->bits[0] &= ~UINT64_C(1);
+	branch_make(engine, branch);
+	return branch;
 }
 
 void
-branch_init(const struct engine *engine, struct branch *branch, bool all)
+branch_changes(const struct engine *engine, struct branch *branch)
 {
-	size_t words = engine->step_count / 64 + 1, used = 0;
-	struct step *steps;
-
-	*branch = (struct branch){.steps = engine->steps,
-				  .count = engine->step_count};
-	if (all || !engine->inclusive)
+	*branch = (struct branch){0};
+	if (!engine->inclusive)
 		return;
-	branch->bits = mem_array(words, sizeof(*branch->bits));
-	branch->ranks = mem_array(words, sizeof(*branch->ranks));
-	branch_mark(engine, branch->bits);
-	for (size_t i = 0; i < words; i++) {
-		branch->ranks[i] = (uint32_t)used;
-		used += (unsigned)__builtin_popcountll(branch->bits[i]);
-	}
-	branch->steps = steps = mem_grow(NULL, used + 1, sizeof(*steps));
-	branch->count = used;
-	for (size_t i = 0, number = 0; i < words; i++)
-		for (uint64_t bits = branch->bits[i]; bits; bits &= bits - 1) {
-			const struct step *step =
-			    &engine->steps[64 * i +
-					   (unsigned)__builtin_ctzll(bits)];
-			uint32_t parent = step->parent;
+	branch_init(engine, branch);
+	for (size_t i = 0; i < engine->change_count; i++) {
+		uint32_t at = engine->site_at[engine->changes[i].site];
+		uint32_t step =
+		    at & AT_STEP ? engine->steps[at & ~AT_STEP].parent : 0;
 
-			steps[++number] = (struct step){
-			    parent ? (uint32_t)branch_number(branch, parent)
-				   : 0,
-			    step->slot};
-		}
+		for (; step && !branch_has(branch, step);
+		     step = engine->steps[step].parent)
+			branch->bits[step / 64] |= UINT64_C(1) << step % 64;
+	}
+	branch_make(engine, branch);
 }
 
 void
 branch_fini(struct branch *branch)
 {
-	if (!branch->bits)
-		return;
 	free(branch->bits);
 	free(branch->ranks);
-	free((void *)branch->steps);
+	free(branch->steps);
+	*branch = (struct branch){0};
 }

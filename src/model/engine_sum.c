@@ -30,12 +30,18 @@ static const size_t widths[PART_COUNT] = {
 
 /* The numbers of sites */
 
+/* One by one: numbers that were just written one by one would be waited for
+ * when they are read as a vector. */
 static inline __attribute__((always_inline)) void
 add(uint64_t *restrict to, const uint64_t *restrict from, size_t width)
 {
 #pragma GCC unroll 8
-	for (size_t i = 0; i < width; i++)
-		to[i] += from[i];
+	for (size_t i = 0; i < width; i++) {
+		uint64_t number = from[i];
+
+		__asm__("" : "+r"(number));
+		to[i] += number;
+	}
 }
 
 static void
@@ -45,7 +51,7 @@ take_off(uint64_t *from, const uint64_t *what, size_t width)
 		from[i] -= what[i];
 }
 
-static void
+static inline void
 total_numbers(const struct site *site, uint64_t *out)
 {
 	uint64_t domain = site->domain;
@@ -59,7 +65,7 @@ total_numbers(const struct site *site, uint64_t *out)
 	out[TOTAL_DOMAINS] = domain | domain * domain << 32;
 }
 
-static void
+static inline void
 mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 {
 	out[LIVE_BYTES] = mark_bytes(mark, index);
@@ -67,7 +73,7 @@ mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 }
 
 /* What a site is, or was, to a part. */
-static inline void
+static inline __attribute__((always_inline)) void
 site_numbers(const struct engine *engine, enum part_id part, size_t index,
 	     const struct site *site, const struct spread *spread,
 	     uint64_t *out)
@@ -90,7 +96,7 @@ site_numbers(const struct engine *engine, enum part_id part, size_t index,
 	}
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 now_numbers(const struct engine *engine, enum part_id part, size_t index,
 	    uint64_t *out)
 {
@@ -121,17 +127,32 @@ change_numbers(const struct engine *engine, enum part_id part,
 
 /* What is charged to each step of a branch, with all that is further in. */
 struct charges {
-	struct branch branch;
+	const struct branch *branch;
 	uint64_t *sums; /* [number] */
 };
 
 /* Inlined for each part, as sum_items: so that its width is known. */
 static inline __attribute__((always_inline)) void
+step_charge(const struct engine *engine, const struct charges *charges,
+	    uint64_t *sums, uint32_t step, const uint64_t *numbers,
+	    size_t width)
+{
+	if (!branch_has(charges->branch, step)) {
+		uint32_t slot = engine->steps[step].slot & ~STEP_PASS;
+
+		add(sums + (slot - 1) * width, numbers, width);
+		step = engine->steps[step].parent;
+	}
+	add(charges->sums + branch_number(charges->branch, step) * width,
+	    numbers, width);
+}
+
+static inline __attribute__((always_inline)) void
 charges_sweep(const struct charges *charges, uint64_t *sums, size_t width)
 {
-	const struct step *steps = charges->branch.steps;
+	const struct step *steps = charges->branch->steps;
 
-	for (size_t i = charges->branch.count; i; i--) {
+	for (size_t i = charges->branch->count; i; i--) {
 		const uint64_t *from = charges->sums + i * width;
 		uint32_t slot = steps[i].slot & ~STEP_PASS;
 
@@ -141,9 +162,7 @@ charges_sweep(const struct charges *charges, uint64_t *sums, size_t width)
 			__builtin_prefetch(sums + (next - 1) * width, 1);
 		}
 		add(sums + (slot - 1) * width, from, width);
-		if (steps[i].parent)
-			add(charges->sums + steps[i].parent * width, from,
-			    width);
+		add(charges->sums + steps[i].parent * width, from, width);
 	}
 }
 
@@ -162,13 +181,17 @@ item_prefetch(const struct engine *engine, const uint64_t *sums, size_t width,
 
 	if (!all)
 		__builtin_prefetch(&engine->snapshot->sites[site]);
-	if (sums && at && !(at & AT_STEP))
+	if (at & AT_STEP)
+		at = engine->steps[at & ~AT_STEP].slot & ~STEP_PASS;
+	if (sums && at) {
 		__builtin_prefetch(sums + (at - 1) * width, 1);
+		__builtin_prefetch(sums + at * width - 1, 1);
+	}
 }
 
 /* Inlined for each part, so that its width and numbers are known. */
 static inline __attribute__((always_inline)) void
-sum_items(struct engine *engine, enum part_id id, struct charges *charges,
+sum_items(struct engine *engine, enum part_id id, const struct charges *charges,
 	  bool all)
 {
 	struct part *part = &engine->parts[id];
@@ -196,10 +219,8 @@ sum_items(struct engine *engine, enum part_id id, struct charges *charges,
 		if (pass || at_passes(engine, at))
 			add(total, numbers, width);
 		if (at & AT_STEP)
-			add(charges->sums +
-				branch_number(&charges->branch, at & ~AT_STEP) *
-				    width,
-			    numbers, width);
+			step_charge(engine, charges, sums, at & ~AT_STEP,
+				    numbers, width);
 		else if (sums)
 			add(sums + (at - 1) * width, numbers, width);
 	}
@@ -207,37 +228,37 @@ sum_items(struct engine *engine, enum part_id id, struct charges *charges,
 }
 
 static inline __attribute__((always_inline)) void
-sum_one(struct engine *engine, enum part_id id, struct charges *charges,
+sum_one(struct engine *engine, enum part_id id, const struct branch *branch,
 	bool all)
 {
+	struct charges charges = {branch, NULL};
 	size_t width = widths[id];
 
 	if (engine->inclusive)
-		charges->sums = mem_array(charges->branch.count + 1,
-					  width * sizeof(uint64_t));
-	sum_items(engine, id, charges, all);
-	if (engine->inclusive) {
-		charges_sweep(charges, engine->parts[id].sums, width);
-		free(charges->sums);
-	}
+		charges.sums =
+		    mem_array(branch->count + 1, width * sizeof(uint64_t));
+	sum_items(engine, id, &charges, all);
+	if (engine->inclusive)
+		charges_sweep(&charges, engine->parts[id].sums, width);
+	free(charges.sums);
 }
 
 static void
-sum_part(struct engine *engine, enum part_id id, struct charges *charges,
+sum_part(struct engine *engine, enum part_id id, const struct branch *branch,
 	 bool all)
 {
 	switch (id) {
 	case PART_TOTALS:
-		sum_one(engine, PART_TOTALS, charges, all);
+		sum_one(engine, PART_TOTALS, branch, all);
 		break;
 	case PART_MARK:
-		sum_one(engine, PART_MARK, charges, all);
+		sum_one(engine, PART_MARK, branch, all);
 		break;
 	case PART_RATE:
-		sum_one(engine, PART_RATE, charges, all);
+		sum_one(engine, PART_RATE, branch, all);
 		break;
 	case PART_SPREAD:
-		sum_one(engine, PART_SPREAD, charges, all);
+		sum_one(engine, PART_SPREAD, branch, all);
 		break;
 	case PART_COUNT:
 		break;
@@ -322,8 +343,8 @@ part_total(struct engine *engine, enum part_id id)
 }
 
 static void
-part_follow(struct engine *engine, enum part_id id, struct charges *branch,
-	    bool anew)
+part_follow(struct engine *engine, enum part_id id,
+	    const struct branch *changes, bool anew)
 {
 	struct part *part = &engine->parts[id];
 	uint64_t of = part_of(engine, id);
@@ -333,18 +354,15 @@ part_follow(struct engine *engine, enum part_id id, struct charges *branch,
 	if (!of)
 		return;
 	if (!same) {
-		struct charges all;
-
 		part->count = 0;
 		memset(part->total, 0, sizeof(part->total));
 		part_room(engine, part, widths[id]);
-		branch_init(engine, &all.branch, true);
-		sum_part(engine, id, &all, true);
+		sum_part(engine, id, branch_all(engine), true);
 		return;
 	}
 	part_room(engine, part, widths[id]);
 	if (part_moves(engine, id))
-		sum_part(engine, id, branch, false);
+		sum_part(engine, id, changes, false);
 	if (!engine->filtered)
 		part_total(engine, id);
 }
@@ -408,7 +426,7 @@ bits_follow(struct engine *engine, bool anew)
 void
 sums_follow(struct engine *engine, bool anew)
 {
-	struct charges charges = {{0}, NULL};
+	struct branch changes;
 
 	anew = anew || !engine->site_known || !changes_take(engine);
 	if (anew) {
@@ -425,12 +443,12 @@ sums_follow(struct engine *engine, bool anew)
 	}
 	if (!engine->filtered)
 		steps_pass(engine);
-	branch_init(engine, &charges.branch, false);
+	branch_changes(engine, &changes);
 	for (enum part_id id = 0; id < PART_COUNT; id++)
-		part_follow(engine, id, &charges, anew);
+		part_follow(engine, id, &changes, anew);
 	bits_follow(engine, anew);
-	bests_follow(engine, &charges.branch, anew);
-	branch_fini(&charges.branch);
+	bests_follow(engine, &changes, anew);
+	branch_fini(&changes);
 	engine->filtered = true;
 }
 
