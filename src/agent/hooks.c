@@ -335,12 +335,21 @@ pvalloc(size_t size)
 	return block;
 }
 
-EXPORT size_t
-malloc_usable_size(void *block)
+static __attribute__((noinline)) size_t
+usable_size_slow(void *block)
 {
 	if (!is_ready() || pool_owns(block))
 		return block ? pool_size(block) : 0;
 	return real.malloc_usable_size(block);
+}
+
+/* Some ask it at each allocation and each free: redis does. */
+EXPORT size_t
+malloc_usable_size(void *block)
+{
+	return __builtin_expect(pool_may_own(block), 0)
+		   ? usable_size_slow(block)
+		   : real.malloc_usable_size(block);
 }
 
 /* The system call, for the time before libc's own is known. */
