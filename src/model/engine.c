@@ -33,7 +33,10 @@ engine_free(struct engine *engine)
 	free(engine->bests);
 	free(engine->best_slot);
 	free(engine->lately);
+	pages_forget(engine);
+	free(engine->pages);
 	free(engine->entries);
+	free(engine->cuts);
 	free(engine->out);
 	free(engine);
 }
@@ -61,7 +64,7 @@ filter_changed(const struct engine *engine, const char *filter)
 static bool
 refresh_caches(struct engine *engine)
 {
-	const struct query *query = engine->query;
+	const struct query *query = &engine->query;
 	struct names *names = engine->names;
 	const char *filter =
 	    query->filter && *query->filter ? query->filter : NULL;
@@ -102,7 +105,7 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	const struct mark *rate = query->rate;
 
 	engine->snapshot = snapshot;
-	engine->query = query;
+	engine->query = *query;
 	engine->names = snapshot->names;
 	engine->rate_seconds =
 	    rate && snapshot->mono_ns > rate->mono_ns
@@ -111,22 +114,12 @@ engine_run(struct engine *engine, const struct snapshot *snapshot,
 	sums_follow(engine, refresh_caches(engine));
 	engine->rows = (struct rows){0};
 	lately_find(engine);
-	sort_rows(engine);
+	rows_start(engine);
 	branch_fini(&engine->all);
-	engine->query = NULL;
 	return &engine->rows;
 }
 
 /* The sites of a row */
-
-static uint32_t
-find_slot(const struct engine *engine, const struct row *row)
-{
-	for (size_t i = 0; i < engine->slot_count; i++)
-		if (slot_identity(&engine->slots[i]) == row->identity)
-			return (uint32_t)i + 1;
-	return 0;
-}
 
 static int
 compare_sites(const void *left, const void *right, void *context)
@@ -145,7 +138,7 @@ size_t
 engine_sites(struct engine *engine, const struct row *row, uint32_t *out,
 	     size_t max)
 {
-	uint32_t slot = row ? find_slot(engine, row) : 0, *all;
+	uint32_t slot = row ? slot_find(engine, row->identity) : 0, *all;
 	uint8_t *cover = NULL;
 	size_t count = 0;
 

@@ -144,6 +144,7 @@ struct branch {
 /* A slot and what it is sorted by first: greater values come first. */
 struct sort_entry {
 	uint64_t value;
+	uint64_t size; /* live bytes: most first, where values are the same */
 	uint32_t slot; /* index */
 };
 
@@ -168,7 +169,7 @@ struct engine {
 	bool mine;
 	char *filter;
 	const struct snapshot *snapshot; /* of the run under way, or the last */
-	const struct query *query;	 /* of the run under way */
+	struct query query;		 /* likewise; its filter may be gone */
 	struct names *names;
 	double rate_seconds; /* since query.rate, 0: no rates */
 
@@ -232,8 +233,15 @@ struct engine {
 	uint64_t best_mark;
 
 	uint64_t *lately; /* [slot - 1]: engine_lately.c; NULL not asked */
-	struct sort_entry *entries;
+	struct sort_entry *entries; /* engine_order.c */
+	size_t entry_count;
+	size_t entry_most; /* so many rows pass */
+	uint64_t bar;	   /* no row that is not in entries has so much */
 	size_t entry_room;
+	uint64_t *cuts;
+	struct row **pages; /* of rows that are made later; NULL not yet */
+	size_t page_count;
+	size_t page_room;
 	struct row *out;
 	size_t out_room;
 	struct rows rows;
@@ -278,6 +286,8 @@ void naming_extend(struct engine *, bool mine);
 /* engine_key.c */
 /* The same for the same key at every query. */
 uint64_t slot_identity(const struct slot *);
+/* 0: there is none. */
+uint32_t slot_find(const struct engine *, uint64_t identity);
 void slots_forget(struct engine *);
 /* The slot of a place, which belongs to frame; made when new. */
 uint32_t slot_of_place(struct engine *, uint32_t place, uint32_t frame);
@@ -377,7 +387,23 @@ void bests_find(struct engine *, const struct sort_entry *, size_t count);
 /* What all slots come to by TREND or AGE, if they are sorted by it. */
 void lately_find(struct engine *);
 
-/* engine_sort.c: fills rows from slots. */
-void sort_rows(struct engine *);
+/* engine_sort.c */
+static inline int
+compare_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+/* By live bytes, then by blocks: most first. Ids of slots. */
+int slots_compare(const struct engine *, uint32_t left, uint32_t right);
+/* For qsort_r; the context is the engine. */
+int entry_compare(const void *left, const void *right, void *context);
+/* Of the slot with an index; false: it is no row. */
+bool entry_make(const struct engine *, size_t index, struct sort_entry *);
+
+/* engine_order.c */
+/* Finds the rows, and makes them if they are not made later. */
+void rows_start(struct engine *);
+/* Drops those that were made since. */
+void pages_forget(struct engine *);
 
 #endif

@@ -17,7 +17,7 @@
 static uint64_t
 value_of(const struct engine *engine, size_t index)
 {
-	const struct mark *mark = engine->query->mark;
+	const struct mark *mark = engine->query.mark;
 	uint64_t value = site_live_bytes(&engine->snapshot->sites[index]);
 
 	if (!engine->by_growth)
@@ -220,7 +220,7 @@ bests_move(struct engine *engine, const struct branch *branch)
 void
 bests_follow(struct engine *engine, const struct branch *branch, bool anew)
 {
-	const struct query *query = engine->query;
+	const struct query *query = &engine->query;
 	bool by_growth = query->sort == COLUMN_SIZE_DIFF ||
 			 query->sort == COLUMN_COUNT_DIFF ||
 			 query->sort == COLUMN_PERCENT_DIFF ||

@@ -39,6 +39,15 @@ slot_identity(const struct slot *slot)
 	return key_hash(&slot->key) | 1;
 }
 
+uint32_t
+slot_find(const struct engine *engine, uint64_t identity)
+{
+	for (size_t i = 0; i < engine->slot_count; i++)
+		if (slot_identity(&engine->slots[i]) == identity)
+			return (uint32_t)i + 1;
+	return 0;
+}
+
 static void
 slots_room(struct engine *engine, size_t room)
 {

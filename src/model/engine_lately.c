@@ -45,7 +45,7 @@ growth_add(const struct growth *growth, size_t from, size_t to)
 	const struct engine *engine = growth->engine;
 
 	while (from < to)
-		history_walk(engine->query->history, ++from, change_charge,
+		history_walk(engine->query.history, ++from, change_charge,
 			     (void *)growth);
 	for (size_t i = engine->step_count; i; i--) {
 		const struct step *step = &engine->steps[i];
@@ -60,7 +60,7 @@ growth_add(const struct growth *growth, size_t from, size_t to)
 static void
 trends_find(struct engine *engine, const struct growth *growth, size_t index)
 {
-	const struct history *history = engine->query->history;
+	const struct history *history = engine->query.history;
 
 	growth_add(growth, history_trend_first(history, index), index);
 	for (size_t i = 0; i < engine->slot_count; i++)
@@ -71,7 +71,7 @@ trends_find(struct engine *engine, const struct growth *growth, size_t index)
 static void
 ages_find(struct engine *engine, const struct growth *growth, size_t index)
 {
-	const struct history *history = engine->query->history;
+	const struct history *history = engine->query.history;
 	uint64_t now = history_moment(history, index)->mono_ns;
 	uint32_t *growing = mem_array(engine->slot_count, sizeof(*growing));
 	size_t count = engine->slot_count;
@@ -104,7 +104,7 @@ ages_find(struct engine *engine, const struct growth *growth, size_t index)
 void
 lately_find(struct engine *engine)
 {
-	const struct query *query = engine->query;
+	const struct query *query = &engine->query;
 	const struct history *history = query->history;
 	struct growth growth = {.engine = engine};
 	size_t index;

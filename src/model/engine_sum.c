@@ -83,13 +83,13 @@ site_numbers(const struct engine *engine, enum part_id part, size_t index,
 		total_numbers(site, out);
 		break;
 	case PART_MARK:
-		mark_numbers(engine->query->mark, index, out);
+		mark_numbers(engine->query.mark, index, out);
 		break;
 	case PART_RATE:
-		mark_numbers(engine->query->rate, index, out);
+		mark_numbers(engine->query.rate, index, out);
 		break;
 	case PART_SPREAD:
-		spread_numbers(engine->query->mark, index, site, spread, out);
+		spread_numbers(engine->query.mark, index, site, spread, out);
 		break;
 	case PART_COUNT:
 		break;
@@ -271,9 +271,9 @@ sum_part(struct engine *engine, enum part_id id, const struct branch *branch,
 static uint64_t
 part_of(const struct engine *engine, enum part_id id)
 {
-	const struct mark *mark = engine->query->mark;
+	const struct mark *mark = engine->query.mark;
 	const struct mark *rate =
-	    engine->rate_seconds > 0 ? engine->query->rate : NULL;
+	    engine->rate_seconds > 0 ? engine->query.rate : NULL;
 
 	switch (id) {
 	case PART_TOTALS:

@@ -56,6 +56,7 @@ struct query {
 	const struct history
 	    *history; /* TREND and AGE are asked of it; NULL: nothing is */
 	size_t top;   /* rows wanted, 0 all; `rows.matched` counts all */
+	bool later;   /* each is made when rows_get asks for it; all wanted */
 };
 
 /* Texts are string ids of the snapshot's names. */
@@ -68,7 +69,8 @@ struct row {
 	uint16_t domain;   /* enum domain, or DOMAIN_COUNT when mixed */
 	uint8_t kind;	   /* enum frame_kind of the naming location */
 	uint64_t identity; /* the same for the same key at every query */
-	uint32_t stack; /* of its biggest site (by the sort's size or diff) */
+	uint32_t stack; /* of its biggest site (by the sort's size or diff); 0
+			   when made later */
 	uint32_t site_count;
 	uint64_t size;
 	uint64_t count;
@@ -151,7 +153,8 @@ query_growth(const struct query *query, const struct snapshot *snapshot)
 struct trend; /* history.h */
 
 struct rows {
-	struct row *rows;
+	struct row *rows; /* NULL: they are made later */
+	struct engine *engine;
 	size_t count;
 	size_t matched;	  /* rows before `top` cut them */
 	struct row total; /* all sites that pass the filter, each once */
@@ -177,6 +180,13 @@ void engine_free(struct engine *);
 /* Answers in rows, which the engine owns until its next call. */
 const struct rows *engine_run(struct engine *, const struct snapshot *,
 			      const struct query *);
+
+/* One of the rows of the last engine_run; good until the next. */
+const struct row *rows_get(const struct rows *, size_t index);
+/* Where the row with an identity is; rows->count: nowhere. */
+size_t rows_find(const struct rows *, uint64_t identity);
+/* Where the one with most live bytes is, of those that there are. */
+size_t rows_biggest(const struct rows *);
 
 /*
  * The sites of a row of the last engine_run, biggest first (by live bytes);

@@ -89,9 +89,9 @@ evidence_judge(const uint64_t *times_ns, const uint64_t *values, size_t count,
 static int
 compare_growth(const void *left, const void *right, void *context)
 {
-	const struct row *rows = context;
-	const struct row *a = &rows[*(const size_t *)left];
-	const struct row *b = &rows[*(const size_t *)right];
+	const struct rows *rows = context;
+	const struct row *a = rows_get(rows, *(const size_t *)left);
+	const struct row *b = rows_get(rows, *(const size_t *)right);
 
 	if (a->size_diff != b->size_diff)
 		return a->size_diff < b->size_diff ? 1 : -1;
@@ -106,11 +106,11 @@ grown_find(const struct rows *rows, size_t *count)
 
 	*count = 0;
 	for (size_t i = 0; i < rows->count; i++)
-		if (rows->rows[i].size_diff > 0)
+		if (rows_get(rows, i)->size_diff > 0)
 			grown[(*count)++] = i;
 	if (*count)
 		qsort_r(grown, *count, sizeof(*grown), compare_growth,
-			rows->rows);
+			(void *)rows);
 	if (*count > SUSPECTS_MAX)
 		*count = SUSPECTS_MAX;
 	return grown;
@@ -205,7 +205,7 @@ watch_judge(const struct watch *watch, struct engine *engine,
 	struct row_sites sites;
 
 	for (size_t i = 0; i < out->count; i++)
-		of[i] = rows->rows[grown[i]];
+		of[i] = *rows_get(rows, grown[i]);
 	sites = row_sites_find(engine, of, out->count, watch->turnover.count);
 	history_series(watch->history, sites.sets, out->count, series);
 	for (size_t i = 0; i < out->count; i++) {
@@ -216,7 +216,7 @@ watch_judge(const struct watch *watch, struct engine *engine,
 	}
 	if (out->count)
 		qsort_r(out->list, out->count, sizeof(*out->list), compare_rank,
-			rows->rows);
+			(void *)rows);
 	row_sites_free(&sites);
 	free(series);
 	free(of);

@@ -48,17 +48,15 @@ unsigned
 do_biggest(struct viewer *viewer, enum command_id command, uint32_t key)
 {
 	const struct rows *rows = viewer->rows;
-	size_t biggest = 0;
+	size_t biggest;
 
 	(void)command, (void)key;
 	if (!rows || !rows->count)
 		return open_row(viewer, NULL);
-	for (size_t i = 1; i < rows->count; i++)
-		if (rows->rows[i].size > rows->rows[biggest].size)
-			biggest = i;
+	biggest = rows_biggest(rows);
 	viewer->lists[VIEW_SITES].cursor = biggest;
 	viewer_pin(viewer);
-	return open_row(viewer, &rows->rows[biggest]);
+	return open_row(viewer, rows_get(rows, biggest));
 }
 
 unsigned

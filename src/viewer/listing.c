@@ -79,10 +79,11 @@ listing_follow(struct viewer *viewer)
 	if (!listing->engine)
 		listing->engine = engine_new();
 	query.group_by = GROUP_LINENO;
-	query.filter = NULL;
+	query.filter = listing->path;
 	query.sort = COLUMN_SIZE;
 	query.ascending = false;
 	query.top = 0;
+	query.later = false;
 	rows = engine_run(listing->engine, viewer->snapshot, &query);
 	listing->hot_count = 0;
 	listing->most = 0;

@@ -300,14 +300,17 @@ trends_make(struct viewer *viewer, size_t first, size_t count)
 {
 	struct past *past = &viewer->past;
 	struct trends *trends = &past->trends;
-	const struct row *rows = &viewer->rows->rows[first];
+	struct row *rows = mem_array(count, sizeof(*rows));
 
+	for (size_t i = 0; i < count; i++)
+		rows[i] = *rows_get(viewer->rows, first + i);
 	trend_rows(viewer->engine, past->history,
 		   history_at(past->history, viewer->snapshot->mono_ns), rows,
 		   count, viewer->snapshot->site_count, trends->trends);
 	for (size_t i = 0; i < count; i++)
 		trends->identities[i] = rows[i].identity;
 	trends->count = count;
+	free(rows);
 }
 
 static const struct trend *
@@ -325,7 +328,7 @@ past_trend(struct viewer *viewer, size_t row, size_t first, size_t count)
 	struct past *past = &viewer->past;
 	struct trends *trends = &past->trends;
 	const struct query *query = &viewer->query;
-	uint64_t identity = viewer->rows->rows[row].identity;
+	uint64_t identity = rows_get(viewer->rows, row)->identity;
 	const struct trend *found;
 	uint64_t mono_ns;
 

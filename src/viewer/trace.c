@@ -74,13 +74,11 @@ trace_update(struct viewer *viewer)
 	const struct rows *rows = viewer->rows;
 	struct trace *trace = &viewer->trace;
 	uint32_t site = trace->count ? trace->sites[trace->shown] : 0;
-	size_t i = 0;
+	size_t i = rows_find(rows, trace->identity);
 
-	while (i < rows->count && rows->rows[i].identity != trace->identity)
-		i++;
 	if (i == rows->count)
 		return; /* freed or filtered: what was found stays */
-	sites_find(viewer, &rows->rows[i]);
+	sites_find(viewer, rows_get(rows, i));
 	trace->shown = 0;
 	for (i = 0; i < trace->count; i++)
 		if (trace->sites[i] == site)

@@ -27,10 +27,9 @@ row_find(const struct viewer *viewer)
 {
 	const struct rows *rows = viewer->rows;
 
-	for (size_t i = 0; i < rows->count; i++)
-		if (rows->rows[i].identity == viewer->trace.identity)
-			return &rows->rows[i];
-	return NULL;
+	size_t found = rows_find(rows, viewer->trace.identity);
+
+	return found < rows->count ? rows_get(rows, found) : NULL;
 }
 
 /* The sites of a row, NULL: of all rows that pass; to be freed. */

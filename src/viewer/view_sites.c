@@ -247,7 +247,7 @@ row_draw(struct viewer *viewer, int y, int width, const enum column *columns,
 	 size_t count, size_t line)
 {
 	const struct list *list = &viewer->lists[VIEW_SITES];
-	const struct row *row = &viewer->rows->rows[line];
+	const struct row *row = rows_get(viewer->rows, line);
 	size_t last = list->top + list->page;
 	struct canvas *canvas = &viewer->canvas;
 	struct place place;
@@ -335,7 +335,7 @@ view_sites_text(struct viewer *viewer, size_t line, char *out, size_t size)
 
 	if (!viewer->rows || line >= viewer->rows->count)
 		return false;
-	row_place(viewer, &viewer->rows->rows[line], &place);
+	row_place(viewer, rows_get(viewer->rows, line), &place);
 	place_text(out, size, &place);
 	return true;
 }

@@ -35,9 +35,9 @@ line_row(const struct viewer *viewer, size_t line)
 		return NULL;
 	suspect = &suspects->list[line];
 	if (suspect->row >= rows->count ||
-	    rows->rows[suspect->row].identity != suspect->identity)
+	    rows_get(rows, suspect->row)->identity != suspect->identity)
 		return NULL;
-	return &rows->rows[suspect->row];
+	return rows_get(rows, suspect->row);
 }
 
 const struct row *

@@ -347,16 +347,15 @@ static void
 selection_restore(struct viewer *viewer)
 {
 	struct list *list = &viewer->lists[VIEW_SITES];
+	size_t found;
 
 	if (!viewer->pinned) {
 		list->cursor = list->top = 0;
 		return;
 	}
-	for (size_t i = 0; i < viewer->rows->count; i++)
-		if (viewer->rows->rows[i].identity == viewer->identity) {
-			list->cursor = i;
-			break;
-		}
+	found = rows_find(viewer->rows, viewer->identity);
+	if (found < viewer->rows->count)
+		list->cursor = found;
 }
 
 bool
@@ -366,6 +365,7 @@ viewer_update(struct viewer *viewer, unsigned stale)
 	    viewer->snapshot->tick) {
 		viewer->query.filter = *viewer->filter ? viewer->filter : NULL;
 		viewer->query.history = viewer->past.history;
+		viewer->query.later = true;
 		viewer->rows = engine_run(viewer->engine, viewer->snapshot,
 					  &viewer->query);
 		selection_restore(viewer);
@@ -399,7 +399,7 @@ viewer_row(const struct viewer *viewer)
 
 	if (!viewer->rows || cursor >= viewer->rows->count)
 		return NULL;
-	return &viewer->rows->rows[cursor];
+	return rows_get(viewer->rows, cursor);
 }
 
 void

@@ -91,6 +91,40 @@ expect_top(const struct snapshot *snapshot, struct query query,
 	engine_free(engine);
 }
 
+/* Rows that are made when they are asked for, from anywhere. */
+static void
+expect_later(struct engine *engine, const struct snapshot *snapshot,
+	     struct query query, const struct rows *rows)
+{
+	const struct rows *later;
+	size_t biggest = 0;
+
+	query.later = true;
+	for (int round = 0; round < 2; round++) {
+		later = engine_run(engine, snapshot, &query);
+		assert_null(later->rows);
+		assert_int_equal(later->count, rows->count);
+		for (size_t i = 0; i < later->count / 2 + 1; i++) {
+			size_t at = (size_t)rand() % (later->count + 1);
+			const struct row *row = &rows->rows[at];
+			struct row made;
+
+			if (at == later->count)
+				continue;
+			made = *rows_get(later, at);
+			made.stack = row->stack;
+			assert_memory_equal(&made, row, sizeof(made));
+			assert_int_equal(rows_find(later, row->identity), at);
+			if (row->size > rows->rows[biggest].size)
+				biggest = at;
+		}
+	}
+	assert_int_equal(rows_find(later, 2), later->count); /* they are odd */
+	if (later->count)
+		assert_true(rows_get(later, rows_biggest(later))->size >=
+			    rows->rows[biggest].size);
+}
+
 /* Random data */
 
 static void
@@ -162,6 +196,7 @@ check(struct engine *engine, const struct snapshot *snapshot,
 	struct query plain = query;
 	struct reference *reference;
 	const struct rows *rows = engine_run(engine, snapshot, &query);
+	struct engine *fresh;
 
 	if (plain.filter && !*plain.filter)
 		plain.filter = NULL;
@@ -173,6 +208,9 @@ check(struct engine *engine, const struct snapshot *snapshot,
 		expect_sites(engine, snapshot,
 			     &rows->rows[(size_t)rand() % rows->count]);
 	expect_members(engine, snapshot, rows);
+	fresh = engine_new();
+	expect_later(fresh, snapshot, query, rows);
+	engine_free(fresh);
 }
 
 static void
