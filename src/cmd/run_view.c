@@ -19,7 +19,6 @@ struct showing {
 	struct output_log *log;
 	struct source *sources[SOURCES_MAX];
 	size_t count;
-	uint64_t start_ns; /* of the process that the newest source shows */
 	uint64_t looked_ns;
 	bool asked_to_stop;
 };
@@ -72,7 +71,8 @@ host_stop(void *context)
 	showing->asked_to_stop = true;
 }
 
-/* After exec the process is the same and its segment another. */
+/* After exec, or when somebody cut it short, the process is the same and its
+ * segment another. */
 static struct source *
 host_source(void *context)
 {
@@ -80,21 +80,17 @@ host_source(void *context)
 	uint64_t now = clock_ns();
 	struct source *source;
 	struct err ignored;
-	uint64_t start_ns;
 
 	if (showing->count == SOURCES_MAX ||
 	    now - showing->looked_ns < LOOK_AGAIN_MS * UINT64_C(1000000))
 		return NULL;
 	showing->looked_ns = now;
+	if (showing->count &&
+	    !source_is_replaced(showing->sources[showing->count - 1]))
+		return NULL;
 	source = source_open_pid((uint32_t)showing->run->child.pid, &ignored);
 	if (!source)
 		return NULL;
-	start_ns = source_snapshot(source)->process.start_ns;
-	if (start_ns == showing->start_ns) {
-		source_close(source);
-		return NULL;
-	}
-	showing->start_ns = start_ns;
 	showing->run->seen = true;
 	showing->sources[showing->count++] = source;
 	return source;

@@ -20,14 +20,15 @@ struct family {
 	uint64_t looked_ns;
 };
 
-/* After exec a process has its number, but another start. */
+/* After exec a process has its number, but another start. One whose source
+ * broke was dropped and comes again, if it has a new segment. */
 static bool
 has_member(const struct family *family, const struct process *process)
 {
 	for (size_t i = 0; i < family->count; i++) {
 		const struct process *own = merge_process(family->merge, i);
 
-		if (own->pid == process->pid &&
+		if (family->sources[i] && own->pid == process->pid &&
 		    own->start_ns == process->start_ns)
 			return true;
 	}
@@ -151,10 +152,9 @@ family_refresh(struct source *source, struct err *err)
 		int result = member ? source_refresh(member, err) : -1;
 
 		broken = broken && result < 0;
-		if (result <= 0)
-			continue;
-		merge_take(family->merge, i, &member->snapshot);
-		changed = true;
+		changed = changed || (member && result != 0);
+		if (result > 0)
+			merge_take(family->merge, i, &member->snapshot);
 	}
 	if (broken)
 		return -1;

@@ -22,6 +22,7 @@ struct source_kind {
 	bool (*memory)(struct source *, struct err *);
 	void (*close)(struct source *); /* frees what is the kind's own */
 	bool (*is_live)(const struct source *);
+	bool (*is_replaced)(const struct source *);
 };
 
 struct source {

@@ -83,7 +83,7 @@ take_status(struct source *source)
 }
 
 static int
-live_refresh(struct source *source, struct err *err)
+refresh(struct source *source, struct err *err)
 {
 	struct live *live = source->state;
 	/* Asked before the status: what a process that is gone has published
@@ -108,12 +108,30 @@ live_refresh(struct source *source, struct err *err)
 	return 1;
 }
 
+static int
+live_refresh(struct source *source, struct err *err)
+{
+	struct live *live = source->state;
+	int result = refresh(source, err);
+
+	live->alive = live->alive && result >= 0;
+	return result;
+}
+
 static bool
 live_is_live(const struct source *source)
 {
 	const struct live *live = source->state;
 
 	return live->alive;
+}
+
+static bool
+live_is_replaced(const struct source *source)
+{
+	const struct live *live = source->state;
+
+	return segment_is_replaced(&live->segment);
 }
 
 static bool
@@ -288,6 +306,7 @@ static const struct source_kind live_kind = {
     .memory = live_memory,
     .close = live_close,
     .is_live = live_is_live,
+    .is_replaced = live_is_replaced,
 };
 
 struct source *

@@ -162,6 +162,12 @@ source_is_live(const struct source *source)
 	return source->kind->is_live && source->kind->is_live(source);
 }
 
+bool
+source_is_replaced(const struct source *source)
+{
+	return source->kind->is_replaced && source->kind->is_replaced(source);
+}
+
 const char *
 source_path(const struct source *source)
 {

@@ -86,9 +86,12 @@ bool source_memory(struct source *, struct err *);
 /* Both, and waits for two seconds at most. */
 bool source_types(struct source *, struct types_ask *, struct types *rows,
 		  struct err *);
-/* Whether new snapshots can still come. Not after exec: then the process has a
- * new segment at the same path, and this source keeps its last snapshot. */
+/* Whether new snapshots can still come. Not once it broke, nor after exec: this
+ * source keeps its last snapshot. */
 bool source_is_live(const struct source *);
+/* Whether the process has a new segment at the same path: after exec, or since
+ * somebody cut the old one short. */
+bool source_is_replaced(const struct source *);
 /* Path of the segment or file. */
 const char *source_path(const struct source *);
 

@@ -3,8 +3,6 @@
 
 #include "viewer/feed.h"
 
-#include <string.h>
-
 #include "source/source.h"
 
 static const struct snapshot *
@@ -37,7 +35,7 @@ again(void *context)
 	struct source *source;
 	struct err ignored;
 
-	if (strcmp(source_snapshot(context)->process.state, "execed") != 0)
+	if (!source_is_replaced(context))
 		return NULL;
 	source = source_open_segment(source_path(context), &ignored);
 	if (source && !source_is_live(source)) {

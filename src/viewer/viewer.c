@@ -265,11 +265,13 @@ host_poll(struct viewer *viewer)
 		viewer_set_feed(viewer, feed_source(source));
 }
 
-/* A process that called exec goes on under the same number. */
+/* A process that called exec goes on under the same number, and one whose
+ * segment somebody cut short tells all again in a new one. */
 static void
-follow_exec(struct viewer *viewer)
+follow_again(struct viewer *viewer)
 {
 	const struct feed *feed = &viewer->feed;
+	bool was_cut = viewer->problem[0];
 	struct source *source;
 
 	if (!viewer->ended || !feed->again || (viewer->host && !viewer->picked))
@@ -282,8 +284,10 @@ follow_exec(struct viewer *viewer)
 		source_close(viewer->picked);
 	viewer->picked = source;
 	viewer_message(viewer, ROLE_ACCENT,
-		       "the process called exec: "
-		       "this is the program it runs now");
+		       was_cut ? "its segment was cut short: "
+				 "this is the new one, with the same totals"
+			       : "the process called exec: "
+				 "this is the program it runs now");
 }
 
 /* Whether the rows would be the same again: a program that rests costs
@@ -309,7 +313,7 @@ viewer_refresh(struct viewer *viewer)
 
 	if (viewer->host)
 		host_poll(viewer);
-	follow_exec(viewer);
+	follow_again(viewer);
 	if (viewer_view(viewer) == VIEW_PROCESSES)
 		views[VIEW_PROCESSES].open(viewer);
 	family_hint(viewer);

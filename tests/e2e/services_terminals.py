@@ -17,6 +17,7 @@ from drive import (EXAMPLES, HEAPTOP, Tap, heaptop, must, profiled_pid,
 MESSAGES = 50000
 LOST = MESSAGES // 10
 SOURCE = EXAMPLES / "leak.c"
+BODY_OFFSET = 0x5000  # of a segment: behind it are its ring and names
 
 
 class Terminals:
@@ -132,6 +133,14 @@ def look(tap, terminals, program):
         os.kill(terminals.pid(again), signal.SIGKILL)
         wait_for("the viewer to die", lambda: terminals.is_over(again))
     tap.equal(totals_of(pid), totals, "nor did two that were killed")
+
+    terminals.open("cut", HEAPTOP, pid)
+    terminals.await_text("cut", "leak.c:")
+    os.truncate(segments()[pid], BODY_OFFSET)
+    terminals.await_text("cut", "its segment was cut short", "leak.c:")
+    tap.ok(totals_of(pid) == (totals[0], {"segment_cut": 1}, totals[2]),
+           "a viewer goes on when its segment is cut short")
+    terminals.keys("cut", "q")
 
     check_batch(tap, pid)
     terminals.keys("one", "Enter")
