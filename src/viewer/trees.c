@@ -77,7 +77,8 @@ trees_update(struct viewer *viewer, bool wanted)
 	struct tree_ask ask = {
 	    .way = flame || trees->calls.callees ? TREE_CALLEES : TREE_CALLERS,
 	    .growth = trees->growth,
-	    .mine = viewer->query.mine,
+	    /* What libraries did below it is why one looks into a row. */
+	    .mine = viewer->query.mine && !of_row,
 	    .mark = viewer->query.mark,
 	};
 	uint32_t *sites = NULL;

@@ -243,6 +243,22 @@ test_context(void **state)
 	unlink(path);
 }
 
+/* What my code called is seen in the tree of one of its rows, and not in the
+ * flame of all. */
+static void
+test_my_code(void **state)
+{
+	struct fixture all, *f = &all;
+
+	(void)state;
+	fixture_open(f, NULL, false);
+	fixture_keys(f, "u Enter t c");
+	assert_shows(f, "/matplotlib/");
+	fixture_keys(f, "q q F");
+	assert_hides(f, "/matplotlib/");
+	fixture_close(f);
+}
+
 /* The process called exec while its tree was on the screen. */
 static void
 test_other_feed(void **state)
@@ -314,7 +330,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_folded),    cmocka_unit_test(test_boxes),
 	    cmocka_unit_test(test_names),     cmocka_unit_test(test_context),
-	    cmocka_unit_test(test_other_feed),
+	    cmocka_unit_test(test_my_code),   cmocka_unit_test(test_other_feed),
 	    cmocka_unit_test(test_any_order),
 	};
 
