@@ -112,6 +112,7 @@ inject_until_new(const struct inject_request *request,
 
 	for (int tries = 0; inject(request, result, err); tries++) {
 		attached->stood_ns += result->stood_ns;
+		attached->by_script = result->way == INJECT_REMOTE;
 		if (result->answer != ANSWER_ON || tries == TRIES_MAX ||
 		    attach_state(pid) == AGENT_ON)
 			return true;
@@ -223,10 +224,15 @@ attach_print(uint32_t pid, const struct attached *attached)
 		printf("process %" PRIu32
 		       ": the agent that slept in it records from now on\n",
 		       pid);
+	else if (attached->by_script)
+		printf("process %" PRIu32
+		       ": the agent records from now on; Python loaded it, by "
+		       "a remote script, and nothing stood still\n",
+		       pid);
 	else
 		printf("process %" PRIu32
 		       ": the agent records from now on; one thread stood "
-		       "still for %.1f ms\n",
+		       "still for %.1f ms, by ptrace\n",
 		       pid, (double)attached->stood_ns / 1e6);
 	printf("heaptop %" PRIu32 " shows it; heaptop detach %" PRIu32
 	       " undoes it\n",

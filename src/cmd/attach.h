@@ -2,6 +2,7 @@
 #ifndef HEAPTOP_CMD_ATTACH_H
 #define HEAPTOP_CMD_ATTACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,6 +18,7 @@ enum agent_state attach_state(uint32_t pid);
 
 struct attached {
 	enum agent_state before;
+	bool by_script;	   /* its Python loaded the agent, and not ptrace */
 	uint64_t stood_ns; /* how long a thread stood still; 0 none did */
 };
 

@@ -68,7 +68,12 @@ const struct subcommand subcommands[] = {
 		"allocated from then on is counted; blocks from before are "
 		"unknown. An agent that sleeps in the process is woken, which "
 		"stops nothing. It takes the right to trace the process: that "
-		"of its user, or of root. heaptop detach undoes it.",
+		"of its user, or of root. Where ptrace itself is taken by "
+		"another program or denied, CPython from 3.14 on is asked to "
+		"run a script that loads the agent, which stops nothing; its "
+		"main thread has to come to that within the time that "
+		"--timeout gives, else the request is taken back. heaptop "
+		"detach undoes it.",
 	.options = OPTION_BIT(EXACT) | OPTION_BIT(SAMPLE) | OPTION_BIT(BUDGET) |
 		   OPTION_BIT(NATIVE) | OPTION_BIT(TIMEOUT) | COMMON,
 	.operands_min = 1,

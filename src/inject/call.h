@@ -30,6 +30,7 @@ struct call {
 enum call_end {
 	CALL_DONE,   /* the entry has answered */
 	CALL_FAILED, /* err says why; the thread is where it was */
+	CALL_DENIED, /* err says why we may not; nothing has happened */
 	CALL_AGAIN,  /* not here, not now: nothing has happened */
 	CALL_LEFT,   /* err says why; the thread finishes by itself */
 };

@@ -17,6 +17,7 @@
 #include "inject/moment.h"
 #include "inject/object.h"
 #include "inject/place.h"
+#include "inject/remote.h"
 #include "inject/target.h"
 #include "inject/thread.h"
 
@@ -218,10 +219,13 @@ not_traced(const struct injection *injection, int error, struct err *err)
 		return CALL_AGAIN; /* a thread that has ended */
 	if (target_open(&target, injection->target.pid, NULL, err)) {
 		target_close(&target);
+		if (target_is_traced(&target, err))
+			return CALL_DENIED;
 		err_set(err,
 			"may not trace process %d: %s; start it with heaptop "
 			"run",
 			(int)injection->target.pid, strerror(error));
+		return CALL_DENIED;
 	}
 	return CALL_FAILED;
 }
@@ -311,7 +315,7 @@ borrow(struct injection *injection, struct thread *thread, struct err *err)
 }
 
 /* One after the other, again and again, until one will do. */
-static bool
+static enum call_end
 borrow_any(struct injection *injection, struct err *err)
 {
 	uint64_t pause = PAUSE_MIN_NS;
@@ -323,7 +327,7 @@ borrow_any(struct injection *injection, struct err *err)
 			end =
 			    borrow(injection, &injection->threads.list[i], err);
 			if (end != CALL_AGAIN)
-				return end == CALL_DONE;
+				return end;
 			if (trace_now_ns() > injection->until_ns)
 				break;
 		}
@@ -331,18 +335,55 @@ borrow_any(struct injection *injection, struct err *err)
 		if (pause < PAUSE_MAX_NS)
 			pause *= 2;
 	}
-	return err_set(
-	    err,
-	    "no thread of process %d came to a point where the agent "
-	    "can be loaded within %u ms; try again with --timeout, "
-	    "or start it with heaptop run",
-	    (int)injection->target.pid, injection->request->timeout_ms);
+	err_set(err,
+		"no thread of process %d came to a point where the agent can "
+		"be loaded within %u ms; try again with --timeout, or start it "
+		"with heaptop run",
+		(int)injection->target.pid, injection->request->timeout_ms);
+	return CALL_FAILED;
+}
+
+static enum call_end
+by_ptrace(struct injection *injection, struct err *err)
+{
+	if (target_is_traced(&injection->target, err))
+		return CALL_DENIED;
+	return borrow_any(injection, err);
+}
+
+static enum call_end
+by_remote(struct injection *injection, struct err *err)
+{
+	return remote_call(&injection->target, &injection->regions,
+			   &injection->call, injection->until_ns,
+			   &injection->result->answer, err)
+		   ? CALL_DONE
+		   : CALL_FAILED;
+}
+
+/* In this order: the next one where one is denied. */
+static enum call_end (*const ways[])(struct injection *, struct err *) = {
+    [INJECT_PTRACE] = by_ptrace,
+    [INJECT_REMOTE] = by_remote,
+};
+
+static bool
+go_some_way(struct injection *injection, struct err *err)
+{
+	enum call_end end = CALL_DENIED;
+
+	for (size_t i = 0;
+	     end == CALL_DENIED && i < sizeof(ways) / sizeof(*ways); i++) {
+		injection->result->way = (enum inject_way)i;
+		end = ways[i](injection, err);
+	}
+	return end == CALL_DONE;
 }
 
 /* A signal that ends us would only leave things lying about; SIGCHLD is how we
  * hear of stops. */
 static bool
-borrow_quietly(struct injection *injection, struct err *err)
+go_quietly(struct injection *injection, struct err *err)
 {
 	const struct sigaction usual = {.sa_handler = SIG_DFL};
 	struct sigaction before;
@@ -352,7 +393,7 @@ borrow_quietly(struct injection *injection, struct err *err)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &mask);
 	sigaction(SIGCHLD, &usual, &before);
-	good = borrow_any(injection, err);
+	good = go_some_way(injection, err);
 	sigaction(SIGCHLD, &before, NULL);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return good;
@@ -380,8 +421,7 @@ inject(const struct inject_request *request, struct inject_result *result,
 	if (place_make(&injection.place, request->agent, request->pid,
 		       injection.target.uid, err)) {
 		injection.call.path = injection.place.path;
-		good =
-		    prepare(&injection, err) && borrow_quietly(&injection, err);
+		good = prepare(&injection, err) && go_quietly(&injection, err);
 	}
 	place_remove(&injection.place);
 	threads_fini(&injection.threads);
@@ -394,11 +434,18 @@ inject(const struct inject_request *request, struct inject_result *result,
 bool
 inject_may(pid_t pid, const char *scope_file, struct err *err)
 {
+	struct regions regions;
 	struct target target;
-	bool good = target_open(&target, pid, scope_file, err);
+	bool good;
 
-	if (good)
-		target_close(&target);
+	if (!target_open(&target, pid, scope_file, err))
+		return false;
+	good = !target_is_traced(&target, err);
+	if (!good && regions_read(&regions, pid)) {
+		good = remote_may(&target, &regions);
+		regions_fini(&regions);
+	}
+	target_close(&target);
 	return good;
 }
 

@@ -1,11 +1,16 @@
 /*
  * inject.h - puts the agent into a process that already runs.
  *
- * One thread of the process is borrowed for some milliseconds: it is stopped
- * where it holds no lock that loading a library needs, runs dlopen and the
- * agent's entry on a stack of ours, and goes on with every register as it was;
- * a system call that it was in begins again. All other threads run on. If we
- * are killed meanwhile, the thread finishes and goes on by itself.
+ * By ptrace where that is allowed. One thread of the process is borrowed for
+ * some milliseconds: it is stopped where it holds no lock that loading a
+ * library needs, runs dlopen and the agent's entry on a stack of ours, and goes
+ * on with every register as it was; a system call that it was in begins again.
+ * All other threads run on. If we are killed meanwhile, the thread finishes and
+ * goes on by itself.
+ *
+ * Where it is not, since another traces the process or a filter denies the
+ * call, a CPython that runs scripts of debuggers (3.14 and later) is asked to
+ * load it: remote.h.
  */
 #ifndef HEAPTOP_INJECT_INJECT_H
 #define HEAPTOP_INJECT_INJECT_H
@@ -26,8 +31,11 @@ struct inject_request {
 	unsigned timeout_ms; /* for all of it */
 };
 
+enum inject_way { INJECT_PTRACE, INJECT_REMOTE };
+
 struct inject_result {
-	pid_t thread;	   /* that was borrowed */
+	enum inject_way way;
+	pid_t thread;	   /* that was borrowed; 0 none */
 	uint64_t stood_ns; /* how long it, and others that would not do, were
 			      kept from their own work: one at a time; 100 us
 			      too much at most each time */

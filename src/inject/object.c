@@ -271,19 +271,20 @@ object_fini(struct object *object)
 }
 
 static bool
-is_function(const Elf64_Sym *symbol)
+is_of_type(const Elf64_Sym *symbol, unsigned type)
 {
 	return symbol->st_shndx != SHN_UNDEF &&
-	       ELF64_ST_TYPE(symbol->st_info) == STT_FUNC;
+	       ELF64_ST_TYPE(symbol->st_info) == type;
 }
 
-uint64_t
-object_find(const struct object *object, const char *name, uint64_t *size)
+static uint64_t
+find(const struct object *object, const char *name, unsigned type,
+     uint64_t *size)
 {
 	for (size_t i = 0; i < object->symbol_count; i++) {
 		const Elf64_Sym *symbol = &object->symbols[i];
 
-		if (!is_function(symbol) ||
+		if (!is_of_type(symbol, type) ||
 		    symbol->st_name >= object->string_size ||
 		    strcmp(object->strings + symbol->st_name, name) != 0)
 			continue;
@@ -295,6 +296,18 @@ object_find(const struct object *object, const char *name, uint64_t *size)
 }
 
 uint64_t
+object_find(const struct object *object, const char *name, uint64_t *size)
+{
+	return find(object, name, STT_FUNC, size);
+}
+
+uint64_t
+object_find_data(const struct object *object, const char *name)
+{
+	return find(object, name, STT_OBJECT, NULL);
+}
+
+uint64_t
 object_end_before(const struct object *object, uint64_t address)
 {
 	uint64_t last = 0;
@@ -303,7 +316,7 @@ object_end_before(const struct object *object, uint64_t address)
 		const Elf64_Sym *symbol = &object->symbols[i];
 		uint64_t start = object->bias + symbol->st_value;
 
-		if (is_function(symbol) && start < address &&
+		if (is_of_type(symbol, STT_FUNC) && start < address &&
 		    start + symbol->st_size > last &&
 		    start + symbol->st_size <= address)
 			last = start + symbol->st_size;

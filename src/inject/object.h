@@ -51,6 +51,8 @@ bool object_read(struct object *, int memory, uint64_t base);
 void object_fini(struct object *);
 /* The address of a function, or 0. *size may be NULL. */
 uint64_t object_find(const struct object *, const char *name, uint64_t *size);
+/* The address of a variable, or 0. */
+uint64_t object_find_data(const struct object *, const char *name);
 /* Where the last symbol before an address ends; 0 for none. */
 uint64_t object_end_before(const struct object *, uint64_t address);
 

@@ -1,4 +1,4 @@
-/* place.c - the agent's file where the process can see it. */
+/* place.c - the agent's file, and others, where the process can see them. */
 #include "config.h"
 
 #include "inject/place.h"
@@ -56,9 +56,9 @@ sees_it(const char *agent, const struct stat *file, pid_t pid, uid_t uid)
 }
 
 /* A directory of the process's own root, with no symbolic link on the way:
- * that of another could lead anywhere. */
+ * that of another could lead anywhere. It is on no disk with such flags. */
 static int
-directory_open(int root, const char *name)
+directory_open(int root, const char *name, unsigned long flags)
 {
 	struct open_how how = {
 	    .flags = O_DIRECTORY | O_RDONLY | O_CLOEXEC,
@@ -71,8 +71,7 @@ directory_open(int root, const char *name)
 
 	if (fd < 0)
 		return -1;
-	if (fstatvfs(fd, &disk) == 0 &&
-	    !(disk.f_flag & (ST_NOEXEC | ST_RDONLY)) &&
+	if (fstatvfs(fd, &disk) == 0 && !(disk.f_flag & flags) &&
 	    fstat(fd, &found) == 0 &&
 	    (!(found.st_mode & S_IWOTH) || found.st_mode & S_ISVTX))
 		return fd;
@@ -80,44 +79,63 @@ directory_open(int root, const char *name)
 	return -1;
 }
 
+/* Fills a file that is new. */
+typedef bool filler(int fd, void *context);
+
 static bool
-copy(int from, int directory, const char *name)
+copy(int fd, void *context)
 {
-	int fd =
-	    openat(directory, name,
-		   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int from = *(int *)context;
 	ssize_t got;
 
-	if (fd < 0)
-		return false;
 	lseek(from, 0, SEEK_SET);
 	do
 		got = sendfile(fd, from, NULL, 1 << 24);
 	while (got > 0);
-	if (got == 0 && fchmod(fd, 0644) == 0 && close(fd) == 0)
-		return true;
-	unlinkat(directory, name, 0);
-	return false;
+	return got == 0 && fchmod(fd, 0644) == 0;
 }
 
 static bool
-copy_somewhere(struct place *place, int from, pid_t pid)
+give(int fd, void *context)
 {
+	uid_t uid = *(uid_t *)context;
+
+	return uid == geteuid() || fchown(fd, uid, (gid_t)-1) == 0;
+}
+
+static int
+create(int directory, const char *name, filler *fill, void *context)
+{
+	int fd =
+	    openat(directory, name,
+		   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fill(fd, context))
+		return fd;
+	unlinkat(directory, name, 0);
+	close(fd);
+	return -1;
+}
+
+/* A new file where the process sees it. Returns it open, or -1. */
+static int
+make_somewhere(struct place *place, pid_t pid, unsigned long flags,
+	       filler *fill, void *context)
+{
+	size_t count = sizeof(directories) / sizeof(*directories);
 	char path[64];
-	uint64_t number = 0;
-	int root;
+	int root, fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 || getrandom(&number, sizeof(number), 0) < 0)
-		return false;
-	place->name = mem_format("heaptop-agent-%016" PRIx64 ".so", number);
-	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories);
-	     i++) {
-		place->directory = directory_open(root, directories[i]);
+	if (root < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		place->directory = directory_open(root, directories[i], flags);
 		if (place->directory < 0)
 			continue;
-		if (copy(from, place->directory, place->name)) {
+		fd = create(place->directory, place->name, fill, context);
+		if (fd >= 0) {
 			place->path =
 			    mem_format("/%s/%s", directories[i], place->name);
 			break;
@@ -126,11 +144,50 @@ copy_somewhere(struct place *place, int from, pid_t pid)
 		place->directory = -1;
 	}
 	close(root);
-	if (!place->path) {
-		free(place->name);
-		place->name = NULL;
+	return fd;
+}
+
+/* NULL: there is no chance to be had. */
+static char *
+name_make(const char *what, const char *suffix)
+{
+	uint64_t number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) < 0)
+		return NULL;
+	return mem_format("heaptop-%s-%016" PRIx64 "%s", what, number, suffix);
+}
+
+static bool
+copy_somewhere(struct place *place, int from, pid_t pid)
+{
+	int fd;
+
+	place->name = name_make("agent", ".so");
+	fd = place->name ? make_somewhere(place, pid, ST_NOEXEC | ST_RDONLY,
+					  copy, &from)
+			 : -1;
+	return fd >= 0 && close(fd) == 0;
+}
+
+int
+place_file(struct place *place, pid_t pid, uid_t uid, struct err *err)
+{
+	int fd;
+
+	*place = (struct place){.directory = -1};
+	place->name = name_make("script", ".py");
+	fd = place->name ? make_somewhere(place, pid, ST_RDONLY, give, &uid)
+			 : -1;
+	if (fd < 0) {
+		place_remove(place);
+		err_set(err,
+			"process %d sees no directory that takes a script: "
+			"/tmp and others are read-only or full; start it with "
+			"heaptop run",
+			(int)pid);
 	}
-	return place->path != NULL;
+	return fd;
 }
 
 /* What has to come from a disk is better waited for now. */

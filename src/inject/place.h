@@ -1,4 +1,4 @@
-/* place.h - the agent's file where the process can see it. */
+/* place.h - the agent's file, and others, where the process can see them. */
 #ifndef HEAPTOP_INJECT_PLACE_H
 #define HEAPTOP_INJECT_PLACE_H
 
@@ -9,7 +9,7 @@
 
 struct place {
 	char *path; /* as the process names it */
-	char *name; /* of the copy in directory; NULL: there is none */
+	char *name; /* of our file in directory; NULL: there is none */
 	int directory;
 };
 
@@ -19,7 +19,14 @@ struct place {
  * may have written the file is the caller's to know.
  */
 bool place_make(struct place *, const char *agent, pid_t, uid_t, struct err *);
-/* Removes a copy: what is mapped stays. */
+
+/*
+ * A new and empty file of the process's user, whom alone it lets read and
+ * write. Returns it open for both, or -1 with one line.
+ */
+int place_file(struct place *, pid_t, uid_t, struct err *);
+
+/* Removes what was made: a copy that is mapped stays. */
 void place_remove(struct place *);
 
 #endif

@@ -114,7 +114,7 @@ target_may_trace_all(void)
 static bool
 facts_check(const struct facts *facts, pid_t pid, struct err *err)
 {
-	struct facts tracer, self;
+	struct facts self;
 	int n = (int)pid;
 
 	if (facts->group && facts->group != pid)
@@ -132,15 +132,6 @@ facts_check(const struct facts *facts, pid_t pid, struct err *err)
 			       "process %d ('%s') is part of the kernel; name "
 			       "a program that ps -e shows without brackets",
 			       n, facts->name);
-	if (facts->tracer) {
-		if (!facts_read(&tracer, facts->tracer))
-			snprintf(tracer.name, sizeof(tracer.name), "?");
-		return err_set(err,
-			       "process %d is traced by process %d ('%s') "
-			       "already; end that and try again, or start the "
-			       "program with heaptop run",
-			       n, (int)facts->tracer, tracer.name);
-	}
 	if (facts->state == 'T')
 		return err_set(err,
 			       "process %d is stopped; let it go on with kill "
@@ -266,6 +257,7 @@ target_open(struct target *target, pid_t pid, const char *scope_file,
 			       "there are",
 			       (int)pid);
 	target->uid = facts.uid;
+	target->tracer = facts.tracer;
 	if (!facts_check(&facts, pid, err))
 		return false;
 	/* The kernel asks here what it would ask for ptrace. */
@@ -290,6 +282,22 @@ target_close(struct target *target)
 	if (target->memory >= 0)
 		close(target->memory);
 	target->memory = -1;
+}
+
+bool
+target_is_traced(const struct target *target, struct err *err)
+{
+	struct facts tracer;
+
+	if (!target->tracer)
+		return false;
+	if (!facts_read(&tracer, target->tracer))
+		snprintf(tracer.name, sizeof(tracer.name), "?");
+	err_set(err,
+		"process %d is traced by process %d ('%s') already; end that "
+		"and try again, or start the program with heaptop run",
+		(int)target->pid, (int)target->tracer, tracer.name);
+	return true;
 }
 
 bool
