@@ -138,35 +138,36 @@ strand_follow(struct thread *thread, struct strand *strand,
 	return true;
 }
 
-/* The Python stack as the thread's python strand; held: it is the last one.
- * False: none, or no room. */
-INLINE bool
-python(struct thread *thread, uint32_t domain, bool gil, bool held)
+static __attribute__((noinline)) void
+count_cut(const struct py_kept_stack *found)
 {
-	struct trace trace = {.domain = domain};
-	const uint64_t *words;
-	bool cut = false;
-	size_t same;
+	record_lost(found->is_broken ? WIRE_LOST_PY_FRAME : WIRE_LOST_STACK_CUT,
+		    1);
+}
 
-	if (held && thread->python.count)
+/* The Python stack, just looked at, as the thread's python strand; same: it is
+ * the last one. False: none, or no room. */
+INLINE bool
+python(struct thread *thread, uint32_t domain, bool same)
+{
+	const struct py_kept_stack *found = &thread->py_kept.found;
+	struct trace trace = {.domain = domain};
+
+	if (same && thread->python.count)
 		return settle(thread, &thread->python,
 			      thread->python.nodes[thread->python.count - 1],
 			      domain);
-	trace.epoch =
-	    (uint32_t)__atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE);
-	trace.count = py_walk_kept(&thread->py_kept, gil, &words, &same, &cut);
-	if (cut)
-		record_lost(py_kept_is_cut(&thread->py_kept)
-				? WIRE_LOST_STACK_CUT
-				: WIRE_LOST_PY_FRAME,
-			    1);
+	trace.epoch = (uint32_t)thread->py_kept.epoch;
+	trace.count = found->count;
+	if (__builtin_expect(
+		found->is_broken || py_kept_is_cut(&thread->py_kept), 0))
+		count_cut(found);
 	if (!trace.count) {
 		thread->python.count = thread->python.known = 0;
 		return false;
 	}
-	/* Not by the walk itself: a trace that it had seen were in memory. */
-	trace.words = words;
-	trace.same = same;
+	trace.words = found->words;
+	trace.same = found->same;
 	return strand_follow(thread, &thread->python, &trace);
 }
 
@@ -176,8 +177,7 @@ python_base(struct thread *thread)
 {
 	const struct strand *strand = &thread->python;
 
-	if (!python(thread, NO_DOMAIN, false,
-		    py_kept_holds(&thread->py_kept, false)))
+	if (!python(thread, NO_DOMAIN, py_kept_look(&thread->py_kept, false)))
 		return NULL;
 	return strand->nodes[strand->count - 1];
 }
@@ -382,9 +382,9 @@ mixed(struct thread *thread, enum wire_domain domain,
 
 /* The Python frames alone. 0: there are none, or no room. */
 INLINE uint32_t
-python_only(struct thread *thread, enum wire_domain domain, bool gil, bool held)
+python_only(struct thread *thread, enum wire_domain domain, bool same)
 {
-	if (!python(thread, domain, gil, held))
+	if (!python(thread, domain, same))
 		return 0;
 	thread->leaf = thread->python.leaves[domain];
 	return thread->python.sites[domain];
@@ -394,8 +394,8 @@ python_only(struct thread *thread, enum wire_domain domain, bool gil, bool held)
 static __attribute__((noinline)) uint32_t
 python_alone(struct thread *thread, enum wire_domain domain)
 {
-	return python_only(thread, domain, false,
-			   py_kept_holds(&thread->py_kept, false));
+	return python_only(thread, domain,
+			   py_kept_look(&thread->py_kept, false));
 }
 
 uint32_t
@@ -425,13 +425,12 @@ python_and_native(struct thread *thread, enum wire_domain domain,
 /* Needs Python frames only, if there are any. */
 uint32_t
 capture_python_slow(struct thread *thread, enum wire_domain domain,
-		    const void *frame, bool held)
+		    const void *frame, bool same)
 {
 	uint32_t site = 0;
 
 	if (agent_config.native != WIRE_NATIVE_FULL)
-		site = python_only(thread, domain,
-				   domain != WIRE_DOMAIN_PYMEM_RAW, held);
+		site = python_only(thread, domain, same);
 	return site ? site : python_and_native(thread, domain, frame);
 }
 

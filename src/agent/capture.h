@@ -31,22 +31,22 @@ capture_site(struct thread *thread, enum wire_domain domain,
 }
 
 /* The same, for a block of one of Python's allocators, whose hook has this
- * frame. held: the Python stack is the last one. */
+ * frame. same: py_kept_look's answer. */
 uint32_t capture_python_slow(struct thread *, enum wire_domain,
-			     const void *frame, bool held);
+			     const void *frame, bool same);
 static inline uint32_t
 capture_python(struct thread *thread, enum wire_domain domain,
 	       const void *frame)
 {
 	const struct strand *strand = &thread->python;
-	bool held =
-	    py_kept_holds(&thread->py_kept, domain != WIRE_DOMAIN_PYMEM_RAW);
+	bool same =
+	    py_kept_look(&thread->py_kept, domain != WIRE_DOMAIN_PYMEM_RAW);
 
-	if (__builtin_expect(held && strand->known >> domain & 1, 1)) {
+	if (__builtin_expect(same && strand->known >> domain & 1, 1)) {
 		thread->leaf = strand->leaves[domain];
 		return strand->sites[domain];
 	}
-	return capture_python_slow(thread, domain, frame, held);
+	return capture_python_slow(thread, domain, frame, same);
 }
 
 /* The sites that the thread remembers are not to be used any more. */

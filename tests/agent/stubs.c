@@ -113,25 +113,17 @@ py_eval_is_base(uint64_t pc)
 	return true;
 }
 
-WEAK size_t
-py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
-	     size_t *same, bool *cut)
-{
-	size_t count = py_walk(kept->words, PY_KEPT_FRAMES, gil, cut);
-
-	*words = kept->words;
-	*same = 0;
-	return count;
-}
-
 static bool
-nothing_holds(const struct py_kept *kept, bool gil)
+look_anew(struct py_kept *kept, bool gil)
 {
-	(void)kept;
-	(void)gil;
+	struct py_kept_stack found = {.words = kept->words};
+
+	found.count = (uint32_t)py_walk(kept->words, PY_KEPT_FRAMES, gil,
+					&found.is_broken);
+	kept->found = found;
 	return false;
 }
-WEAK bool (*py_kept_holds)(const struct py_kept *, bool) = nothing_holds;
+WEAK bool (*py_kept_look)(struct py_kept *, bool) = look_anew;
 
 WEAK uint32_t
 py_code_intern(uint64_t word)

@@ -39,6 +39,7 @@ static struct {
 	uint64_t last[FRAMES];
 	size_t last_count;
 	size_t same;
+	size_t unchanged;
 	uint32_t dice;
 } test;
 
@@ -197,15 +198,18 @@ static void
 compare(void)
 {
 	uint64_t words[FRAMES];
-	const uint64_t *kept = NULL;
+	const struct py_kept_stack *found = &test.kept.found;
+	const uint64_t *kept;
 	bool cut = false;
 	size_t count = py_walk(words, FRAMES, true, &cut);
-	size_t same;
+	bool is_same = py_kept_look(&test.kept, true);
+	size_t same = is_same ? found->count : found->same;
 
 	assert_false(cut);
-	assert_int_equal(py_walk_kept(&test.kept, true, &kept, &same, &cut),
-			 count);
-	assert_false(cut);
+	assert_int_equal(found->count, count);
+	assert_true(!is_same || same == test.last_count);
+	kept = found->words;
+	assert_false(found->is_broken);
 	assert_true(same <= count && same <= test.last_count);
 	if (count)
 		assert_memory_equal(kept, words, count * sizeof(*words));
@@ -216,6 +220,7 @@ compare(void)
 	memcpy(test.last, words, count * sizeof(*words));
 	test.last_count = count;
 	test.same += same;
+	test.unchanged += is_same;
 }
 
 static void
@@ -254,14 +259,16 @@ check_layout(unsigned minor, bool free_threaded)
 {
 	py_runtime.layout = py_layout_find(minor, free_threaded);
 	assert_non_null(py_runtime.layout);
+	py_kept_setup();
 	make_codes();
-	test.same = 0;
+	test.same = test.unchanged = 0;
 	for (unsigned i = 0; i < CHANGES; i++) {
 		change();
 		link_frames();
 		compare();
 	}
 	assert_true(test.same > CHANGES);
+	assert_true(test.unchanged > CHANGES / 16);
 	while (test.count)
 		pop();
 	link_frames();
@@ -309,14 +316,18 @@ deep_move(void)
 static void
 deep_compare(void)
 {
-	const uint64_t *kept = NULL;
-	bool cut = false, whole_cut = false;
+	const struct py_kept_stack *found = &test.kept.found;
+	const uint64_t *kept;
+	bool cut, whole_cut = false;
 	size_t all = py_walk(deep.words, DEEP, true, &whole_cut);
 	size_t same, count;
 
-	count = py_walk_kept(&test.kept, true, &kept, &same, &cut);
+	same = py_kept_look(&test.kept, true) ? found->count : found->same;
+	count = found->count;
+	kept = found->words;
+	cut = py_kept_is_cut(&test.kept);
 	assert_false(whole_cut);
-	assert_int_equal(cut, py_kept_is_cut(&test.kept));
+	assert_false(found->is_broken);
 	/* Some frames are not shown. */
 	assert_true(cut ? count <= all && count >= PY_KEPT_LEAST / 2
 			: count == all);
@@ -337,6 +348,7 @@ chains_too_long_to_keep(void **state)
 
 	(void)state;
 	py_runtime.layout = py_layout_find(13, false);
+	py_kept_setup();
 	make_codes();
 	memset(&test.kept, 0, sizeof(test.kept));
 	put(test.thread, py_runtime.layout->thread_frame, 0);

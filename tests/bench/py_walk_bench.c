@@ -174,13 +174,11 @@ change_stack(enum change change, unsigned i)
 static void
 walk(bool is_kept)
 {
-	const uint64_t *words;
 	bool cut = false;
-	size_t same;
 
 	if (is_kept)
 		bench.sum +=
-		    py_walk_kept(&bench.kept, true, &words, &same, &cut);
+		    py_kept_look(&bench.kept, true) + bench.kept.found.count;
 	else
 		bench.sum += py_walk(bench.words, PY_KEPT_FRAMES, true, &cut);
 }
@@ -222,6 +220,7 @@ print_table(unsigned minor)
 	py_runtime.layout = py_layout_find(minor, false);
 	if (!py_runtime.layout)
 		return;
+	py_kept_setup();
 	make_codes();
 	printf("\n| 3.%u | depth 5 | 20 | 50 | 100 | 400 |\n"
 	       "|---|---|---|---|---|---|\n",

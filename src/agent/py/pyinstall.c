@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "agent/agent.h"
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
 #include "agent/py/pyhook.h"
@@ -255,7 +256,9 @@ find(void)
 	case PY_FOUND:
 		/* Walks stop at the interpreter's loop from now on. */
 		unwind_modules_changed();
-		py_kept_setup();
+		/* All frames, interleaved, are walked another way. */
+		if (agent_config.native != WIRE_NATIVE_FULL)
+			py_kept_setup();
 		py_light_setup();
 		return true;
 	}

@@ -22,8 +22,9 @@
 #include "agent/py/pyframe.h"
 #include "agent/py/pyruntime.h"
 
-#define FRAMES PY_KEPT_FRAMES
-#define HALF   (FRAMES / 2)
+#define FRAMES	  PY_KEPT_FRAMES
+#define HALF	  (FRAMES / 2)
+#define FRESH_FEW 8 /* and a few more frames are no reason to begin again */
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -53,17 +54,16 @@ place(struct py_kept *kept, uint64_t address)
 	return &kept->place[hash >> (64 - PY_KEPT_PLACE_BITS)];
 }
 
-/* The kept frame with that address; 0: none. */
+/* The kept frame with that address, up to `limit`; 0: none. */
 static inline uint32_t
-find(const struct attempt *attempt, uint64_t address)
+find(struct py_kept *kept, uint32_t limit, uint64_t address)
 {
-	struct py_kept *kept = attempt->kept;
-	uint32_t at = attempt->limit;
+	uint32_t at = limit;
 
 	if (kept->frame[at].address == address)
 		return at;
 	at = *place(kept, address);
-	if (at <= attempt->limit && kept->frame[at].address == address)
+	if (at <= limit && kept->frame[at].address == address)
 		return at;
 	return 0;
 }
@@ -76,19 +76,12 @@ memo(struct py_kept *kept, uint64_t key)
 	return &kept->memo[hash >> (64 - PY_KEPT_MEMO_BITS)];
 }
 
-/* The word becomes the one that stands for its line, and is remembered. */
-static __attribute__((noinline)) void
-group(struct py_kept *kept, struct py_frame *seen)
+static inline void
+remember(struct py_kept *kept, const struct py_frame *seen)
 {
 	struct py_kept_memo *place = memo(kept, seen->key);
 
-	if (!py_code_group(&seen->word)) {
-		seen->key = FRAME_NO_KEY;
-		return;
-	}
-	if (seen->key == FRAME_NO_KEY)
-		return;
-	place->key = 0;
+	place->key = FRAME_NO_KEY;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	place->word = seen->word;
 	place->epoch = (uint32_t)kept->epoch;
@@ -96,29 +89,58 @@ group(struct py_kept *kept, struct py_frame *seen)
 	place->key = seen->key;
 }
 
-/* As frame_read, and the word is the one that stands for its line. What has a
- * key that is known is not read: it was no prologue then, nor is it now. */
+/* As frame_read, but the word becomes the one that stands for its line. */
+static __attribute__((noinline)) bool
+read_slowly(struct py_kept *kept, uint64_t frame, struct py_frame *seen)
+{
+	if (!frame_read(py_runtime.layout, frame, seen))
+		return false;
+	if (seen->word && !py_code_group(&seen->word))
+		seen->key = FRAME_NO_KEY;
+	if (seen->key != FRAME_NO_KEY)
+		remember(kept, seen);
+	return true;
+}
+
+/* The same where the key is known, which says all; else false. */
+INLINE bool
+recall(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
+       struct py_frame *seen)
+{
+	const struct py_kept_memo *known;
+
+	if (layout->code_tlbc != PY_ABSENT || unlikely(frame & 7))
+		return false;
+	seen->key = frame_key(layout, frame);
+	known = memo(kept, seen->key);
+	seen->word = known->word;
+	return likely(known->key == seen->key &&
+		      known->epoch == (uint32_t)kept->epoch);
+}
+
 INLINE bool
 read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
 	   struct py_frame *seen)
 {
-	if (layout->code_tlbc == PY_ABSENT && likely(!(frame & 7)) &&
-	    likely(!frame_is_interpreters(layout, frame))) {
-		uint64_t key = frame_key(layout, frame);
-		const struct py_kept_memo *known = memo(kept, key);
+	struct py_frame read; /* stays in memory, seen does not */
+	bool makes_sense;
 
-		if (likely(known->key == key &&
-			   known->epoch == (uint32_t)kept->epoch)) {
-			seen->key = key;
-			seen->word = known->word;
-			return true;
-		}
-	}
-	if (!frame_read(layout, frame, seen))
-		return false;
-	if (seen->word)
-		group(kept, seen);
-	return true;
+	if (likely(recall(layout, kept, frame, seen)))
+		return true;
+	makes_sense = read_slowly(kept, frame, &read);
+	*seen = read;
+	return makes_sense;
+}
+
+INLINE void
+add_fresh(struct attempt *attempt, uint64_t address, struct py_frame seen)
+{
+	struct py_kept *kept = attempt->kept;
+	struct py_kept_frame *fresh = &kept->fresh[attempt->fresh];
+
+	fresh->address = address;
+	fresh->key = seen.key;
+	kept->fresh_words[attempt->fresh++] = seen.word;
 }
 
 /* Takes a frame up among the fresh ones. False: it makes no sense, or there is
@@ -126,16 +148,12 @@ read_frame(const struct py_layout *layout, struct py_kept *kept, uint64_t frame,
 INLINE bool
 take(const struct py_layout *layout, struct attempt *attempt, uint64_t address)
 {
-	struct py_kept_frame *fresh;
 	struct py_frame seen;
 
 	if (unlikely(attempt->fresh == FRAMES ||
 		     !read_frame(layout, attempt->kept, address, &seen)))
 		return false;
-	fresh = &attempt->kept->fresh[attempt->fresh];
-	fresh->address = address;
-	fresh->key = seen.key;
-	attempt->kept->fresh_words[attempt->fresh++] = seen.word;
+	add_fresh(attempt, address, seen);
 	return true;
 }
 
@@ -156,17 +174,15 @@ has_word(const struct py_kept *kept, uint32_t at)
 }
 
 /* A kept frame that does not say what it did gets its new word. False: it had
- * one and has none now, or the other way round, or makes no sense. */
+ * one and has none now, or the other way round. */
 INLINE bool
-renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
+renew(struct attempt *attempt, uint32_t at, struct py_frame seen)
 {
 	struct py_kept *kept = attempt->kept;
 	bool had_word = has_word(kept, at);
 	uint64_t *word = &kept->words[FRAMES - kept->words_to[at]];
-	struct py_frame seen;
 
-	if (!read_frame(layout, kept, kept->frame[at].address, &seen) ||
-	    (seen.word != 0) != had_word)
+	if ((seen.word != 0) != had_word)
 		return false;
 	key_set(kept, at, seen.key);
 	if (had_word && *word != seen.word) {
@@ -176,24 +192,11 @@ renew(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 	return true;
 }
 
-/* Whether a frame whose link is as it was, and which has no key in the array,
- * is as it was. */
-INLINE bool
-is_same(const struct py_layout *layout, const struct py_kept *kept, uint32_t at)
-{
-	uint64_t frame = kept->frame[at].address;
-	struct py_frame seen;
-
-	if (at == 1 && frame_key(layout, frame) == kept->outermost_key)
-		return true;
-	return !has_word(kept, at) && frame_read(layout, frame, &seen) &&
-	       !seen.word;
-}
-
 /*
- * Compares the kept frames from `at` outwards. Returns the first one that is
- * linked to another than before, or says something else; 0: none. Four at a
- * time: what bounds this is how many instructions it takes.
+ * Compares kept frames outwards. Returns the first one that is linked to
+ * another than before, or has not the key that is in the array: that of the
+ * outermost is none. Four at a time: what bounds this is how many instructions
+ * it takes.
  */
 #define PASS(i_)                                                      \
 	link = frame[-(i_)-1].address;                                \
@@ -204,61 +207,66 @@ is_same(const struct py_layout *layout, const struct py_kept *kept, uint32_t at)
 		break;                                                \
 	}                                                             \
 	there = next
-INLINE uint32_t
-find_other(const struct py_layout *layout, const struct py_kept *kept,
-	   uint32_t at)
+INLINE const struct py_kept_frame *
+compare(const struct py_layout *layout, const struct py_kept_frame *frame)
 {
-	const struct py_kept_frame *frame = &kept->frame[at];
+	uint64_t there = frame->address;
+	uint64_t link, next;
 
-	for (;; frame--) {
-		uint64_t there = frame->address;
-		uint64_t link, next;
-
-		for (;; frame -= 4) {
-			PASS(0);
-			PASS(1);
-			PASS(2);
-			PASS(3);
-		}
-		/* The usual end. */
-		if (likely(frame == &kept->frame[1]) &&
-		    load(there, layout->frame_previous) == link &&
-		    frame_key(layout, there) == kept->outermost_key)
-			return 0;
-		at = (uint32_t)(frame - kept->frame);
-		if (likely(frame->key != FRAME_NO_KEY) ||
-		    load(there, layout->frame_previous) != link ||
-		    !is_same(layout, kept, at))
-			return at;
-		if (at == 1)
-			return 0;
+	for (;; frame -= 4) {
+		PASS(0);
+		PASS(1);
+		PASS(2);
+		PASS(3);
 	}
+	return frame;
 }
 #undef PASS
 
-/* The same, but what only says something else is renewed. */
+INLINE bool
+is_linked(const struct py_layout *layout, const struct py_kept_frame *frame)
+{
+	return load(frame->address, layout->frame_previous) ==
+	       frame[-1].address;
+}
+
+/* Whether the comparison ended there because all is as it was. */
+INLINE bool
+is_end(const struct py_layout *layout, const struct py_kept *kept,
+       const struct py_kept_frame *frame)
+{
+	return frame == &kept->frame[1] && is_linked(layout, frame) &&
+	       frame_key(layout, frame->address) == kept->outermost_key;
+}
+
+/*
+ * Compares the kept frames from `at` outwards; what only says something else is
+ * renewed. Returns the first one that is linked to another than before, or
+ * cannot be renewed; 0: none.
+ */
 INLINE uint32_t
 verify(const struct py_layout *layout, struct attempt *attempt, uint32_t at)
 {
-	const struct py_kept *kept = attempt->kept;
+	struct py_kept *kept = attempt->kept;
+	const struct py_kept_frame *frame = compare(layout, &kept->frame[at]);
+	struct py_frame seen;
 
 	attempt->same = at;
-	for (; at; at--) {
-		const struct py_kept_frame *frame;
-
-		at = find_other(layout, kept, at);
-		frame = &kept->frame[at];
-		if (!at || load(frame->address, layout->frame_previous) !=
-			       frame[-1].address)
-			break;
-		if (!renew(layout, attempt, at))
-			break;
+	while (!is_end(layout, kept, frame)) {
+		at = (uint32_t)(frame - kept->frame);
+		if (!is_linked(layout, frame) ||
+		    !read_frame(layout, kept, frame->address, &seen) ||
+		    !renew(attempt, at, seen))
+			return at;
+		if (at == 1)
+			return 0;
+		frame = compare(layout, frame - 1);
 	}
-	return at;
+	return 0;
 }
 
 /* Puts so many fresh frames in front of kept frame `at`. */
-static void
+INLINE void
 commit(struct py_kept *kept, uint32_t fresh_count, uint32_t at)
 {
 	uint32_t words = kept->words_to[at];
@@ -285,18 +293,17 @@ commit(struct py_kept *kept, uint32_t fresh_count, uint32_t at)
  * frame in between.
  */
 static __attribute__((noinline)) bool
-cut_chain(const struct py_layout *layout, struct attempt *attempt, uint32_t met)
+cut_chain(struct py_kept *kept, uint32_t fresh, uint32_t met)
 {
-	struct py_kept *kept = attempt->kept;
+	struct attempt attempt = {.kept = kept, .fresh = fresh};
 	uint64_t end;
 
-	while (attempt->fresh < HALF)
-		if (!take(layout, attempt, kept->frame[met--].address))
+	while (attempt.fresh < HALF)
+		if (!take(py_runtime.layout, &attempt,
+			  kept->frame[met--].address))
 			return false;
-	end = attempt->fresh > HALF ? kept->fresh[HALF].address
-				    : kept->frame[met].address;
-	attempt->fresh = HALF;
-	attempt->same = 0;
+	end = attempt.fresh > HALF ? kept->fresh[HALF].address
+				   : kept->frame[met].address;
 	kept->frame[0].address = end;
 	commit(kept, HALF, 0);
 	return true;
@@ -313,7 +320,7 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 	uint32_t differs;
 
 	while (frame && frame != end) {
-		met = find(attempt, frame);
+		met = find(kept, attempt->limit, frame);
 		if (met) {
 			differs = verify(layout, attempt, met);
 			if (likely(!differs))
@@ -325,8 +332,10 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 			frame = kept->frame[met].address;
 			attempt->limit = --met;
 		}
-		if (unlikely(attempt->fresh == FRAMES))
-			return cut_chain(layout, attempt, 0);
+		if (unlikely(attempt->fresh == FRAMES)) {
+			attempt->same = 0;
+			return cut_chain(kept, FRAMES, 0);
+		}
 		if (!take(layout, attempt, frame))
 			return false;
 		frame = load(frame, layout->frame_previous);
@@ -335,8 +344,10 @@ update(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
 		kept->frame[0].address = 0;
 	if (!frame || frame == end)
 		met = attempt->same = 0;
-	if (unlikely(met + attempt->fresh > FRAMES))
-		return cut_chain(layout, attempt, met);
+	if (unlikely(met + attempt->fresh > FRAMES)) {
+		attempt->same = 0;
+		return cut_chain(kept, attempt->fresh, met);
+	}
 	if (attempt->fresh || met != kept->count)
 		commit(kept, attempt->fresh, met);
 	return true;
@@ -357,87 +368,6 @@ thread_state_quick(const struct py_layout *layout, const struct py_kept *kept,
 					     arch_thread_pointer())))
 		return state;
 	return 0;
-}
-
-/* As py_runtime_thread. */
-INLINE uint64_t
-thread_state(const struct py_layout *layout, const struct py_kept *kept,
-	     bool gil)
-{
-	uint64_t state = thread_state_quick(layout, kept, gil);
-
-	return likely(state) ? state : (uint64_t)py_runtime_thread(gil);
-}
-
-INLINE bool
-holds_in(const struct py_layout *layout, const struct py_kept *kept,
-	 uint64_t state)
-{
-	return frame_first(layout, state) == kept->frame[kept->count].address &&
-	       !find_other(layout, kept, kept->count);
-}
-
-/* The usual case calls nothing, so it saves no registers. */
-INLINE bool
-holds(const struct py_layout *layout, const struct py_kept *kept, bool gil,
-      bool (*slowly)(const struct py_kept *, bool))
-{
-	uint64_t state;
-
-	if (unlikely(kept->held !=
-		     __atomic_load_n(&py_code_epoch, __ATOMIC_ACQUIRE)))
-		return false;
-	state = thread_state_quick(layout, kept, gil);
-	return likely(state) ? holds_in(layout, kept, state)
-			     : slowly(kept, gil);
-}
-
-INLINE bool
-holds_slowly(const struct py_layout *layout, const struct py_kept *kept,
-	     bool gil)
-{
-	uint64_t state = (uint64_t)py_runtime_thread(gil);
-
-	return state && holds_in(layout, kept, state);
-}
-
-#define LAYOUT(name_, ...)                                              \
-	static __attribute__((noinline)) bool holds_slowly_##name_(     \
-	    const struct py_kept *kept, bool gil)                       \
-	{                                                               \
-		static const struct py_layout layout = {__VA_ARGS__};   \
-                                                                        \
-		return holds_slowly(&layout, kept, gil);                \
-	}                                                               \
-	static bool holds_##name_(const struct py_kept *kept, bool gil) \
-	{                                                               \
-		static const struct py_layout layout = {__VA_ARGS__};   \
-                                                                        \
-		return holds(&layout, kept, gil, holds_slowly_##name_); \
-	}
-#include "agent/py/pyoffsets.def"
-#undef LAYOUT
-
-#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = holds_##name_,
-static bool (*const all_hold[PY_LAYOUT_COUNT])(const struct py_kept *, bool) = {
-#include "agent/py/pyoffsets.def"
-};
-#undef LAYOUT
-
-static bool
-nothing_holds(const struct py_kept *kept, bool gil)
-{
-	(void)kept;
-	(void)gil;
-	return false;
-}
-
-bool (*py_kept_holds)(const struct py_kept *, bool) = nothing_holds;
-
-void
-py_kept_setup(void)
-{
-	py_kept_holds = all_hold[py_runtime.layout - py_layouts];
 }
 
 /* What is not whole is forgotten, and what is from before a code object was
@@ -478,62 +408,190 @@ update_all(const struct py_layout *layout, struct attempt *attempt,
 	return update(layout, attempt, frame_first(layout, state));
 }
 
-INLINE size_t
-walk_kept(const struct py_layout *layout, struct py_kept *kept, bool gil,
-	  const uint64_t **words, size_t *same, bool *cut)
+/* What the chain is now; so many of its outermost frames are as they were at
+ * the last look, when there were `before`, 0: nothing that may be held. Returns
+ * whether all are. */
+INLINE bool
+found(struct py_kept *kept, uint32_t same, uint32_t before)
 {
-	struct attempt attempt = {.kept = kept};
-	uint64_t state;
-
-	prepare(kept);
-	*same = 0;
-	state = thread_state(layout, kept, gil);
-	if (unlikely(!state))
-		return 0;
-	if (unlikely(!update_all(layout, &attempt, state))) {
-		*words = kept->words;
-		return py_walk(kept->words, FRAMES, gil, cut);
-	}
-	*words = kept->words + FRAMES - kept->words_to[kept->count];
-	*same = kept->words_to[attempt.same];
-	if (unlikely(py_kept_is_cut(kept)))
-		*cut = true;
+	kept->found.count = kept->words_to[kept->count];
+	kept->found.same = kept->words_to[same];
+	kept->found.words = kept->words + FRAMES - kept->found.count;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	kept->is_whole = true;
-	if (likely(kept->count && !py_kept_is_cut(kept)))
-		kept->held = kept->epoch;
-	return kept->words_to[kept->count];
+	if (unlikely(!kept->count || py_kept_is_cut(kept)))
+		return false;
+	kept->held = kept->epoch;
+	return same == kept->count && before == kept->count;
 }
 
-#define LAYOUT(name_, ...)                                               \
-	static size_t walk_##name_(struct py_kept *kept, bool gil,       \
-				   const uint64_t **words, size_t *same, \
-				   bool *cut)                            \
-	{                                                                \
-		static const struct py_layout layout = {__VA_ARGS__};    \
-                                                                         \
-		return walk_kept(&layout, kept, gil, words, same, cut);  \
+/* Walks. Frames that were renewed since the last look: outermost `same` ones
+ * are not among them. */
+INLINE bool
+walk(const struct py_layout *layout, struct py_kept *kept, bool gil,
+     uint64_t state, uint32_t same)
+{
+	struct attempt attempt = {.kept = kept};
+	const uint32_t before = kept->held ? kept->count : 0;
+
+	prepare(kept);
+	kept->found.is_broken = false;
+	kept->found.count = 0;
+	if (unlikely(!state))
+		return false;
+	if (unlikely(!update_all(layout, &attempt, state))) {
+		kept->found.words = kept->words;
+		kept->found.same = 0;
+		kept->found.count = (uint32_t)py_walk(kept->words, FRAMES, gil,
+						      &kept->found.is_broken);
+		return false;
+	}
+	return found(kept, attempt.same < same ? attempt.same : same, before);
+}
+
+/* Takes frames that are known until one of the kept is met: that one; 0: there
+ * is something else to it. */
+INLINE uint32_t
+meet(const struct py_layout *layout, struct attempt *attempt, uint64_t frame)
+{
+	struct py_kept *kept = attempt->kept;
+	struct py_frame seen;
+
+	while (frame && attempt->fresh < FRESH_FEW) {
+		uint32_t met = find(kept, kept->count, frame);
+
+		if (met)
+			return met;
+		if (!recall(layout, kept, frame, &seen))
+			return 0;
+		add_fresh(attempt, frame, seen);
+		frame = load(frame, layout->frame_previous);
+	}
+	return 0;
+}
+
+/*
+ * Walks where the chain that is held has changed a little: some frames are
+ * gone, a few are new, and some run other instructions, all of which are
+ * known. frame: the first one that differs; NULL: it is the innermost, and not
+ * the same. Where there is more to it walk_on is called.
+ */
+INLINE bool
+step(const struct py_layout *layout, struct py_kept *kept, bool gil,
+     uint64_t state, const struct py_kept_frame *frame,
+     bool (*walk_on)(struct py_kept *, bool, uint64_t, uint32_t))
+{
+	const uint32_t before = kept->count;
+	struct attempt attempt = {.kept = kept, .same = before};
+	uint32_t met = before;
+	struct py_frame seen;
+
+	if (!frame) {
+		met = meet(layout, &attempt, frame_first(layout, state));
+		if (!met || met + FRESH_FEW > FRAMES)
+			return walk_on(kept, gil, state, before);
+		frame = compare(layout, &kept->frame[met]);
+		attempt.same = met;
+	}
+	kept->is_whole = false;
+	kept->held = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	while (!is_end(layout, kept, frame)) {
+		uint32_t at = (uint32_t)(frame - kept->frame);
+
+		if (!is_linked(layout, frame) ||
+		    !recall(layout, kept, frame->address, &seen) ||
+		    !renew(&attempt, at, seen)) {
+			kept->is_whole = true;
+			kept->held = kept->epoch;
+			return walk_on(kept, gil, state, attempt.same);
+		}
+		if (at == 1)
+			break;
+		frame = compare(layout, frame - 1);
+	}
+	commit(kept, attempt.fresh, met);
+	return found(kept, attempt.same, before);
+}
+
+INLINE bool
+look_in(const struct py_layout *layout, struct py_kept *kept, bool gil,
+	uint64_t state,
+	bool (*step_on)(struct py_kept *, bool, uint64_t,
+			const struct py_kept_frame *),
+	bool (*walk_on)(struct py_kept *, bool, uint64_t, uint32_t))
+{
+	const struct py_kept_frame *frame = &kept->frame[kept->count];
+
+	if (unlikely(!state || kept->held != __atomic_load_n(&py_code_epoch,
+							     __ATOMIC_ACQUIRE)))
+		return walk_on(kept, gil, state, FRAMES);
+	if (unlikely(frame_first(layout, state) != frame->address))
+		return step_on(kept, gil, state, NULL);
+	frame = compare(layout, frame);
+	return likely(is_end(layout, kept, frame))
+		   ? true
+		   : step_on(kept, gil, state, frame);
+}
+
+/* For each layout: a look where the state is not easily told, and the usual
+ * one, which calls nothing where nothing has changed, so it saves no registers.
+ */
+#define LAYOUT(name_, ...)                                                   \
+	static __attribute__((noinline)) bool walk_##name_(                  \
+	    struct py_kept *kept, bool gil, uint64_t state, uint32_t same)   \
+	{                                                                    \
+		static const struct py_layout layout = {__VA_ARGS__};        \
+                                                                             \
+		return walk(&layout, kept, gil, state, same);                \
+	}                                                                    \
+	static __attribute__((noinline)) bool step_##name_(                  \
+	    struct py_kept *kept, bool gil, uint64_t state,                  \
+	    const struct py_kept_frame *frame)                               \
+	{                                                                    \
+		static const struct py_layout layout = {__VA_ARGS__};        \
+                                                                             \
+		return step(&layout, kept, gil, state, frame, walk_##name_); \
+	}                                                                    \
+	static __attribute__((noinline)) bool look_slowly_##name_(           \
+	    struct py_kept *kept, bool gil)                                  \
+	{                                                                    \
+		static const struct py_layout layout = {__VA_ARGS__};        \
+		uint64_t state = (uint64_t)py_runtime_thread(gil);           \
+                                                                             \
+		return look_in(&layout, kept, gil, state, step_##name_,      \
+			       walk_##name_);                                \
+	}                                                                    \
+	static bool look_##name_(struct py_kept *kept, bool gil)             \
+	{                                                                    \
+		static const struct py_layout layout = {__VA_ARGS__};        \
+		uint64_t state = thread_state_quick(&layout, kept, gil);     \
+                                                                             \
+		return likely(state) ? look_in(&layout, kept, gil, state,    \
+					       step_##name_, walk_##name_)   \
+				     : look_slowly_##name_(kept, gil);       \
 	}
 #include "agent/py/pyoffsets.def"
 #undef LAYOUT
 
-#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = walk_##name_,
-static size_t (*const walks[PY_LAYOUT_COUNT])(struct py_kept *, bool,
-					      const uint64_t **, size_t *,
-					      bool *) = {
+#define LAYOUT(name_, ...) [PY_LAYOUT_##name_] = look_##name_,
+static bool (*const looks[PY_LAYOUT_COUNT])(struct py_kept *, bool) = {
 #include "agent/py/pyoffsets.def"
 };
 #undef LAYOUT
 
-size_t
-py_walk_kept(struct py_kept *kept, bool gil, const uint64_t **words,
-	     size_t *same, bool *cut)
+static bool
+look_nowhere(struct py_kept *kept, bool gil)
 {
-	const struct py_layout *layout =
-	    __atomic_load_n(&py_runtime.layout, __ATOMIC_ACQUIRE);
+	(void)gil;
+	kept->found.count = 0;
+	return false;
+}
 
-	*same = 0;
-	if (unlikely(!layout))
-		return 0;
-	return walks[layout - py_layouts](kept, gil, words, same, cut);
+bool (*py_kept_look)(struct py_kept *, bool) = look_nowhere;
+
+void
+py_kept_setup(void)
+{
+	py_kept_look = looks[py_runtime.layout - py_layouts];
 }

@@ -26,7 +26,7 @@
 #define PY_KEPT_FRAMES	   4096 /* of a chain that is kept, and words */
 #define PY_KEPT_LEAST	   1024 /* of a chain that is cut */
 #define PY_KEPT_PLACE_BITS 11
-#define PY_KEPT_MEMO_BITS  11
+#define PY_KEPT_MEMO_BITS  12
 
 struct py_kept_frame {
 	uint64_t address;
@@ -40,16 +40,27 @@ struct py_kept_memo {
 	uint32_t epoch; /* when that was so */
 };
 
-/* One per thread, zero at first, touched by it alone; of its 240 KiB only what
+/* What a look found: as py_walk would, but for a chain that is cut. */
+struct py_kept_stack {
+	const uint64_t *words; /* innermost first; good until the next look */
+	uint32_t count;
+	uint32_t same;	/* so many of the outermost are those of the last look
+			   that was none of the same, the words and thus what
+			   they mean while py_code_epoch does not change */
+	bool is_broken; /* as *cut of py_walk */
+};
+
+/* One per thread, zero at first, touched by it alone; of its 300 KiB only what
  * the depth of the stacks asks for is ever touched. */
 struct py_kept {
-	bool is_whole;		 /* what follows is a whole chain */
-	uint32_t count;		 /* frames, 1 the outermost */
-	uint64_t epoch;		 /* of py_code_epoch */
-	uint64_t held; /* the same, if it is whole, has frames, and is not cut;
-			  else 0 */
+	bool is_whole;	/* what follows is a whole chain */
+	uint32_t count; /* frames, 1 the outermost */
+	uint64_t epoch; /* of py_code_epoch */
+	uint64_t held;	/* the same, if it is whole, has frames, and is not cut;
+			   else 0 */
 	const uint64_t *current; /* py_runtime_current_place */
 	uint64_t outermost_key;	 /* of frame[1] */
+	struct py_kept_stack found;
 	struct py_kept_frame frame[PY_KEPT_FRAMES + 1]; /* [0]: the end */
 	uint16_t words_to[PY_KEPT_FRAMES + 1]; /* from the outermost frame */
 	uint64_t words[PY_KEPT_FRAMES];	       /* the outermost last */
@@ -61,25 +72,17 @@ struct py_kept {
 	uint64_t fresh_words[PY_KEPT_FRAMES];
 };
 
-/*
- * The Python frames of the calling thread as py_walk gives them. Returns how
- * many; *words, innermost first, are good until the next walk with that kept.
- * *same of the outermost ones are those that the last walk with that kept gave,
- * the words and thus what they mean when py_code_epoch has not changed. gil and
- * *cut: as with py_walk.
- */
-size_t py_walk_kept(struct py_kept *, bool gil, const uint64_t **words,
-		    size_t *same, bool *cut);
+/* Looks at the Python frames of the calling thread; gil: as with py_walk. True:
+ * what the last look found, which was something and is not cut, is so still.
+ * Else found says what they are. */
+extern HIDDEN bool (*py_kept_look)(struct py_kept *, bool gil);
 
-/* Whether the last walk was cut because the chain is too long. */
+/* Whether the last look's chain was cut because it is too long. */
 static inline bool
 py_kept_is_cut(const struct py_kept *kept)
 {
 	return kept->frame[0].address != 0;
 }
-/* Whether that walk would find what the last one with that kept found, which
- * was something, and is not cut. */
-extern HIDDEN bool (*py_kept_holds)(const struct py_kept *, bool gil);
 /* Context: setup. The layout is known now. */
 void py_kept_setup(void);
 

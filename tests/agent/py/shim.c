@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/agent.h"
 #include "agent/py/py.h"
 #include "agent/py/pycode.h"
 #include "agent/py/pykept.h"
@@ -125,6 +126,7 @@ block_drop(uint64_t address)
 }
 
 /* The parts of record.h that are inline lead to those here at every event. */
+struct agent_config agent_config;
 __thread struct thread_tls thread_tls;
 uint32_t sample_rate = 1;
 bool sample_was_exact = true;
@@ -171,24 +173,26 @@ static size_t
 walk(uint64_t *words, size_t max, bool gil, bool *cut)
 {
 	size_t count = py_walk(words, max, gil, cut);
-	const uint64_t *kept_words;
-	bool whole_cut = false, kept_cut = false;
+	const struct py_kept_stack *found;
+	bool whole_cut = false;
 	size_t whole, kept, same;
 
 	if (!last)
 		last = safe_map(sizeof(*last));
 	whole = py_walk(last->walked, DEEPEST, gil, &whole_cut);
-	kept = py_walk_kept(&last->kept, gil, &kept_words, &same, &kept_cut);
-	if (whole != kept || whole_cut != kept_cut ||
-	    memcmp(last->walked, kept_words, kept * sizeof(*words)) != 0)
+	found = &last->kept.found;
+	same = py_kept_look(&last->kept, gil) ? found->count : found->same;
+	kept = found->count;
+	if (whole != kept || whole_cut != found->is_broken ||
+	    memcmp(last->walked, found->words, kept * sizeof(*words)) != 0)
 		shim.totals.differ++;
 	if (same > kept || same > last->count ||
-	    memcmp(kept_words + kept - same, last->words + last->count - same,
+	    memcmp(found->words + kept - same, last->words + last->count - same,
 		   same * sizeof(*words)) != 0)
 		shim.totals.differ++;
 	shim.totals.same += same;
 	shim.totals.walked += kept;
-	memcpy(last->words, kept_words, kept * sizeof(*words));
+	memcpy(last->words, found->words, kept * sizeof(*words));
 	last->count = kept;
 	return count;
 }
@@ -221,12 +225,12 @@ record_python(struct thread *thread, enum wire_domain domain, const void *frame,
 
 uint32_t
 capture_python_slow(struct thread *thread, enum wire_domain domain,
-		    const void *frame, bool held)
+		    const void *frame, bool same)
 {
 	(void)thread;
 	(void)domain;
 	(void)frame;
-	(void)held;
+	(void)same;
 	return 0;
 }
 

@@ -4,11 +4,13 @@
  */
 #include "config.h"
 
+#include "agent/agent.h"
 #include "agent/record_quick.h"
 #include "agent/tls.h"
 
 #define WEAK __attribute__((weak))
 
+WEAK struct agent_config agent_config;
 WEAK __thread struct thread_tls thread_tls;
 WEAK uint32_t sample_rate = 1;
 WEAK bool sample_was_exact;
