@@ -149,7 +149,8 @@ struct sort_entry {
 };
 
 struct place {
-	uint32_t slot;	     /* 0 not asked yet */
+	uint32_t slot;	     /* 0 not asked yet; by domain: bits of those that
+				have its texts */
 	uint32_t frame : 31; /* it belongs to, 0 not known yet */
 	uint32_t named : 1;  /* the slot has its texts */
 };
@@ -235,8 +236,11 @@ struct engine {
 	uint64_t *lately; /* [slot - 1]: engine_lately.c; NULL not asked */
 	struct sort_entry *entries; /* engine_order.c */
 	size_t entry_count;
-	size_t entry_most; /* so many rows pass */
-	uint64_t bar;	   /* no row that is not in entries has so much */
+	size_t entry_most;   /* so many rows pass */
+	size_t entry_slots;  /* of so many slots */
+	uint64_t entries_of; /* what they are kept for; 0: for nothing */
+	uint64_t orders;     /* counts what makes all of them others */
+	uint64_t bar;	     /* no row that is not in entries has so much */
 	size_t entry_room;
 	uint64_t *cuts;
 	struct row **pages; /* of rows that are made later; NULL not yet */
@@ -297,7 +301,8 @@ uint32_t slot_of_stack(struct engine *, uint32_t stack);
 void slot_of_stack_prefetch(const struct engine *, uint32_t stack);
 /* Room for so many, so that they need not move on the way to them. */
 void slots_reserve(struct engine *, size_t count);
-uint32_t slot_of_domain(struct engine *, uint16_t domain);
+/* Takes the texts of a place that was noted into it, once. */
+uint32_t slot_of_domain(struct engine *, uint16_t domain, uint32_t place);
 /* Only remembers the frame. */
 void place_note(struct engine *, uint32_t place, uint32_t frame);
 /* Takes the texts of a place into a slot: what differs is dropped. */

@@ -108,11 +108,8 @@ own_slot(struct engine *engine, size_t index)
 	if (engine->group_by == GROUP_TRACEBACK)
 		return stack_slot(engine, index);
 	place = stack_place(engine, site->stack);
-	if (engine->group_by == GROUP_DOMAIN) {
-		slot = slot_of_domain(engine, site->domain);
-		slot_name(engine, slot, place);
-		return slot;
-	}
+	if (engine->group_by == GROUP_DOMAIN)
+		return slot_of_domain(engine, site->domain, place);
 	slot = slot_of_place(engine, place, engine->places[place].frame);
 	place_name(engine, place);
 	return slot;

@@ -133,7 +133,9 @@ filter_slots(struct engine *engine)
 	for (size_t i = 0; i < engine->slot_count; i++)
 		engine->slots[i].pass =
 		    filter_key(engine, &engine->slots[i].key);
-	for (size_t i = 0; i < engine->place_room && engine->filter; i++)
+	if (!engine->filter || engine->group_by != GROUP_LINENO)
+		return;
+	for (size_t i = 0; i < engine->place_room; i++)
 		if (engine->places[i].slot)
 			filter_place(engine,
 				     slot_at(engine, engine->places[i].slot),

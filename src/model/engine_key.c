@@ -71,7 +71,7 @@ slot_new(struct engine *engine, const struct key *key)
 	engine->slots[engine->slot_count++] = (struct slot){
 	    .key = *key,
 	    .kind = UINT8_MAX,
-	    .pass = filter_key(engine, key),
+	    .pass = !engine->filter || filter_key(engine, key),
 	};
 	return (uint32_t)engine->slot_count;
 }
@@ -262,9 +262,16 @@ slot_of_place(struct engine *engine, uint32_t place, uint32_t frame)
 }
 
 uint32_t
-slot_of_domain(struct engine *engine, uint16_t domain)
+slot_of_domain(struct engine *engine, uint16_t domain, uint32_t place)
 {
-	return slot_intern(engine, &(struct key){KEY_DOMAIN, domain, 0});
+	uint32_t slot =
+	    slot_intern(engine, &(struct key){KEY_DOMAIN, domain, 0});
+	uint32_t *named = &engine->places[place].slot;
+
+	if (!(*named >> domain & 1))
+		slot_name(engine, slot, place);
+	*named |= UINT32_C(1) << domain;
+	return slot;
 }
 
 uint32_t
@@ -277,7 +284,8 @@ slot_of_stack(struct engine *engine, uint32_t stack)
 	while ((id = table_next(&engine->slot_table, hash, &at))) {
 		struct key *key = &slot_at(engine, id)->key;
 
-		if (!canon_same(engine, key->first, stack))
+		if (key->first != stack &&
+		    !canon_same(engine, key->first, stack))
 			continue;
 		if (key->first > stack)
 			key->first = stack;

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "model/engine.h"
 
-#define SAMPLES	       1024
+#define SAMPLES	       256
 #define SORTED_AT_ONCE 32
 #define CUTS_MAX       128
 #define PAGE_ROWS      64
@@ -118,7 +118,7 @@ bar_find(const struct engine *engine)
 	struct sort_entry entry;
 	size_t count = 0;
 
-	if (engine->query.ascending || engine->slot_count < 16 * SAMPLES)
+	if (engine->query.ascending || engine->slot_count < 4 * SAMPLES)
 		return 0;
 	for (size_t i = 0; i < SAMPLES; i++)
 		if (entry_make(engine, i * (engine->slot_count / SAMPLES),
@@ -130,30 +130,100 @@ bar_find(const struct engine *engine)
 	return values[count / 32] + (values[count / 32] == values[count / 2]);
 }
 
+/* Takes a slot, if it is a row and reaches the bar. */
+static void
+entry_add(struct engine *engine, size_t index)
+{
+	struct sort_entry entry;
+
+	if (!entry_make(engine, index, &entry))
+		return;
+	engine->entry_most += index >= engine->entry_slots;
+	if (entry.value < engine->bar)
+		return;
+	engine->entries =
+	    mem_room(engine->entries, &engine->entry_room, engine->entry_count,
+		     sizeof(*engine->entries));
+	engine->entries[engine->entry_count++] = entry;
+}
+
+/* Nothing is known of the order of all those that there are. */
+static void
+cuts_start(struct engine *engine)
+{
+	free(engine->cuts);
+	engine->cuts =
+	    mem_array(engine->entry_count / 64 + 1, sizeof(*engine->cuts));
+	cut_add(engine, 0);
+	cut_add(engine, engine->entry_count);
+}
+
 /* Those that reach the bar, which all others come after. */
 static void
 entries_collect(struct engine *engine, uint64_t bar)
 {
-	struct sort_entry entry;
-	size_t count = 0, most = 0;
-
-	for (size_t i = 0; i < engine->slot_count; i++) {
-		if (!entry_make(engine, i, &entry))
-			continue;
-		most++;
-		if (entry.value < bar)
-			continue;
-		engine->entries = mem_room(engine->entries, &engine->entry_room,
-					   count, sizeof(*engine->entries));
-		engine->entries[count++] = entry;
-	}
 	engine->bar = bar;
-	engine->entry_most = most;
-	engine->entry_count = count;
-	free(engine->cuts);
-	engine->cuts = mem_array(count / 64 + 1, sizeof(*engine->cuts));
-	cut_add(engine, 0);
-	cut_add(engine, count);
+	engine->entry_count = engine->entry_most = engine->entry_slots = 0;
+	for (size_t i = 0; i < engine->slot_count; i++)
+		entry_add(engine, i);
+	engine->entry_slots = engine->slot_count;
+	cuts_start(engine);
+}
+
+/* What else than changes makes other entries: the same while it is. */
+static uint64_t
+order_of(const struct engine *engine)
+{
+	enum column sort = engine->query.sort;
+	uint64_t of = hash_mix(hash_mix(1, engine->orders), sort);
+
+	for (enum part_id id = 0; id < PART_COUNT; id++) {
+		if (engine->parts[id].of == PART_UNKNOWN)
+			return 0;
+		of = hash_mix(of, engine->parts[id].of);
+	}
+	return engine->inclusive || engine->query.ascending ||
+		       column_is_past(sort) || sort == COLUMN_PROCESSES
+		   ? 0
+		   : of | 1;
+}
+
+/* Looks again at the entries and at what changed; false: at too many or too
+ * few. */
+static bool
+entries_follow(struct engine *engine)
+{
+	size_t words = engine->slot_count / 64 + 1;
+	size_t count = engine->entry_count;
+	uint64_t *seen = mem_array(words, sizeof(*seen));
+
+	engine->entry_count = 0;
+	for (size_t i = 0; i < count + engine->change_count; i++) {
+		const struct moved *change = &engine->changes[i - count];
+		uint32_t slot = i < count ? engine->entries[i].slot
+					  : engine->site_at[change->site] - 1;
+
+		if (seen[slot / 64] >> slot % 64 & 1)
+			continue;
+		seen[slot / 64] |= UINT64_C(1) << slot % 64;
+		entry_add(engine, slot);
+	}
+	free(seen);
+	engine->entry_slots = engine->slot_count;
+	cuts_start(engine);
+	return engine->entry_count > engine->entry_most / 128 &&
+	       engine->entry_count < engine->entry_most / 8;
+}
+
+static void
+entries_find(struct engine *engine)
+{
+	uint64_t of = order_of(engine);
+	bool same = of && engine->bar && of == engine->entries_of;
+
+	engine->entries_of = of;
+	if (!same || !entries_follow(engine))
+		entries_collect(engine, bar_find(engine));
 }
 
 /* Puts an entry where it belongs. Where cuts fall badly, which a program may
@@ -241,7 +311,7 @@ rows_start(struct engine *engine)
 	size_t top = engine->query.top;
 
 	pages_forget(engine);
-	entries_collect(engine, bar_find(engine));
+	entries_find(engine);
 	rows->engine = engine;
 	rows->matched = rows->count = engine->entry_most;
 	if (engine->query.later) {

@@ -443,6 +443,8 @@ sums_follow(struct engine *engine, bool anew)
 	}
 	if (!engine->filtered)
 		steps_pass(engine);
+	if (anew || !engine->filtered)
+		engine->orders++;
 	branch_changes(engine, &changes);
 	for (enum part_id id = 0; id < PART_COUNT; id++)
 		part_follow(engine, id, &changes, anew);

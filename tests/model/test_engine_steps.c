@@ -18,7 +18,7 @@
 #include "model/merge.h"
 #include "world.h"
 
-enum { STEPS = 500, SITES = 400, MEMBERS = 3 };
+enum { STEPS = 500, SITES = 400, MEMBERS = 3, MANY = 3000 };
 
 struct run {
 	struct snapshot snapshot;
@@ -352,6 +352,72 @@ test_family(void **state)
 	family(6, true);
 }
 
+/* Rows that are made when they are asked for, so many that few are taken. */
+static void
+ask_later(struct run *run)
+{
+	struct engine *fresh = engine_new();
+	struct query query = run->query;
+	const struct rows *rows, *wanted;
+
+	query.top = 0;
+	wanted = engine_run(fresh, &run->snapshot, &query);
+	query.later = true;
+	rows = engine_run(run->engines[0], &run->snapshot, &query);
+	assert_int_equal(rows->matched, wanted->matched);
+	assert_int_equal(rows->count, wanted->count);
+	for (size_t i = 0; i < 60 && i < rows->count; i++) {
+		size_t at = i < 55 || !one_in(10) ? i : below(rows->count);
+		struct row row = wanted->rows[at];
+
+		row.stack = rows_get(rows, at)->stack;
+		expect_row(rows_get(rows, at), &row);
+		expect_errors(rows_get(rows, at), &row, false);
+		if (one_in(8))
+			assert_int_equal(rows_find(rows, row.identity), at);
+	}
+	expect_row(&rows->total, &wanted->total);
+	engine_free(fresh);
+}
+
+static void
+test_many(void **state)
+{
+	static const enum column sorts[] = {COLUMN_SIZE, COLUMN_SIZE_DIFF,
+					    COLUMN_RATE};
+	struct run run;
+
+	(void)state;
+	srand(11);
+	run_open(&run);
+	run.snapshot.touches = true;
+	add_world(run.names);
+	stack_new(run.names);
+	snapshot_room(&run.snapshot, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		site_change(&run.snapshot, i);
+		run.snapshot.sites[i].stack = stack_new(run.names);
+	}
+	for (int i = 0; i < STEPS; i++) {
+		if (one_in(3))
+			snapshot_room(&run.snapshot,
+				      run.snapshot.site_count + below(9));
+		for (size_t k = below(40); k; k--)
+			site_change(&run.snapshot,
+				    below(run.snapshot.site_count));
+		snapshot_sum(&run.snapshot);
+		query_change(&run);
+		if (!one_in(8)) {
+			run.query.group_by = GROUP_TRACEBACK;
+			run.query.ascending = false;
+		}
+		if (one_in(6))
+			run.query.sort = PICK(sorts);
+		ask_later(&run);
+	}
+	run_close(&run);
+}
+
 int
 main(void)
 {
@@ -359,6 +425,7 @@ main(void)
 	    cmocka_unit_test(test_exact),
 	    cmocka_unit_test(test_sampled),
 	    cmocka_unit_test(test_family),
+	    cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
