@@ -22,6 +22,7 @@ engine_free(struct engine *engine)
 	naming_forget(engine);
 	canon_forget(engine);
 	slots_forget(engine);
+	slots_free(engine);
 	steps_forget(engine);
 	sites_forget(engine);
 	filter_forget(engine);

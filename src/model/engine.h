@@ -293,6 +293,7 @@ uint64_t slot_identity(const struct slot *);
 /* 0: there is none. */
 uint32_t slot_find(const struct engine *, uint64_t identity);
 void slots_forget(struct engine *);
+void slots_free(struct engine *);
 /* The slot of a place, which belongs to frame; made when new. */
 uint32_t slot_of_place(struct engine *, uint32_t place, uint32_t frame);
 /* Of all stacks that read the same; under the first of them. */

@@ -8,15 +8,24 @@
 #include "model/engine.h"
 
 void
+slots_free(struct engine *engine)
+{
+	free(engine->slots);
+	table_fini(&engine->slot_table);
+	engine->slots = NULL;
+	engine->slot_count = engine->slot_room = 0;
+}
+
+void
 slots_forget(struct engine *engine)
 {
 	/* Rows by traceback are many: their room is not kept. */
-	free(engine->slots);
+	if (engine->slot_count > engine->site_known / 4)
+		slots_free(engine);
+	table_clear(&engine->slot_table);
 	free(engine->process_bits);
-	table_fini(&engine->slot_table);
-	engine->slots = NULL;
 	engine->process_bits = NULL;
-	engine->slot_count = engine->slot_room = engine->process_count = 0;
+	engine->slot_count = engine->process_count = 0;
 	for (size_t i = 0; i < PART_COUNT; i++) {
 		free(engine->parts[i].sums);
 		engine->parts[i] = (struct part){0};

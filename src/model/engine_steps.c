@@ -53,8 +53,9 @@ step_slot(const struct engine *engine, uint32_t step)
 static void
 way_push(const struct engine *engine, struct way *way, uint32_t step)
 {
-	way->steps =
-	    mem_room(way->steps, &way->room, way->count, sizeof(uint32_t));
+	if (way->count == way->room)
+		way->steps = mem_room(way->steps, &way->room, way->count,
+				      sizeof(uint32_t));
 	way->steps[way->count++] = step;
 	way->has[step_slot(engine, step)] = 1;
 }
