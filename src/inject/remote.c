@@ -79,8 +79,10 @@ too_late(const struct script *script, const struct python *python, pid_t pid,
 			   "longer");
 	else
 		err_set(err,
-			"process %d has not finished loading the agent in "
-			"time; it goes on by itself; try again with --timeout",
+			"the Python of process %d took the request to load the "
+			"agent, but has not done so in time, or an audit hook "
+			"forbids it; try again with --timeout, or start it "
+			"with heaptop run",
 			(int)pid);
 	return CALL_FAILED;
 }
