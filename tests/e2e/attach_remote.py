@@ -250,6 +250,19 @@ def no_ctypes(tap, version, scratch, command):
             is_left_alone(tap, f"{version}, no ctypes", program, "[] [] ")
 
 
+def stick(program):
+    """Into a call that ends with the next line; there is no other way to know
+    that it is there, and not on its way."""
+    ask(program, "stick")
+    path = f"/proc/{program.process.pid}/syscall"
+
+    def waits():
+        with open(path, encoding="utf-8") as file:
+            words = file.read().split()
+        return words[0] in ("23", "270") and words[5] == "0x0"
+    wait_for("it to wait in select, or pselect6, without a timeout", waits)
+
+
 def stuck(tap, version, scratch, command):
     """The main thread waits in a call; then it is held by its tracer."""
     before = scripts()
@@ -258,7 +271,7 @@ def stuck(tap, version, scratch, command):
         program.line("^ready$")
         pid = program.process.pid
         for what, how in (("in a call", "let"), ("held", "hold")):
-            ask(program, "stick")
+            stick(program)
             with traced(scratch, pid, how):
                 refused(tap, f"{version}, {what}",
                         way.attach(pid, "--timeout", "1"), "traced by process",
