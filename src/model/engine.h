@@ -106,7 +106,9 @@ enum part_id {
 };
 
 struct part {
-	uint64_t of;	/* what it was made of; 0: it is not there */
+	uint64_t of;	  /* what it was made of; 0: it is not there */
+	uint64_t mark_of; /* of that mark, its `of` and `touches` */
+	uint64_t touches;
 	uint64_t *sums; /* [slot - 1], so many numbers each */
 	size_t room;	/* slots */
 	size_t count;	/* slots that have any */
@@ -161,6 +163,13 @@ struct moved {
 	uint32_t touch; /* index in snapshot->touched */
 };
 #define CHANGE_BORN UINT32_MAX /* it was in no sum */
+
+/* Those that move a part. */
+struct moves {
+	struct moved *list;
+	size_t count;
+	struct branch branch; /* of their steps */
+};
 
 struct engine {
 	uint64_t names_serial;
@@ -362,9 +371,9 @@ uint8_t *steps_cover(const struct engine *, uint32_t slot);
 
 /* Those of all steps, which is kept until the run is over. */
 const struct branch *branch_all(struct engine *);
-/* Those of the changes; the caller's. */
-void branch_changes(const struct engine *, struct branch *);
 void branch_fini(struct branch *);
+/* Those of a list. */
+void moves_branch(const struct engine *, struct moves *);
 
 static inline bool
 branch_has(const struct branch *branch, uint32_t step)
@@ -381,6 +390,13 @@ branch_number(const struct branch *branch, uint32_t step)
 	return branch->ranks[step / 64] +
 	       (unsigned)__builtin_popcountll(branch->bits[step / 64] & below);
 }
+
+/* engine_moves.c */
+/* Those of a part that was made of a mark, when it is to be of another or of
+ * the same one; false: all sites have to be looked at. */
+bool moves_of_mark(const struct engine *, const struct part *,
+		   const struct mark *, bool same, struct moves *);
+void moves_fini(struct moves *);
 
 /* engine_best.c */
 void bests_forget(struct engine *);

@@ -292,14 +292,16 @@ branch_all(struct engine *engine)
 }
 
 void
-branch_changes(const struct engine *engine, struct branch *branch)
+moves_branch(const struct engine *engine, struct moves *moves)
 {
+	struct branch *branch = &moves->branch;
+
 	*branch = (struct branch){0};
 	if (!engine->inclusive)
 		return;
 	branch_init(engine, branch);
-	for (size_t i = 0; i < engine->change_count; i++) {
-		uint32_t at = engine->site_at[engine->changes[i].site];
+	for (size_t i = 0; i < moves->count; i++) {
+		uint32_t at = engine->site_at[moves->list[i].site];
 		uint32_t step =
 		    at & AT_STEP ? engine->steps[at & ~AT_STEP].parent : 0;
 

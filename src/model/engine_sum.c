@@ -72,6 +72,12 @@ mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 	out[LIVE_COUNT] = mark_blocks(mark, index);
 }
 
+static inline bool
+part_is_mark(enum part_id id)
+{
+	return id == PART_MARK || id == PART_RATE;
+}
+
 /* What a site is, or was, to a part. */
 static inline __attribute__((always_inline)) void
 site_numbers(const struct engine *engine, enum part_id part, size_t index,
@@ -106,20 +112,27 @@ now_numbers(const struct engine *engine, enum part_id part, size_t index,
 		     snapshot->spreads ? &snapshot->spreads[index] : NULL, out);
 }
 
-/* By how much a change moves a part. */
+/* By how much a change moves a part: of a mark, to it from what was before. */
 static void
 change_numbers(const struct engine *engine, enum part_id part,
 	       const struct moved *change, uint64_t *out)
 {
 	const struct snapshot *snapshot = engine->snapshot;
 	uint64_t before[PART_WIDTH_MAX];
+	const struct site *site;
 
 	now_numbers(engine, part, change->site, out);
 	if (change->touch == CHANGE_BORN)
 		return;
-	site_numbers(engine, part, change->site,
-		     &snapshot->touched[change->touch].before,
-		     snapshot_touched_spread(snapshot, change->touch), before);
+	site = &snapshot->touched[change->touch].before;
+	if (part_is_mark(part)) {
+		before[LIVE_BYTES] = site_live_bytes(site);
+		before[LIVE_COUNT] = site_live_count(site);
+	} else {
+		site_numbers(engine, part, change->site, site,
+			     snapshot_touched_spread(snapshot, change->touch),
+			     before);
+	}
 	take_off(out, before, widths[part]);
 }
 
@@ -166,20 +179,20 @@ charges_sweep(const struct charges *charges, uint64_t *sums, size_t width)
 	}
 }
 
-/* The site of item i: all sites, or those that changed. */
+/* The site of item i: of all sites without moves. */
 static inline size_t
-item_site(const struct engine *engine, size_t i, bool all)
+item_site(const struct moves *moves, size_t i)
 {
-	return all ? i : engine->changes[i].site;
+	return moves ? moves->list[i].site : i;
 }
 
 static inline void
 item_prefetch(const struct engine *engine, const uint64_t *sums, size_t width,
-	      size_t site, bool all)
+	      size_t site, bool apart)
 {
 	uint32_t at = engine->site_at[site];
 
-	if (!all)
+	if (apart)
 		__builtin_prefetch(&engine->snapshot->sites[site]);
 	if (at & AT_STEP)
 		at = engine->steps[at & ~AT_STEP].slot & ~STEP_PASS;
@@ -192,30 +205,29 @@ item_prefetch(const struct engine *engine, const uint64_t *sums, size_t width,
 /* Inlined for each part, so that its width and numbers are known. */
 static inline __attribute__((always_inline)) void
 sum_items(struct engine *engine, enum part_id id, const struct charges *charges,
-	  bool all)
+	  const struct moves *moves)
 {
 	struct part *part = &engine->parts[id];
 	size_t width = widths[id];
-	size_t count = all ? engine->site_known : engine->change_count;
+	size_t count = moves ? moves->count : engine->site_known;
 	uint64_t *sums = part->sums;
 	uint64_t total[PART_WIDTH_MAX] = {0};
 	bool pass = !engine->filter;
 
 	for (size_t i = 0; i < count; i++) {
-		size_t site = item_site(engine, i, all);
+		size_t site = item_site(moves, i);
 		uint32_t at = engine->site_at[site];
 		uint64_t numbers[PART_WIDTH_MAX];
 
 		if (i + AHEAD < count)
 			item_prefetch(engine, sums, width,
-				      item_site(engine, i + AHEAD, all), all);
+				      item_site(moves, i + AHEAD), moves);
 		if (!at)
 			continue;
-		if (all)
-			now_numbers(engine, id, site, numbers);
+		if (moves)
+			change_numbers(engine, id, &moves->list[i], numbers);
 		else
-			change_numbers(engine, id, &engine->changes[i],
-				       numbers);
+			now_numbers(engine, id, site, numbers);
 		if (pass || at_passes(engine, at))
 			add(total, numbers, width);
 		if (at & AT_STEP)
@@ -228,37 +240,37 @@ sum_items(struct engine *engine, enum part_id id, const struct charges *charges,
 }
 
 static inline __attribute__((always_inline)) void
-sum_one(struct engine *engine, enum part_id id, const struct branch *branch,
-	bool all)
+sum_one(struct engine *engine, enum part_id id, const struct moves *moves)
 {
+	const struct branch *branch =
+	    moves ? &moves->branch : branch_all(engine);
 	struct charges charges = {branch, NULL};
 	size_t width = widths[id];
 
 	if (engine->inclusive)
 		charges.sums =
 		    mem_array(branch->count + 1, width * sizeof(uint64_t));
-	sum_items(engine, id, &charges, all);
+	sum_items(engine, id, &charges, moves);
 	if (engine->inclusive)
 		charges_sweep(&charges, engine->parts[id].sums, width);
 	free(charges.sums);
 }
 
 static void
-sum_part(struct engine *engine, enum part_id id, const struct branch *branch,
-	 bool all)
+sum_part(struct engine *engine, enum part_id id, const struct moves *moves)
 {
 	switch (id) {
 	case PART_TOTALS:
-		sum_one(engine, PART_TOTALS, branch, all);
+		sum_one(engine, PART_TOTALS, moves);
 		break;
 	case PART_MARK:
-		sum_one(engine, PART_MARK, branch, all);
+		sum_one(engine, PART_MARK, moves);
 		break;
 	case PART_RATE:
-		sum_one(engine, PART_RATE, branch, all);
+		sum_one(engine, PART_RATE, moves);
 		break;
 	case PART_SPREAD:
-		sum_one(engine, PART_SPREAD, branch, all);
+		sum_one(engine, PART_SPREAD, moves);
 		break;
 	case PART_COUNT:
 		break;
@@ -313,18 +325,6 @@ part_room(const struct engine *engine, struct part *part, size_t width)
 	part->count = engine->slot_count;
 }
 
-/* Whether the changes move a part: marks stay what they are. */
-static bool
-part_moves(const struct engine *engine, enum part_id id)
-{
-	if (id == PART_TOTALS || id == PART_SPREAD)
-		return engine->change_count;
-	for (size_t i = 0; i < engine->change_count; i++)
-		if (engine->changes[i].touch == CHANGE_BORN)
-			return true;
-	return false;
-}
-
 static void
 part_total(struct engine *engine, enum part_id id)
 {
@@ -343,28 +343,61 @@ part_total(struct engine *engine, enum part_id id)
 }
 
 static void
-part_follow(struct engine *engine, enum part_id id,
-	    const struct branch *changes, bool anew)
+part_make(struct engine *engine, enum part_id id)
+{
+	struct part *part = &engine->parts[id];
+
+	part->count = 0;
+	memset(part->total, 0, sizeof(part->total));
+	part_room(engine, part, widths[id]);
+	sum_part(engine, id, NULL);
+}
+
+static void
+part_move(struct engine *engine, enum part_id id, const struct moves *moves)
+{
+	part_room(engine, &engine->parts[id], widths[id]);
+	if (moves->count)
+		sum_part(engine, id, moves);
+	if (!engine->filtered)
+		part_total(engine, id);
+}
+
+static void
+mark_follow(struct engine *engine, enum part_id id, bool anew, bool same)
+{
+	const struct mark *mark =
+	    id == PART_MARK ? engine->query.mark : engine->query.rate;
+	struct part *part = &engine->parts[id];
+	struct moves moves = {0};
+
+	if (!anew && moves_of_mark(engine, part, mark, same, &moves))
+		part_move(engine, id, &moves);
+	else
+		part_make(engine, id);
+	moves_fini(&moves);
+	part->mark_of = mark->of;
+	part->touches = mark->touches;
+}
+
+static void
+part_follow(struct engine *engine, enum part_id id, const struct moves *changes,
+	    bool anew)
 {
 	struct part *part = &engine->parts[id];
 	uint64_t of = part_of(engine, id);
-	bool same = !anew && of == part->of && of != PART_UNKNOWN;
+	bool same = of == part->of && of != PART_UNKNOWN;
 
+	anew = anew || !part->of;
 	part->of = of;
 	if (!of)
 		return;
-	if (!same) {
-		part->count = 0;
-		memset(part->total, 0, sizeof(part->total));
-		part_room(engine, part, widths[id]);
-		sum_part(engine, id, branch_all(engine), true);
-		return;
-	}
-	part_room(engine, part, widths[id]);
-	if (part_moves(engine, id))
-		sum_part(engine, id, changes, false);
-	if (!engine->filtered)
-		part_total(engine, id);
+	if (part_is_mark(id))
+		mark_follow(engine, id, anew, same);
+	else if (anew || !same)
+		part_make(engine, id);
+	else
+		part_move(engine, id, changes);
 }
 
 /* Which processes of a merge have something: bits do not add up. */
@@ -426,7 +459,7 @@ bits_follow(struct engine *engine, bool anew)
 void
 sums_follow(struct engine *engine, bool anew)
 {
-	struct branch changes;
+	struct moves changes;
 
 	anew = anew || !engine->site_known || !changes_take(engine);
 	if (anew) {
@@ -445,12 +478,14 @@ sums_follow(struct engine *engine, bool anew)
 		steps_pass(engine);
 	if (anew || !engine->filtered)
 		engine->orders++;
-	branch_changes(engine, &changes);
+	changes = (struct moves){.list = engine->changes,
+				 .count = engine->change_count};
+	moves_branch(engine, &changes);
 	for (enum part_id id = 0; id < PART_COUNT; id++)
 		part_follow(engine, id, &changes, anew);
 	bits_follow(engine, anew);
-	bests_follow(engine, &changes, anew);
-	branch_fini(&changes);
+	bests_follow(engine, &changes.branch, anew);
+	branch_fini(&changes.branch);
 	engine->filtered = true;
 }
 

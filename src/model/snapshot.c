@@ -229,6 +229,7 @@ mark_init(struct mark *mark, const char *name, size_t sites)
 void
 mark_set(struct mark *mark, size_t index, uint64_t bytes, uint64_t blocks)
 {
+	mark->of = 0; /* it is no moment of a snapshot any more */
 	mark->live_bytes += bytes - mark_bytes(mark, index);
 	mark->live_count += blocks - mark_blocks(mark, index);
 	packed_set(&mark->bytes, index, bytes);
@@ -243,6 +244,8 @@ mark_take(struct mark *mark, const struct snapshot *snapshot, const char *name)
 	mark->mono_ns = snapshot->mono_ns;
 	mark->tick = snapshot->tick;
 	mark->work_units = snapshot->work_units;
+	mark->of = snapshot->touches ? snapshot->serial : 0;
+	mark->touches = snapshot_touches(snapshot);
 	for (size_t i = 0; i < mark->count; i++) {
 		packed_set(&mark->bytes, i,
 			   site_live_bytes(&snapshot->sites[i]));

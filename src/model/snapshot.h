@@ -200,7 +200,9 @@ struct mark {
 	uint64_t live_count;
 	struct packed bytes; /* live, by site index */
 	struct packed blocks;
-	size_t count;		    /* sites; later ones were 0 */
+	size_t count;	  /* sites; later ones were 0 */
+	uint64_t of;	  /* serial of the snapshot that it was taken of, */
+	uint64_t touches; /* and its snapshot_touches; `of` is 0: unknown */
 	struct spread *spreads;	    /* by site index; NULL: all were 0 */
 	struct moment_parts *parts; /* of each process of a family; NULL: not
 				       of one, or not known */
