@@ -181,6 +181,16 @@ live_find(uint64_t address, uint32_t *site, uint64_t *size)
 	return code > LIVE_TINY_MAX || !*site ? NULL : entry;
 }
 
+/* Whether there is surely no block at an address, for the common case. */
+static inline bool
+live_is_vacant(uint64_t address)
+{
+	const uint32_t *entry = live_entry(address);
+
+	return entry && !__atomic_load_n(entry, __ATOMIC_RELAXED) &&
+	       !live_filter_has(address);
+}
+
 /* Takes out the block of this size that live_find has found. */
 static inline void
 live_take_at(uint32_t *entry, uint64_t size)

@@ -496,15 +496,17 @@ gone_otherwise(void *block)
 	return gone_counted((struct taken){gone.size, gone.site, gone.level});
 }
 
-/* The usual case calls nothing, so it saves no registers. */
+/* The usual cases call nothing, so they save no registers. One of them is what
+ * is freed below a hook that has counted it. */
 uint64_t
 record_gone_slow(void *block)
 {
 	uint64_t size;
 
-	return __builtin_expect(record_gone_quick(block, &size), 1)
-		   ? size
-		   : gone_otherwise(block);
+	if (__builtin_expect(record_gone_quick(block, &size), 1))
+		return size;
+	return live_is_vacant((uint64_t)block) ? RECORD_UNKNOWN
+					       : gone_otherwise(block);
 }
 
 struct taken

@@ -4,6 +4,7 @@
 #ifndef HEAPTOP_AGENT_ARCH_ARCH_H
 #define HEAPTOP_AGENT_ARCH_ARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #if defined(__x86_64__)
@@ -51,6 +52,17 @@ arch_load_to_write_64(void *word)
 			 :
 			 : "cc");
 	return value;
+}
+
+/* Whether a word in memory is another than the value. The compiler does not see
+ * that they are equal if not: it may go on with the one that has come first. */
+static inline bool
+arch_differs_64(const uint64_t *word, uint64_t value)
+{
+	bool differs;
+
+	__asm__("cmpq %2, %1" : "=@ccne"(differs) : "m"(*word), "r"(value));
+	return differs;
 }
 
 /* Two words in one instruction, which need not lie in one cache line: each of

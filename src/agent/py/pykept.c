@@ -29,15 +29,6 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* The compiler must not see that two values are equal: it would go on with the
- * one that has to be waited for. */
-static inline uint64_t
-opaque(uint64_t value)
-{
-	__asm__("" : "+r"(value));
-	return value;
-}
-
 /* One walk. */
 struct attempt {
 	struct py_kept *kept;
@@ -192,6 +183,14 @@ renew(struct attempt *attempt, uint32_t at, struct py_frame seen)
 	return true;
 }
 
+/* Whoever goes on with the link that was compared waits for no load. */
+INLINE bool
+is_linked_else(const struct py_layout *layout, uint64_t frame, uint64_t link)
+{
+	return arch_differs_64(
+	    (const uint64_t *)(frame + (uint64_t)layout->frame_previous), link);
+}
+
 /*
  * Compares kept frames outwards. Returns the first one that is linked to
  * another than before, or has not the key that is in the array: that of the
@@ -200,18 +199,17 @@ renew(struct attempt *attempt, uint32_t at, struct py_frame seen)
  */
 #define PASS(i_)                                                      \
 	link = frame[-(i_)-1].address;                                \
-	next = opaque(link);                                          \
-	if (unlikely(load(there, layout->frame_previous) != link ||   \
+	if (unlikely(is_linked_else(layout, there, link) ||           \
 		     frame_key(layout, there) != frame[-(i_)].key)) { \
 		frame -= (i_);                                        \
 		break;                                                \
 	}                                                             \
-	there = next
+	there = link
 INLINE const struct py_kept_frame *
 compare(const struct py_layout *layout, const struct py_kept_frame *frame)
 {
 	uint64_t there = frame->address;
-	uint64_t link, next;
+	uint64_t link;
 
 	for (;; frame -= 4) {
 		PASS(0);
