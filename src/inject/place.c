@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -55,17 +53,32 @@ sees_it(const char *agent, const struct stat *file, pid_t pid, uid_t uid)
 	return same && (uid == geteuid() || uid == 0 || may_reach(agent, uid));
 }
 
-/* A directory of the process's own root, with no symbolic link on the way:
- * that of another could lead anywhere. It is on no disk with such flags. */
+/* From a directory down, with no symbolic link on the way: that of another
+ * could lead anywhere. (Filters of containers know no openat2 at times.) */
+static int
+walk(int from, const char *name)
+{
+	int fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
+
+	while (fd >= 0 && *name) {
+		size_t size = strcspn(name, "/");
+		char *part = mem_format("%.*s", (int)size, name);
+		int next = openat(
+		    fd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		free(part);
+		close(fd);
+		fd = next;
+		name += size + (name[size] == '/');
+	}
+	return fd;
+}
+
+/* A directory of the process's own root, on no disk with such flags. */
 static int
 directory_open(int root, const char *name, unsigned long flags)
 {
-	struct open_how how = {
-	    .flags = O_DIRECTORY | O_RDONLY | O_CLOEXEC,
-	    .resolve =
-		RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+	int fd = walk(root, name);
 	struct statvfs disk;
 	struct stat found;
 

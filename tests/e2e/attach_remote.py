@@ -81,7 +81,8 @@ int main(int count, char **words)
 }
 """
 
-# Runs a program that may not call ptrace, as in some containers.
+# Runs a program that may not call ptrace, as in some containers; older ones
+# know no openat2.
 DENIED = r"""
 #include <errno.h>
 #include <linux/filter.h>
@@ -90,15 +91,17 @@ DENIED = r"""
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#define OPENAT2 437
 int main(int count, char **words)
 {
 	struct sock_filter lines[] = {
 	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		     offsetof(struct seccomp_data, nr)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 1, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPENAT2, 0, 1),
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-	struct sock_fprog filter = {4, lines};
+	struct sock_fprog filter = {5, lines};
 
 	(void)count;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
