@@ -54,17 +54,6 @@ arch_load_to_write_64(void *word)
 	return value;
 }
 
-/* Whether a word in memory is another than the value. The compiler does not see
- * that they are equal if not: it may go on with the one that has come first. */
-static inline bool
-arch_differs_64(const uint64_t *word, uint64_t value)
-{
-	bool differs;
-
-	__asm__("cmpq %2, %1" : "=@ccne"(differs) : "m"(*word), "r"(value));
-	return differs;
-}
-
 /* Two words in one instruction, which need not lie in one cache line: each of
  * them is read and written whole, both together perhaps not. */
 typedef uint64_t arch_pair __attribute__((aligned(4), may_alias));
@@ -81,6 +70,17 @@ arch_pair_store(uint32_t *words, uint64_t value)
 	*(volatile arch_pair *)words = value;
 }
 #endif
+
+/* Whether a word in memory is another than the value. The compiler does not see
+ * that they are equal if not: it may go on with the one that has come first. */
+static inline bool
+arch_differs_64(const uint64_t *word, uint64_t value)
+{
+	bool differs;
+
+	__asm__("cmpq %2, %1" : "=@ccne"(differs) : "m"(*word), "r"(value));
+	return differs;
+}
 
 /* A clock of cycles, of unknown but constant frequency. */
 static inline uint64_t
