@@ -315,6 +315,9 @@ rows_start(struct engine *engine)
 	rows->engine = engine;
 	rows->matched = rows->count = engine->entry_most;
 	if (engine->query.later) {
+		free(engine->out);
+		engine->out = NULL;
+		engine->out_room = 0;
 		pages_start(engine);
 	} else {
 		if (top && top < rows->count)

@@ -403,10 +403,11 @@ part_follow(struct engine *engine, enum part_id id, const struct moves *changes,
 /* Which processes of a merge have something: bits do not add up. */
 
 static void
-bits_sweep(const struct engine *engine, uint64_t *charged)
+bits_sweep(const struct engine *engine, const struct branch *branch,
+	   uint64_t *charged)
 {
-	for (size_t i = engine->step_count; i; i--) {
-		const struct step *step = &engine->steps[i];
+	for (size_t i = branch->count; i; i--) {
+		const struct step *step = &branch->steps[i];
 
 		engine->process_bits[(step->slot & ~STEP_PASS) - 1] |=
 		    charged[i];
@@ -418,28 +419,32 @@ static void
 bits_make(struct engine *engine)
 {
 	const struct merge *merge = engine->snapshot->merge;
-	uint64_t *charged =
-	    engine->inclusive ? mem_array(engine->step_count + 1, 8) : NULL;
+	const struct branch *branch = branch_all(engine);
+	uint64_t *charged = mem_array(branch->count + 1, sizeof(*charged));
 
 	engine->process_bits =
 	    mem_grow(engine->process_bits, engine->slot_room, sizeof(uint64_t));
 	memset(engine->process_bits, 0, engine->slot_count * sizeof(uint64_t));
 	engine->process_total = 0;
 	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t at = engine->site_at[i];
-		uint64_t bits = merge_bits(merge, i);
+		uint32_t at = engine->site_at[i], step;
+		uint64_t bits = at ? merge_bits(merge, i) : 0;
 
-		if (!at || !bits)
+		if (!bits)
 			continue;
-		if (at & AT_STEP)
-			charged[at & ~AT_STEP] |= bits;
-		else
-			engine->process_bits[at - 1] |= bits;
 		if (at_passes(engine, at))
 			engine->process_total |= bits;
+		step = at & AT_STEP ? at & ~AT_STEP : 0;
+		if (step && !branch_has(branch, step)) {
+			at = engine->steps[step].slot & ~STEP_PASS;
+			step = engine->steps[step].parent;
+		}
+		if (!(at & AT_STEP))
+			engine->process_bits[at - 1] |= bits;
+		if (step)
+			charged[branch_number(branch, step)] |= bits;
 	}
-	if (charged)
-		bits_sweep(engine, charged);
+	bits_sweep(engine, branch, charged);
 	free(charged);
 }
 
