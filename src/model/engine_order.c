@@ -270,7 +270,8 @@ pages_start(struct engine *engine)
 		engine->pages = mem_grow(engine->pages, engine->page_room,
 					 sizeof(*engine->pages));
 	}
-	memset(engine->pages, 0, count * sizeof(*engine->pages));
+	for (size_t i = 0; i < count; i++)
+		engine->pages[i] = NULL;
 	engine->page_count = count;
 }
 
