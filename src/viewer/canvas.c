@@ -214,6 +214,36 @@ canvas_width(const struct canvas *canvas, const char *text)
 }
 
 int
+canvas_sentence(struct canvas *canvas, int y, int x, int max, enum role role,
+		const char *text)
+{
+	const char *dots = glyph_text(GLYPH_ELLIPSIS, canvas->ascii);
+	char part[1024];
+	size_t size;
+	int room;
+
+	if (max > canvas->width - x)
+		max = canvas->width - x;
+	if (canvas_width(canvas, text) <= max)
+		return canvas_text(canvas, y, x, max, role, text);
+	room = max - canvas_width(canvas, dots);
+	if (room < 0)
+		return 0;
+	snprintf(part, sizeof(part), "%s", text);
+	for (size = strlen(part); size && canvas_width(canvas, part) > room;) {
+		while (size && part[size - 1] != ' ')
+			size--;
+		while (size && strchr(" ;,:(", part[size - 1]))
+			size--;
+		part[size] = '\0';
+	}
+	if (!size)
+		return 0;
+	room = canvas_text(canvas, y, x, room, role, part);
+	return room + canvas_text(canvas, y, x + room, max - room, role, dots);
+}
+
+int
 canvas_right(struct canvas *canvas, int y, int x, int width, enum role role,
 	     const char *text)
 {

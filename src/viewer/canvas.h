@@ -50,6 +50,10 @@ void canvas_clear(struct canvas *);
 int canvas_text(struct canvas *, int y, int x, int max, enum role,
 		const char *text);
 /* The same with the text's end at column x + width. */
+/* A sentence that is too long ends after a whole word, and says so; nothing
+ * where there is no room for one. */
+int canvas_sentence(struct canvas *, int y, int x, int max, enum role,
+		    const char *text);
 int canvas_right(struct canvas *, int y, int x, int width, enum role,
 		 const char *text);
 int canvas_format(struct canvas *, int y, int x, int max, enum role,

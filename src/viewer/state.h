@@ -143,6 +143,9 @@ struct viewer {
 	struct mark rates[2];
 	uint64_t rate_bytes[2];	 /* and at rates */
 	uint64_t rate_cpu_ns[2]; /* the agent's, at rates */
+	double cost_ppm;	 /* the agent's, over some seconds */
+	uint64_t cost_ns;	 /* mono_ns of that; 0: none is known */
+	uint64_t cost_sample;	 /* sample_bytes then */
 	uint64_t rate_events[2]; /* totals_events at rates */
 	size_t marks_seen;	 /* of the program's */
 	struct mark_plan plan;	 /* what is left of the option's */

@@ -17,6 +17,7 @@
 #define NAME_SIZE     1024
 #define NAME_LEAST    12 /* cells for a name with its middle left out */
 #define NUMBERS_LEAST 60 /* cells from which there is room for all */
+#define HEAD_LEAST    60
 #define SHARE_LEAST   30
 #define ZONES_REST    64 /* kept for the function bar */
 
@@ -150,6 +151,16 @@ flame_found(const struct viewer *viewer)
 	return mass ? (double)mass / (double)tree->nodes[0].mass : 0;
 }
 
+/* A part of the head, where there is room for all of it; its end. */
+static int
+head_piece(struct canvas *canvas, int y, int x, const char *text)
+{
+	if (x + canvas_width(canvas, text) > canvas->width)
+		return x;
+	return x +
+	       canvas_text(canvas, y, x, canvas->width - x, ROLE_HEAD, text);
+}
+
 /* What grew and what shrank, or what lives. */
 static void
 head_draw(struct viewer *viewer, int y)
@@ -159,29 +170,32 @@ head_draw(struct viewer *viewer, int y)
 	uint64_t grew = (all->mass + (uint64_t)all->size_diff) / 2;
 	char text[FORMAT_MAX];
 	char more[FORMAT_MAX];
+	char line[128];
 	int x = 1;
 
 	canvas_fill(canvas, y, 0, canvas->width, ROLE_HEAD, " ");
 	if (viewer->trees.growth)
-		x += canvas_format(
-		    canvas, y, x, canvas->width - x, ROLE_SORTED,
-		    "GROWTH since the mark: %s grew, %s shrank",
-		    format_size_diff(text, (int64_t)grew, false),
-		    format_size_diff(more, -(int64_t)(all->mass - grew),
-				     false));
+		snprintf(line, sizeof(line), "GROWTH%s: %s grew, %s shrank",
+			 canvas->width < HEAD_LEAST ? "" : " since the mark",
+			 format_size_diff(text, (int64_t)grew, false),
+			 format_size_diff(more, -(int64_t)(all->mass - grew),
+					  false));
 	else
-		x += canvas_format(canvas, y, x, canvas->width - x, ROLE_SORTED,
-				   "LIVE: %s in %s blocks",
-				   format_size(text, all->size, false),
-				   format_count(more, all->count));
-	if (*viewer->search)
-		x += canvas_format(canvas, y, x, canvas->width - x, ROLE_HEAD,
-				   "   found: %s%%",
-				   format_percent(text, flame_found(viewer)));
-	if (viewer->trees.tree.cut)
-		canvas_format(canvas, y, x, canvas->width - x, ROLE_HEAD,
-			      "   %s small stacks left together",
-			      format_count(text, viewer->trees.tree.cut));
+		snprintf(line, sizeof(line), "LIVE: %s in %s blocks",
+			 format_size(text, all->size, false),
+			 format_count(more, all->count));
+	x +=
+	    canvas_sentence(canvas, y, x, canvas->width - x, ROLE_SORTED, line);
+	if (*viewer->search) {
+		snprintf(line, sizeof(line), "   found: %s%%",
+			 format_percent(text, flame_found(viewer)));
+		x = head_piece(canvas, y, x, line);
+	}
+	if (viewer->trees.tree.cut) {
+		snprintf(line, sizeof(line), "   %s small stacks left together",
+			 format_count(text, viewer->trees.tree.cut));
+		head_piece(canvas, y, x, line);
+	}
 }
 
 static void

@@ -161,7 +161,7 @@ status_right(struct viewer *viewer, int y, int begin)
 	if (width && end - width <= begin + 1)
 		canvas_fill(canvas, y, end - width - 1, width + 1, ROLE_TEXT,
 			    " ");
-	canvas_text(canvas, y, end - width, width, role, text);
+	canvas_sentence(canvas, y, end - width, width, role, text);
 	if (!held_text(viewer, text))
 		return;
 	end -= width + 2;

@@ -243,19 +243,30 @@ losses_field(struct viewer *viewer, int y, int x, int width)
 	zone_add(viewer, y, x, x + width, ZONE_COMMAND, COMMAND_LOSSES);
 }
 
+/* With what it has cost of late, and not only in the last tick. */
+static struct process
+process_shown(const struct viewer *viewer)
+{
+	struct process process = viewer->snapshot->process;
+
+	if (viewer->past.held_by == HELD_NOT && process.cost_ppm)
+		process.cost_ppm = (uint32_t)(viewer->cost_ppm + 0.5);
+	return process;
+}
+
 /* With the cost and the budget where they fit, else only "sampled 512 KiB". */
 static void
 mode_draw(struct viewer *viewer, int y, int x, int width)
 {
 	struct canvas *canvas = &viewer->canvas;
-	const struct process *process = &viewer->snapshot->process;
+	struct process process = process_shown(viewer);
 	char text[RATE_TEXT_MAX];
 	char interval[FORMAT_MAX];
 
-	if (canvas_width(canvas, rate_text_cost(text, process)) > width)
-		rate_text(text, process);
+	if (canvas_width(canvas, rate_text_cost(text, &process)) > width)
+		rate_text(text, &process);
 	if (canvas_width(canvas, text) > width) {
-		format_size(interval, process->sample_bytes, true);
+		format_size(interval, process.sample_bytes, true);
 		snprintf(text, sizeof(text), "sampled %s", interval);
 	}
 	canvas_text(canvas, y, x, width, ROLE_VALUE, text);
@@ -282,21 +293,20 @@ static void
 agent_draw(struct viewer *viewer, int y, int x, int width)
 {
 	struct canvas *canvas = &viewer->canvas;
-	const struct process *process = &viewer->snapshot->process;
+	struct process process = process_shown(viewer);
 	int end = x + width;
 	char text[128], number[RATE_TEXT_MAX];
 
-	if (process->cost_ppm)
+	if (process.cost_ppm)
 		snprintf(text, sizeof(text), "%.20s%%",
-			 rate_percent(number, process->cost_ppm));
+			 rate_percent(number, process.cost_ppm));
 	else
 		snprintf(text, sizeof(text), "%s%%",
 			 format_percent(number, agent_share(viewer)));
 	x = piece(canvas, y, x, end, text);
-	if (process->budget_ppm &&
-	    canvas_width(canvas, rate_text_cost(number, process)) > width) {
-		snprintf(text, sizeof(text), "/%g%%",
-			 process->budget_ppm / 1e4);
+	if (process.budget_ppm &&
+	    canvas_width(canvas, rate_text_cost(number, &process)) > width) {
+		snprintf(text, sizeof(text), "/%g%%", process.budget_ppm / 1e4);
 		x = piece(canvas, y, x, end, text);
 	}
 	format_size(number, viewer->snapshot->agent_bytes, false);
@@ -304,9 +314,9 @@ agent_draw(struct viewer *viewer, int y, int x, int width)
 		format_size(number, viewer->snapshot->agent_bytes, true);
 	snprintf(text, sizeof(text), " %s", number);
 	x = piece(canvas, y, x, end, text);
-	if (!process->live_map)
+	if (!process.live_map)
 		return;
-	snprintf(text, sizeof(text), "  live map: %.100s", process->live_map);
+	snprintf(text, sizeof(text), "  live map: %.100s", process.live_map);
 	piece(canvas, y, x, end, text);
 }
 

@@ -7,6 +7,8 @@
 #include "viewer/view.h"
 
 #define KEYS_CELLS  18
+#define KEYS_LEAST  10 /* where there is less than KEYS_ROOM */
+#define KEYS_ROOM   48
 #define TWO_COLUMNS 120
 #define HELP_LINES  (COMMAND_ID_COUNT + SECTION_COUNT * 2 + COLUMN_MAX + 4)
 
@@ -71,6 +73,7 @@ help_line_draw(struct canvas *canvas, int y, int x, int width,
 {
 	uint32_t keys[COMMAND_KEYS_MAX];
 	size_t count;
+	int cells = width < KEYS_ROOM ? KEYS_LEAST : KEYS_CELLS;
 	int used = 0;
 
 	if (line->title) {
@@ -78,11 +81,10 @@ help_line_draw(struct canvas *canvas, int y, int x, int width,
 		return;
 	}
 	if (line->column) {
-		canvas_text(canvas, y, x + 2, KEYS_CELLS, ROLE_ACCENT,
+		canvas_text(canvas, y, x + 2, cells, ROLE_ACCENT,
 			    line->column->title);
-		canvas_text(canvas, y, x + 2 + KEYS_CELLS,
-			    width - KEYS_CELLS - 3, ROLE_TEXT,
-			    line->column->help);
+		canvas_sentence(canvas, y, x + 2 + cells, width - cells - 3,
+				ROLE_TEXT, line->column->help);
 		return;
 	}
 	if (!line->command)
@@ -92,14 +94,14 @@ help_line_draw(struct canvas *canvas, int y, int x, int width,
 		char name[INPUT_NAME_MAX];
 		const char *text = input_name(keys[i], canvas->ascii, name);
 
-		if (used + canvas_width(canvas, text) >= KEYS_CELLS)
+		if (used + canvas_width(canvas, text) >= cells)
 			break;
-		used += canvas_text(canvas, y, x + 2 + used, KEYS_CELLS - used,
+		used += canvas_text(canvas, y, x + 2 + used, cells - used,
 				    ROLE_ACCENT, text) +
 			1;
 	}
-	canvas_text(canvas, y, x + 2 + KEYS_CELLS, width - KEYS_CELLS - 3,
-		    ROLE_TEXT, line->command->help);
+	canvas_sentence(canvas, y, x + 2 + cells, width - cells - 3, ROLE_TEXT,
+			line->command->help);
 }
 
 void

@@ -217,7 +217,7 @@ title_draw(struct viewer *viewer, int y, int which, size_t cursor)
 	uint64_t value = value_of(viewer, which, cursor);
 	const struct row *row = viewer_row(viewer);
 	struct place place;
-	char text[FORMAT_MAX];
+	char text[FORMAT_MAX], since[128];
 	int x = MARGIN;
 
 	x += canvas_text(canvas, y, x, canvas->width - x, ROLE_LABEL,
@@ -229,10 +229,11 @@ title_draw(struct viewer *viewer, int y, int which, size_t cursor)
 	if (which == 0) {
 		int64_t growth = (int64_t)(value - viewer->mark.live_bytes);
 
-		canvas_format(canvas, y, x, canvas->width - x,
-			      growth_role((double)growth), "(%s since %s)",
-			      format_size_diff(text, growth, false),
-			      viewer->mark.name);
+		snprintf(since, sizeof(since), "(%s since %s)",
+			 format_size_diff(text, growth, false),
+			 viewer->mark.name);
+		canvas_sentence(canvas, y, x, canvas->width - x,
+				growth_role((double)growth), since);
 	} else if (which == 2 && row) {
 		row_place(viewer, row, &place);
 		place_draw(canvas, y, x + 1, canvas->width - x - 2, ROLE_TEXT,

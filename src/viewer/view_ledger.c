@@ -61,8 +61,8 @@ line_draw(struct viewer *viewer, int y, size_t line)
 		    ledger->now.bytes[line] ? ROLE_TEXT : ROLE_DIM,
 		    ledger_infos[line].label);
 	if (canvas->width >= REMARK_WIDTH)
-		canvas_text(canvas, y, x + LABEL, canvas->width - x - LABEL,
-			    ROLE_DIM, ledger_infos[line].remark);
+		canvas_sentence(canvas, y, x + LABEL, canvas->width - x - LABEL,
+				ROLE_DIM, ledger_infos[line].remark);
 	canvas_paint_match(canvas, y, x, canvas->width, ROLE_MATCH,
 			   viewer->search);
 }
@@ -95,9 +95,9 @@ lines_draw(struct viewer *viewer, struct box box)
 		     ? (size_t)(box.height - 1 - above - noted)
 		     : 0);
 	if (above)
-		canvas_text(&viewer->canvas, box.y, 1, box.width - 1,
-			    verdict.growing ? ROLE_ACCENT : ROLE_TEXT,
-			    ledger_text(text, &verdict));
+		canvas_sentence(&viewer->canvas, box.y, 1, box.width - 1,
+				verdict.growing ? ROLE_ACCENT : ROLE_TEXT,
+				ledger_text(text, &verdict));
 	figures_head(&figures, &viewer->canvas, box.y + above, -1, GAP,
 		     "WHERE");
 	for (size_t i = 0; i < list->page && list->top + i < list->count; i++)
@@ -116,10 +116,10 @@ view_ledger_draw(struct viewer *viewer, struct box box)
 		return;
 	}
 	list_fit(&viewer->lists[VIEW_LEDGER], 0, 0);
-	canvas_text(&viewer->canvas, box.y + (box.height > 2), 2, box.width - 3,
-		    ledger->problem[0] ? ROLE_WARNING : ROLE_DIM,
-		    ledger->problem[0] ? ledger->problem
-				       : "nothing has been seen yet");
+	canvas_sentence(
+	    &viewer->canvas, box.y + (box.height > 2), 2, box.width - 3,
+	    ledger->problem[0] ? ROLE_WARNING : ROLE_DIM,
+	    ledger->problem[0] ? ledger->problem : "nothing has been seen yet");
 }
 
 bool

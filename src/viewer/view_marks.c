@@ -96,7 +96,8 @@ line_draw(struct viewer *viewer, int y, size_t line)
 			   : past->marks[line].live_bytes);
 	x += canvas_text(canvas, y, x, canvas->width - x - 1,
 			 counts ? ROLE_ACCENT : ROLE_TEXT, name);
-	canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM, remark);
+	canvas_sentence(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
+			remark);
 	canvas_paint_match(canvas, y, begin, canvas->width, ROLE_MATCH,
 			   viewer->search);
 }

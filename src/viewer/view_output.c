@@ -31,9 +31,9 @@ view_output_draw(struct viewer *viewer, struct box box)
 
 	if (!log) {
 		list_fit(list, 0, 0);
-		canvas_text(canvas, box.y, 2, box.width - 3, ROLE_DIM,
-			    "Output is kept for programs that were started "
-			    "by heaptop run.");
+		canvas_sentence(canvas, box.y, 2, box.width - 3, ROLE_DIM,
+				"Output is kept for programs that were started "
+				"by heaptop run.");
 		return;
 	}
 	if (viewer->host->output_path && lines > 4) {

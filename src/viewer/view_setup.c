@@ -42,11 +42,13 @@ column_draw(struct viewer *viewer, int y, enum column column)
 {
 	struct canvas *canvas = &viewer->canvas;
 	bool on = viewer->choice.on[column];
+	int help = begin(canvas, VALUE);
 
 	piece(canvas, y, NAME, on ? ROLE_ACCENT : ROLE_DIM, on ? "[x]" : "[ ]");
 	piece(canvas, y, NAME + 4, on ? ROLE_TEXT : ROLE_DIM,
 	      column_infos[column].title);
-	piece(canvas, y, VALUE, ROLE_DIM, column_infos[column].help);
+	canvas_sentence(canvas, y, help, canvas->width - help - 1, ROLE_DIM,
+			column_infos[column].help);
 }
 
 void

@@ -135,20 +135,20 @@ remark_draw(struct viewer *viewer, int y)
 	char clock[TEXT_TIME_MAX];
 
 	if (!listing->there && listing->hot_count)
-		canvas_text(canvas, y, 1, canvas->width - 2, ROLE_WARNING,
-			    "the file cannot be read here: only its line "
-			    "numbers are known");
+		canvas_sentence(canvas, y, 1, canvas->width - 2, ROLE_WARNING,
+				"the file cannot be read here: only its line "
+				"numbers are known");
 	else if (listing->newer)
 		canvas_format(canvas, y, 1, canvas->width - 2, ROLE_WARNING,
 			      "changed at %s, after the program began: lines "
 			      "may be others",
 			      text_time(clock, listing->changed));
 	else if (!listing->hot_count)
-		canvas_text(canvas, y, 1, canvas->width - 2, ROLE_DIM,
-			    viewer->query.inclusive
-				? "no line of it holds memory"
-				: "no line of it holds memory itself; "
-				  "i counts what it calls, too");
+		canvas_sentence(canvas, y, 1, canvas->width - 2, ROLE_DIM,
+				viewer->query.inclusive
+				    ? "no line of it holds memory"
+				    : "no line of it holds memory itself; "
+				      "i counts what it calls, too");
 	return !listing->there || listing->newer || !listing->hot_count;
 }
 

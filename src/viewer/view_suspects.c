@@ -170,9 +170,9 @@ note_draw(struct viewer *viewer, int y)
 	x += canvas_format(canvas, y, x, canvas->width - x, ROLE_DIM, "in %s; ",
 			   watched);
 	x += canvas_glyph(canvas, y, x, ROLE_ACCENT, GLYPH_POINTER);
-	canvas_text(canvas, y, x, canvas->width - x, ROLE_DIM,
-		    " evidence; others level off, come and go, or are within "
-		    "their error");
+	canvas_sentence(canvas, y, x, canvas->width - x, ROLE_DIM,
+			" evidence; others level off, come and go, or are "
+			"within their error");
 }
 
 void

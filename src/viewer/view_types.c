@@ -23,10 +23,9 @@ remark(const struct type_total *total)
 {
 	switch (total->kind) {
 	case TYPE_BUFFER:
-		return "what objects keep elsewhere: items of lists, keys of "
-		       "dicts";
+		return "of objects: list items, dict keys";
 	case TYPE_KEPT:
-		return "dead objects that Python keeps for the next ones";
+		return "dead objects, kept for new ones";
 	case TYPE_OTHERS:
 		return "not told apart";
 	case TYPE_OBJECT:
@@ -58,8 +57,8 @@ total_draw(struct viewer *viewer, int y, const struct type_total *total,
 	x += canvas_text(canvas, y, x, canvas->width - x,
 			 total->kind == TYPE_OBJECT ? ROLE_FUNCTION : ROLE_TEXT,
 			 types_label(viewer->snapshot->names, total));
-	canvas_text(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
-		    remark(total));
+	canvas_sentence(canvas, y, x + 2, canvas->width - x - 3, ROLE_DIM,
+			remark(total));
 	canvas_paint_match(canvas, y, begin, canvas->width, ROLE_MATCH,
 			   viewer->search);
 }
@@ -76,6 +75,8 @@ note_draw(struct viewer *viewer, int y)
 	if (told->types.every > 1)
 		snprintf(text, sizeof(text), "estimated from one block in %s",
 			 format_count(count, told->types.every));
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "; %s ago",
+		 format_duration(count, viewer->now_ns - told->told_ns));
 	if (told->types.left_out)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 "; without %s small stacks",
@@ -83,17 +84,15 @@ note_draw(struct viewer *viewer, int y)
 	if (told->types.part)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 "; time was up before all was searched");
-	canvas_format(canvas, y, 1, canvas->width - 1, ROLE_DIM, "%s ago; %s",
-		      format_duration(count, viewer->now_ns - told->told_ns),
-		      text);
+	canvas_sentence(canvas, y, 1, canvas->width - 1, ROLE_DIM, text);
 }
 
 static void
 line_draw(struct viewer *viewer, struct box box, enum role role,
 	  const char *text)
 {
-	canvas_text(&viewer->canvas, box.y + (box.height > 2), box.x + 2,
-		    box.width - 3, role, text);
+	canvas_sentence(&viewer->canvas, box.y + (box.height > 2), box.x + 2,
+			box.width - 3, role, text);
 }
 
 void

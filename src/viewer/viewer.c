@@ -13,6 +13,7 @@
 
 #define MESSAGE_NS (5 * UINT64_C(1000000000))
 #define RATE_NS	   (2 * UINT64_C(1000000000))
+#define COST_NS	   10e9 /* in which half of an old cost is forgotten */
 
 void
 viewer_message(struct viewer *viewer, enum role role, const char *format, ...)
@@ -81,6 +82,7 @@ marks_fini(struct viewer *viewer)
 		mark_fini(&viewer->rates[i]);
 	viewer->rates[0] = viewer->rates[1] = (struct mark){0};
 	viewer->query.rate = NULL;
+	viewer->cost_ns = 0;
 }
 
 /* Names of what is shown from now on are looked up in the background. */
@@ -219,6 +221,24 @@ totals_events(const struct snapshot *snapshot)
 	       snapshot->live_count + snapshot->site_count;
 }
 
+/* From one tick to the next it goes up and down with what the program does:
+ * it is a mean that forgets. */
+static void
+cost_step(struct viewer *viewer)
+{
+	const struct snapshot *snapshot = viewer->newest;
+	double passed = (double)(snapshot->mono_ns - viewer->cost_ns);
+	double weight = passed / (passed + COST_NS);
+
+	if (!viewer->cost_ns || viewer->cost_ns > snapshot->mono_ns ||
+	    viewer->cost_sample != snapshot->process.sample_bytes)
+		weight = 1;
+	viewer->cost_ppm +=
+	    weight * ((double)snapshot->process.cost_ppm - viewer->cost_ppm);
+	viewer->cost_ns = snapshot->mono_ns;
+	viewer->cost_sample = snapshot->process.sample_bytes;
+}
+
 /* Rates count from 2 to 4 seconds back. */
 static void
 rates_step(struct viewer *viewer)
@@ -340,6 +360,7 @@ viewer_refresh(struct viewer *viewer)
 		past_mark(viewer, NULL, NULL);
 	plan_follow(viewer);
 	ledger_follow(viewer);
+	cost_step(viewer);
 	if (viewer->past.held_by != HELD_NOT)
 		return STALE_DRAW | (viewer->rows ? 0 : STALE_ROWS);
 	rates_step(viewer);

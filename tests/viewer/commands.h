@@ -34,6 +34,7 @@
 	X(test_terminal)                  \
 	X(test_quit)                      \
 	X(test_quit_asks)                 \
+	X(test_cost)                      \
 	X(test_rate)                      \
 	X(test_doubt)                     \
 	X(test_history_full)              \

@@ -100,6 +100,30 @@ test_quit_asks(void **state)
 	fixture_close(f);
 }
 
+void
+test_cost(void **state)
+{
+	struct fixture all, *f = opened(&all);
+	struct process *process = &f->made.snapshot.process;
+
+	(void)state;
+	process->cost_ppm = 20000;
+	fixture_step(f);
+	assert_true(f->viewer.cost_ppm > 0 && f->viewer.cost_ppm < 2000);
+	process->sample_bytes = 1 << 20; /* another rate, another cost */
+	fixture_step(f);
+	assert_shows(f, "Agent  2.0%");
+	/* One tick in which it costs much says little. */
+	process->cost_ppm = 320000;
+	fixture_step(f);
+	assert_shows(f, "Agent  3.4%");
+	process->cost_ppm = 20000;
+	for (int i = 0; i < 60; i++)
+		fixture_step(f);
+	assert_shows(f, "Agent  2.1%");
+	fixture_close(f);
+}
+
 /* It says what it did only when the process has done it. */
 void
 test_rate(void **state)

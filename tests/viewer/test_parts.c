@@ -167,6 +167,37 @@ test_places(void **state)
 }
 
 static void
+sentence_is(bool ascii, int width, const char *text, const char *wanted)
+{
+	struct canvas canvas;
+	char row[64];
+
+	canvas_init(&canvas, 1, 40, ascii);
+	assert_int_equal(canvas_sentence(&canvas, 0, 0, width, ROLE_TEXT, text),
+			 canvas_width(&canvas, wanted));
+	assert_string_equal(canvas_row(&canvas, 0, row, sizeof(row)), wanted);
+	canvas_fini(&canvas);
+}
+
+/* Half a number is another number. */
+static void
+test_canvas_sentence(void **state)
+{
+	const char *text = "one block in 53; 0:02 ago";
+
+	(void)state;
+	sentence_is(false, 25, text, text);
+	sentence_is(false, 24, text, "one block in 53; 0:02…");
+	sentence_is(false, 17, text, "one block in 53…");
+	sentence_is(false, 15, text, "one block in…");
+	sentence_is(true, 15, text, "one block in..");
+	sentence_is(true, 13, text, "one block..");
+	sentence_is(false, 3, text, "");
+	sentence_is(false, 0, text, "");
+	sentence_is(false, -1, text, "");
+}
+
+static void
 test_canvas_clips(void **state)
 {
 	struct canvas canvas;
@@ -314,6 +345,7 @@ main(void)
 	    cmocka_unit_test(test_durations),
 	    cmocka_unit_test(test_inputs),
 	    cmocka_unit_test(test_places),
+	    cmocka_unit_test(test_canvas_sentence),
 	    cmocka_unit_test(test_canvas_clips),
 	    cmocka_unit_test(test_canvas_match),
 	    cmocka_unit_test(test_themes),
