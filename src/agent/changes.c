@@ -56,7 +56,6 @@ name_site(uint32_t id)
 	if (!tally_make(id))
 		return false;
 	tally = tally_get(id);
-	tally->domain = (uint8_t)site->domain;
 	tally->named = names_stacks(site->node) >= site->node;
 	if (!tally->named)
 		record_lost(WIRE_LOST_SEGMENT_FULL, 1);
@@ -150,7 +149,7 @@ add_change(void *context, uint32_t site, const struct counter *change,
 	now->alloc_count += change->alloc_count;
 	now->free_bytes += change->free_bytes;
 	now->free_count += change->free_count;
-	totals = &changes.domains[tally_get(site)->domain];
+	totals = &changes.domains[sites_get(site)->domain];
 	totals->alloc_bytes += change->alloc_bytes;
 	totals->alloc_count += change->alloc_count;
 	totals->free_bytes += change->free_bytes;

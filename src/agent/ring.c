@@ -167,7 +167,7 @@ write_site(struct wire_record *record, uint32_t site,
 	const struct spread *spread = tally_spread(site);
 	struct slot slot = {
 	    .record.kind = WIRE_RECORD_SITE,
-	    .record.domain = tally_get(site)->domain,
+	    .record.domain = sites_get(site)->domain,
 	    .record.id = site,
 	    .record.stack = sites_get(site)->node,
 	    .record.tick = tick,
@@ -224,7 +224,7 @@ ring_site(uint32_t site, const struct counter *totals, uint32_t tick)
 	ring.kept += !last;
 	write_site(record, site, totals, peak, tick);
 	ring.now.owners[slot] = site;
-	tally_get(site)->newest = slot + 1;
+	tally_get(site)->newest = (slot + 1) & (RING_SLOTS_MAX - 1);
 	return true;
 }
 
@@ -300,7 +300,8 @@ move_site(uint32_t site)
 	write_site(record_at(&ring.now, slot), site, &totals, last->peak_bytes,
 		   last->tick);
 	ring.now.owners[slot] = site;
-	tally->newest = tally->committed = slot + 1;
+	tally->newest = (slot + 1) & (RING_SLOTS_MAX - 1);
+	tally->committed = tally->newest;
 }
 
 /* A site that changes needs a second slot until the tick is whole, a new one

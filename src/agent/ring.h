@@ -22,16 +22,20 @@
 #include "agent/counts.h"
 #include "agent/segment.h"
 
-/* What the ticker knows of a site, besides what its newest record says. Its
- * stack's id is its node's. */
+/* More slots than there can be. */
+#define RING_SLOTS_MAX (1u << 31)
+
+/* What the ticker knows of a site, besides what sites.h and its newest record
+ * say. named: its stack is in the names log, it can be published; is_late:
+ * there was no room for its record in this tick. */
 struct tally {
-	uint32_t newest;    /* slot + 1 of its newest record; 0: none yet */
-	uint32_t committed; /* the same at the last whole tick */
-	uint32_t change;    /* index + 1 in the list of this tick; 0: not in */
-	uint8_t domain;
-	bool named;   /* its stack is in the names log: it can be published */
-	bool is_late; /* there was no room for its record in this tick */
+	uint32_t newest : 31; /* slot + 1 of its newest record; 0: none yet */
+	uint32_t named : 1;
+	uint32_t committed : 31; /* the same at the last whole tick */
+	uint32_t is_late : 1;
+	uint32_t change; /* index + 1 in the list of this tick; 0: not in */
 };
+_Static_assert(sizeof(struct tally) == 12, "a program may have a million");
 
 /* The tally of a site that exists. */
 struct tally *tally_get(uint32_t site);

@@ -81,8 +81,12 @@ site_make(struct node *node, uint32_t domain)
 
 	if (id >= SITES_MAX || !chunk_room(id))
 		return 0;
-	*site_at(id) =
-	    (struct site){node->id, node->site & ID_MASK, domain, sites_now};
+	*site_at(id) = (struct site){
+	    .node = node->id & (NODES_MAX - 1),
+	    .domain = domain & 0xff,
+	    .next = node->site & ID_MASK,
+	    .era = sites_now,
+	};
 	__atomic_store_n(&sites.count, id, __ATOMIC_RELEASE);
 	__atomic_store_n(&node->site, domain << SITE_BITS | id,
 			 __ATOMIC_RELEASE);

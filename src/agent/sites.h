@@ -25,11 +25,12 @@
 #define SITES_MAX (1u << SITE_BITS)
 
 struct site {
-	uint32_t node;	 /* its id */
-	uint32_t next;	 /* another site of the same node, 0 none */
-	uint32_t domain; /* enum wire_domain */
-	uint32_t era;	 /* in which it gets blocks */
+	uint32_t node : NODES_BITS; /* its id */
+	uint32_t domain : 8;	    /* enum wire_domain */
+	uint32_t next;		    /* another site of the node, 0 none */
+	uint32_t era;		    /* in which it gets blocks */
 };
+_Static_assert(sizeof(struct site) == 12, "a program may have a million");
 
 /* The site of a node and a domain, made if it is new. 0: no room, or no
  * memory. */

@@ -8,23 +8,37 @@
 #include "agent/table.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "agent/safe.h"
 
 #define FIRST_SLOTS 1024
 
-static struct table_entry *
-probe(const struct table *table, uint64_t key0, uint64_t key1)
+struct key {
+	uint64_t words[2];
+};
+
+static struct key
+key_of(const struct table_entry *entry)
 {
-	uint64_t hash =
-	    (key0 ^ (key1 << 32 | key1 >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+	struct key key;
+
+	memcpy(&key, entry->key, sizeof(key));
+	return key;
+}
+
+static struct table_entry *
+probe(const struct table *table, struct key key)
+{
+	const uint64_t *words = key.words;
+	uint64_t hash = (words[0] ^ (words[1] << 32 | words[1] >> 32)) *
+			UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t at = (hash ^ hash >> 32) & (table->slots - 1);
 
 	for (;; at = (at + 1) & (table->slots - 1)) {
 		struct table_entry *entry = &table->entries[at];
 
-		if (!entry->value ||
-		    (entry->key[0] == key0 && entry->key[1] == key1))
+		if (!entry->value || memcmp(entry->key, &key, sizeof(key)) == 0)
 			return entry;
 	}
 }
@@ -42,7 +56,7 @@ grow(struct table *table)
 		const struct table_entry *entry = &table->entries[i];
 
 		if (entry->value)
-			*probe(&bigger, entry->key[0], entry->key[1]) = *entry;
+			*probe(&bigger, key_of(entry)) = *entry;
 	}
 	table_fini(table);
 	*table = bigger;
@@ -52,15 +66,14 @@ grow(struct table *table)
 uint32_t *
 table_place(struct table *table, uint64_t key0, uint64_t key1)
 {
+	const struct key key = {{key0, key1}};
 	struct table_entry *entry;
 
 	if (table->count * 4 >= table->slots * 3 && !grow(table))
 		return NULL;
-	entry = probe(table, key0, key1);
-	if (!entry->value) {
-		entry->key[0] = key0;
-		entry->key[1] = key1;
-	}
+	entry = probe(table, key);
+	if (!entry->value)
+		memcpy(entry->key, &key, sizeof(key));
 	return &entry->value;
 }
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct table_entry {
-	uint64_t key[2];
-	uint32_t value; /* 0: empty */
+	uint32_t key[4]; /* halves: so there is no gap behind the value */
+	uint32_t value;	 /* 0: empty */
 };
 
 struct table {

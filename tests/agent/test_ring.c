@@ -103,13 +103,14 @@ truth_new(uint64_t seed, uint32_t sites_most)
 	return truth;
 }
 
-/* The ring asks for a site's stack only. */
+/* The ring asks for a site's stack and domain. */
 const struct site *
 sites_get(uint32_t id)
 {
 	static struct site site;
 
-	site.node = id + 7;
+	site.node = (id + 7) & (NODES_MAX - 1);
+	site.domain = id % WIRE_DOMAIN_COUNT;
 	return &site;
 }
 
@@ -150,7 +151,6 @@ site_copy(const struct reader_site *from, uint32_t id)
 	struct spread *spread;
 
 	tally->named = true;
-	tally->domain = (uint8_t)from->domain;
 	if (from->spread.alloc_count == 0)
 		return;
 	spread = tally_spread_make(id);
