@@ -29,7 +29,8 @@ LIMIT_ELSEWHERE = 1.30  # with another compiler or another libc
 # Instructions. Which blocks are sampled is chance, and few are in so short a
 # run; in that of deep stacks, those that are new count most.
 SLACK = {"exact": 1, "sampled": 8}
-SLACKS = {"deep sampled": 40, "deep exact": 300}
+SLACKS = {"deep sampled": 40, "deep exact": 300, "json sampled": 20,
+          "objects exact": 10, "objects sampled": 20}
 MODES = {"exact": "exact", "sampled": "sample:524288"}
 
 
@@ -49,13 +50,19 @@ def json_loop(_kit, size):
     return [PYTHON, "-S", HERE / "json_loop.py", size, 200]
 
 
+def objects(_kit, size):
+    return [PYTHON, "-S", HERE / "python_loads.py", "objects", size]
+
+
 # Two sizes; events per unit of size, None: they are counted.
 PROGRAMS = [
     ("churn", churn, (20_000, 60_000), 2),
     ("growth", growth, (20_000, 80_000), 2),
     ("deep", deep, (20_000, 40_000), 2),
     ("json", json_loop, (2, 8), None),
+    ("objects", objects, (1, 3), None),
 ]
+IN_PYTHON = ("json", "objects")
 
 
 class Counter:
@@ -163,7 +170,7 @@ def reason_to_skip(facts, known, program):
     if facts["cflags"] != known["cflags"]:
         return (f"built with '{facts['cflags']}', recorded with "
                 f"'{known['cflags']}'")
-    if program == "json" and facts["python"] != known["python"]:
+    if program in IN_PYTHON and facts["python"] != known["python"]:
         return f"{facts['python']} here, {known['python']} recorded"
     return None
 
