@@ -168,7 +168,8 @@ timeout_ms(const struct loop *loop)
 		end = now + SCRIPT_NS;
 	if (viewer->told.asked_ns && end > now + ANSWER_NS)
 		end = now + ANSWER_NS;
-	if (viewer->feed.context && end > loop->watch_ns + WATCH_NS)
+	if (viewer->feed.context && !viewer->ended &&
+	    end > loop->watch_ns + WATCH_NS)
 		end = loop->watch_ns + WATCH_NS;
 	if (end > loop->refresh_ns)
 		end = loop->refresh_ns;

@@ -272,6 +272,40 @@ terminal_waits_gone(struct terminal *terminal, const char *text)
 	return waits(terminal, text, false);
 }
 
+/* How often it gave up its processor by itself. */
+static long
+times_waited(pid_t program)
+{
+	static const char name[] = "voluntary_ctxt_switches:";
+	char *path = mem_format("/proc/%d/status", (int)program);
+	FILE *file = fopen(path, "r");
+	char line[256];
+	long times = -1;
+
+	free(path);
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)))
+			times = strtol(line + strlen(name), NULL, 10);
+	if (file)
+		fclose(file);
+	return times;
+}
+
+bool
+terminal_waits_idle(struct terminal *terminal)
+{
+	int64_t end = now_ms() + 3 * DEADLINE_MS;
+	long before = times_waited(terminal->last.program);
+
+	while (before >= 0 && now_ms() < end) {
+		if (times_waited(terminal->last.program) - before >= 4)
+			return true;
+		take_in(terminal, 50);
+	}
+	fprintf(stderr, "it never waits:\n%s", screen_text(terminal));
+	return false;
+}
+
 bool
 terminal_waits_end(struct terminal *terminal, int *status)
 {

@@ -28,6 +28,9 @@ pid_t terminal_program(struct terminal *);
 /* Wait at most ten seconds; false with the screen on stderr. */
 bool terminal_waits_for(struct terminal *, const char *text);
 bool terminal_waits_gone(struct terminal *, const char *text);
+/* Until the program has waited for something a few times: one that only turns
+ * in circles never does. */
+bool terminal_waits_idle(struct terminal *);
 /* Until the shell says that the program ended; its wait status. */
 bool terminal_waits_end(struct terminal *, int *status);
 /* Whether the modes were the old ones when the program stopped or ended. */

@@ -136,6 +136,20 @@ test_resize(void **state)
 	terminal_close(t);
 }
 
+/* Of what has ended there is nothing to watch. */
+static void
+test_idle(void **state)
+{
+	struct terminal *t = start(ENVIRONMENT("A=1"), ARGUMENTS("--ended"));
+
+	(void)state;
+	assert_true(terminal_waits_for(t, "CALL SITE"));
+	assert_true(terminal_waits_idle(t));
+	terminal_type(t, "q");
+	assert_exit(t, 0);
+	terminal_close(t);
+}
+
 static void
 test_suspend(void **state)
 {
@@ -340,6 +354,7 @@ main(void)
 	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_mouse),
 	    cmocka_unit_test(test_resize),
+	    cmocka_unit_test(test_idle),
 	    cmocka_unit_test(test_suspend),
 	    cmocka_unit_test(test_signals),
 	    cmocka_unit_test(test_colors),
