@@ -166,6 +166,9 @@ status_right(struct viewer *viewer, int y, int begin)
 		return;
 	end -= width + 2;
 	width = canvas_width(canvas, text);
+	if (end - width > 0 && end - width <= begin)
+		canvas_fill(canvas, y, end - width - 1, width + 1, ROLE_TEXT,
+			    " ");
 	if (end - width > 0)
 		canvas_text(canvas, y, end - width, width, ROLE_WARNING, text);
 }
@@ -360,8 +363,8 @@ menu_line(struct viewer *viewer, struct box at, int y, int labels, size_t line)
 	canvas_format(canvas, y, at.x + 2, room, ROLE_BAR_KEY, "%c",
 		      entry->key ? (char)entry->key : ' ');
 	canvas_text(canvas, y, at.x + 4, room - 2, ROLE_MENU, entry->label);
-	canvas_text(canvas, y, at.x + 6 + labels, room - 4 - labels, ROLE_DIM,
-		    entry->help);
+	canvas_sentence(canvas, y, at.x + 6 + labels, room - 4 - labels,
+			ROLE_DIM, entry->help);
 	if (line == viewer->menu.cursor)
 		canvas_paint(canvas, y, at.x + 1, at.width - 2,
 			     ROLE_MENU_SELECTED);

@@ -61,7 +61,9 @@ test_history(void **state)
 	assert_true(f->viewer.rows->total.size_diff > 0);
 	fixture_keys(f, "H Left Left Left Enter");
 	assert_shows(f, "AS OF");
-	fixture_keys(f, "Space"); /* what is past goes on by coming back */
+	fixture_keys(f, "u"); /* a message pushes it over what is left */
+	assert_shows(f, " AS OF");
+	fixture_keys(f, "u Space"); /* what is past goes on by coming back */
 	assert_hides(f, "AS OF");
 	assert_hides(f, "PAUSED");
 	fixture_keys(f, "H Home");
