@@ -350,8 +350,8 @@ pace_draw(struct viewer *viewer, int y, int x, int width)
 	if (!snapshot->mark_count)
 		return;
 	last = &snapshot->marks[snapshot->mark_count - 1];
-	x += canvas_text(canvas, y, x, end - x, ROLE_VALUE,
-			 names_text(snapshot->names, last->text));
+	x += canvas_sentence(canvas, y, x, end - x, ROLE_VALUE,
+			     names_text(snapshot->names, last->text));
 	format_duration(text, snapshot->time_ns > last->time_ns
 				  ? snapshot->time_ns - last->time_ns
 				  : 0);
@@ -413,8 +413,8 @@ live_draw(struct viewer *viewer, int x)
 	       format_count_diff(text, count));
 	mark_text(viewer, text, sizeof(text));
 	canvas_text(canvas, 3, x, 7, ROLE_LABEL, "Since");
-	canvas_text(canvas, 3, x + 8, 24,
-		    viewer->marked ? ROLE_ACCENT : ROLE_VALUE, text);
+	canvas_sentence(canvas, 3, x + 8, 24,
+			viewer->marked ? ROLE_ACCENT : ROLE_VALUE, text);
 }
 
 static void
