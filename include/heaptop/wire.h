@@ -47,6 +47,7 @@
 #define WIRE_MINOR	 4
 #define WIRE_PAGE	 4096
 #define WIRE_SUFFIX	 ".heaptop"
+#define WIRE_SUFFIX_BEGUN ".new" /* behind it, until the header is written */
 #define WIRE_COMMAND_MAX 1024
 #define WIRE_DIR_PREFIX	 "/dev/shm/heaptop-" /* then the user id */
 /* What the agent exports for who has put it into a process that runs: see

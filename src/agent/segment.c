@@ -124,10 +124,12 @@ own_namespace(void)
 		   : found.st_ino;
 }
 
-/* The usual name, and one that no process of another namespace has. */
+/* The usual name, one that no process of another namespace has, and that until
+ * it is made. */
 struct names {
 	char usual[64];
 	char own[96];
+	char begun[104];
 };
 
 static void
@@ -141,6 +143,8 @@ find_names(struct names *names, uint64_t pid, uint64_t started)
 	safe_append_u64(names->own, sizeof(names->own), own_namespace(), 10);
 	safe_append(names->own, sizeof(names->own), ".");
 	safe_append(names->own, sizeof(names->own), names->usual);
+	safe_append(names->begun, sizeof(names->begun), names->own);
+	safe_append(names->begun, sizeof(names->begun), WIRE_SUFFIX_BEGUN);
 }
 
 static void
@@ -179,9 +183,9 @@ open_file(struct segment *segment, const struct names *names)
 
 	if (safe_failed(directory))
 		return directory;
-	path_end(segment, names->own);
-	CALL(unlinkat, directory, names->own, 0, 0);
-	fd = CALL(openat, directory, names->own,
+	path_end(segment, names->begun);
+	CALL(unlinkat, directory, names->begun, 0, 0);
+	fd = CALL(openat, directory, names->begun,
 		  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	CALL(close, directory, 0, 0, 0);
 	return fd;
@@ -190,16 +194,21 @@ open_file(struct segment *segment, const struct names *names)
 /* Once the header says whose it is. Who has the usual name is this process
  * before an exec, unless it is of others. */
 static void
-take_usual_name(struct segment *segment, const struct names *names)
+take_name(struct segment *segment, const struct names *names)
 {
 	long directory = open_directory(segment->path, sizeof(segment->path));
-	bool taken = !safe_failed(directory) &&
-		     !is_of_others(directory, names->usual) &&
-		     !safe_failed(CALL(renameat, directory, names->own,
-				       directory, names->usual));
+	const char *name = names->begun;
+	const char *wanted;
 
-	path_end(segment, taken ? names->usual : names->own);
-	CALL(close, directory, 0, 0, 0);
+	if (!safe_failed(directory)) {
+		wanted = is_of_others(directory, names->usual) ? names->own
+							       : names->usual;
+		if (!safe_failed(CALL(renameat, directory, names->begun,
+				      directory, wanted)))
+			name = wanted;
+		CALL(close, directory, 0, 0, 0);
+	}
+	path_end(segment, name);
 }
 
 static void *
@@ -295,7 +304,7 @@ segment_create(struct segment *segment, uint64_t extra, void **body)
 	segment->status = (void *)(start + WIRE_STATUS_OFFSET);
 	*body = start + WIRE_BODY_OFFSET;
 	fill_header(segment->header, pid, started);
-	take_usual_name(segment, &names);
+	take_name(segment, &names);
 	__atomic_store_n(&segment->header->magic, WIRE_MAGIC, __ATOMIC_RELEASE);
 	return true;
 }

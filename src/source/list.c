@@ -120,6 +120,28 @@ compare_entries(const void *left, const void *right)
 	return strcmp(a->path, b->path);
 }
 
+static bool
+ends(const char *name, size_t *size, const char *suffix)
+{
+	size_t length = strlen(suffix);
+
+	if (*size <= length ||
+	    memcmp(name + *size - length, suffix, length) != 0)
+		return false;
+	*size -= length;
+	return true;
+}
+
+/* One that was only begun is shown as broken, so that it can be removed. */
+static bool
+is_segment_name(const char *name)
+{
+	size_t size = strlen(name);
+
+	ends(name, &size, WIRE_SUFFIX_BEGUN);
+	return ends(name, &size, WIRE_SUFFIX);
+}
+
 bool
 process_list(struct process_entry **list, size_t *count, struct err *err)
 {
@@ -140,12 +162,9 @@ process_list(struct process_entry **list, size_t *count, struct err *err)
 				   "%s; set HEAPTOP_DIR", strerror(errno));
 	}
 	while ((entry = readdir(stream))) {
-		size_t size = strlen(entry->d_name);
-		size_t suffix = strlen(WIRE_SUFFIX);
 		struct process_entry *made;
 
-		if (size <= suffix ||
-		    strcmp(entry->d_name + size - suffix, WIRE_SUFFIX) != 0)
+		if (!is_segment_name(entry->d_name))
 			continue;
 		*list = mem_room(*list, &room, *count, sizeof(**list));
 		made = &(*list)[(*count)++];
