@@ -87,8 +87,10 @@ struct recall {
 	uint32_t tag;	/* of its parent and the word there */
 	uint32_t id;	/* 0: none */
 	uint32_t joint; /* position: of some walk below */
-	uint16_t mark; /* offset of the word that tells its children apart, from
-			  the end of the innermost piece; 0: no children */
+	uint16_t mark;	/* of the word that tells its children apart: 1 is where
+			   the innermost piece's caller was read; 0: no children
+			   */
+	bool is_used;	/* since its neighbours were last all in use */
 };
 
 struct pieces {

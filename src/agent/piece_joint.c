@@ -22,35 +22,69 @@ joint_ways(struct pieces *pieces, const struct node *base, uint32_t domain)
 	return pieces->joints[mix(sum) % JOINT_SETS];
 }
 
+static uint64_t
+recall_hash(uint32_t parent, uint64_t word)
+{
+	return mix((word + parent * PIECE_STEP) * PIECE_FACTOR);
+}
+
+/* A node has its place in one set, and if that is full in its neighbour. */
+static struct recall *
+recall_set(struct pieces *pieces, uint64_t hash, size_t neighbour)
+{
+	return pieces->recalls[(hash >> 16 & (RECALL_SETS - 1)) ^ neighbour];
+}
+
 /* The child of a node, by the word at its mark. NULL: none is known. */
 static struct recall *
 recall_find(struct pieces *pieces, uint32_t parent, uint64_t word)
 {
-	uint64_t hash = mix((word + parent * PIECE_STEP) * PIECE_FACTOR);
-	struct recall *ways = pieces->recalls[hash >> 16 & (RECALL_SETS - 1)];
+	uint64_t hash = recall_hash(parent, word);
 
-	for (int way = 0; way < RECALL_WAYS; way++)
-		if (ways[way].tag == (uint32_t)(hash >> 32) && ways[way].id)
-			return &ways[way];
+	for (size_t neighbour = 0; neighbour < 2; neighbour++) {
+		struct recall *ways = recall_set(pieces, hash, neighbour);
+
+		for (int way = 0; way < RECALL_WAYS; way++)
+			if (ways[way].tag == (uint32_t)(hash >> 32) &&
+			    ways[way].id) {
+				ways[way].is_used = true;
+				return &ways[way];
+			}
+	}
 	return NULL;
+}
+
+/* The dearer a node, the more is lost with it: one that has children that are
+ * found takes them along, and those of one that was lost are never used. */
+static unsigned
+recall_worth(const struct recall *at)
+{
+	return at->id ? 1u + 2u * at->is_used + (at->mark != 0) : 0;
 }
 
 static void
 recall_put(struct pieces *pieces, uint32_t parent, uint64_t word,
 	   struct recall recall)
 {
-	uint64_t hash = mix((word + parent * PIECE_STEP) * PIECE_FACTOR);
-	struct recall *ways = pieces->recalls[hash >> 16 & (RECALL_SETS - 1)];
+	uint64_t hash = recall_hash(parent, word);
+	struct recall *victim = NULL;
 
-	int victim = RECALL_WAYS - 1;
+	for (size_t neighbour = 0; neighbour < 2; neighbour++) {
+		struct recall *ways = recall_set(pieces, hash, neighbour);
 
-	/* Rather one without children, which would be lost with it. */
-	for (int way = victim; way >= 0 && ways[victim].mark; way--)
-		if (!ways[way].mark)
-			victim = way;
-	memmove(ways + 1, ways, (size_t)victim * sizeof(*ways));
+		for (int way = 0; way < RECALL_WAYS; way++) {
+			if (!victim ||
+			    recall_worth(&ways[way]) < recall_worth(victim))
+				victim = &ways[way];
+		}
+	}
+	if (victim->is_used)
+		for (size_t neighbour = 0; neighbour < 2; neighbour++)
+			for (int way = 0; way < RECALL_WAYS; way++)
+				recall_set(pieces, hash, neighbour)[way]
+				    .is_used = false;
 	recall.tag = (uint32_t)(hash >> 32);
-	ways[0] = recall;
+	*victim = recall;
 }
 
 /* Above all nodes that walks like this one can have. */
@@ -64,7 +98,7 @@ root_word(const struct pieces *pieces)
 static uint64_t
 outer_word(const struct pieces *pieces, uint16_t mark)
 {
-	uint64_t slot = pieces->outer_sp + 8 * (uint64_t)mark;
+	uint64_t slot = pieces->outer_sp - 16 + 8 * (uint64_t)mark;
 
 	return slot < pieces->outer_high ? load(slot) : 0;
 }
@@ -89,6 +123,8 @@ pieces_recall(struct pieces *pieces, const struct unwind_state *state,
 	return at ? scroll_at(&pieces->joint_scroll, at->joint) : NULL;
 }
 
+/* Words of which the first that differs tells walks apart: beyond it, the two
+ * have their return addresses in different places. */
 void
 pieces_recall_failed(struct pieces *pieces, const struct joint *guess,
 		     uint32_t at, const struct unwind_state *state)
@@ -100,15 +136,19 @@ pieces_recall_failed(struct pieces *pieces, const struct joint *guess,
 	if (at < guess->count)
 		piece = scroll_at(&pieces->scroll, guess->pieces[at]);
 	if (!piece || piece->span > pieces->outer_high - state->sp ||
-	    from + piece->span / 8 > UINT16_MAX)
+	    from + piece->span / 8 > UINT16_MAX - 2)
 		return;
 	offsets = offsets_of(piece);
-	for (size_t i = 1; i < piece->count; i++)
-		if (word_at(state->sp, offsets[i]) != piece->words[i]) {
-			pieces->differ_mark = (uint16_t)(from + offsets[i]);
-			pieces->differ_word = piece->words[i];
-			return;
-		}
+	for (size_t i = 0; i < piece->count; i++) {
+		uint64_t word = i ? word_at(state->sp, offsets[i]) : state->pc;
+
+		if (word == piece->words[i])
+			continue;
+		pieces->differ_mark =
+		    (uint16_t)(from + (i ? offsets[i] + 2u : 1u));
+		pieces->differ_word = piece->words[i];
+		return;
+	}
 }
 
 /* Makes a node of walks that are alike up to a mark: of those that `at` had
