@@ -50,11 +50,12 @@ same_location(const struct location *a, const struct location *b)
 
 /*
  * What tells two stacks of one row apart: the first call, seen from outside,
- * that `stack` makes and `other` does not. False when there is none.
+ * that `stack` makes and `other` does not. False when there is none; then *less
+ * is how many calls `other` makes in addition.
  */
 static bool
 stack_apart(struct names *names, uint32_t stack, uint32_t other,
-	    struct location *apart)
+	    struct location *apart, size_t *less)
 {
 	static struct location mine[APART_MAX];
 	static struct location its[APART_MAX];
@@ -67,22 +68,45 @@ stack_apart(struct names *names, uint32_t stack, uint32_t other,
 	}
 	if (a > 0)
 		*apart = mine[a - 1];
+	*less = b;
 	return a > 0;
+}
+
+static void
+domain_draw(struct canvas *canvas, int y, int x, const struct site *site)
+{
+	canvas_format(
+	    canvas, y, x, canvas->width - x, ROLE_DIM, "blocks from %s",
+	    site->domain < DOMAIN_COUNT ? domain_names[site->domain] : "?");
 }
 
 static void
 apart_draw(struct viewer *viewer, int y, int x, size_t index)
 {
 	struct names *names = viewer->snapshot->names;
+	const size_t other_index = index ? 0 : 1;
 	const struct site *site = site_of(viewer, index);
-	const struct site *other = site_of(viewer, index ? 0 : 1);
+	const struct site *other = site_of(viewer, other_index);
 	struct canvas *canvas = &viewer->canvas;
 	struct location apart;
 	struct place place;
+	size_t less;
 
-	if (!site || !other ||
-	    !stack_apart(names, site->stack, other->stack, &apart))
+	if (!site || !other)
 		return;
+	if (!stack_apart(names, site->stack, other->stack, &apart, &less)) {
+		if (less == 1)
+			canvas_format(canvas, y, x, canvas->width - x, ROLE_DIM,
+				      "as %zu without its last call",
+				      other_index + 1);
+		else if (less)
+			canvas_format(canvas, y, x, canvas->width - x, ROLE_DIM,
+				      "as %zu without its last %zu calls",
+				      other_index + 1, less);
+		else
+			domain_draw(canvas, y, x, site);
+		return;
+	}
 	place.file = names_text(names, apart.file);
 	place.function = names_text(names, apart.function);
 	place.line = apart.line;
@@ -126,10 +150,7 @@ rank_draw(struct viewer *viewer, int y, size_t index, uint64_t sum, bool named)
 	if (named)
 		apart_draw(viewer, y, x, index);
 	else
-		canvas_format(
-		    canvas, y, x, canvas->width - x, ROLE_DIM, "blocks from %s",
-		    site->domain < DOMAIN_COUNT ? domain_names[site->domain]
-						: "?");
+		domain_draw(canvas, y, x, site);
 }
 
 /* The stacks of the row, ranked. Returns the lines used. */
