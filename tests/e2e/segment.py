@@ -3,6 +3,7 @@ looked up, so that a test can read very many."""
 import collections
 import ctypes
 import mmap
+import os
 import struct
 
 from drive import Failed, wait_for
@@ -31,7 +32,8 @@ def frames_of(stacks, stack):
 
 class Segment:
     def __init__(self, path):
-        self.file = open(path, "r+b")
+        # A buffer would give again and again what there was the first time.
+        self.file = open(path, "r+b", buffering=0)
         self.control = mmap.mmap(self.file.fileno(), PAGE, offset=CONTROL)
 
     def __enter__(self):
@@ -42,8 +44,7 @@ class Segment:
         self.file.close()
 
     def read(self, offset, size):
-        self.file.seek(offset)
-        return self.file.read(size)
+        return os.pread(self.file.fileno(), size, offset)
 
     def status(self):
         turn, = struct.unpack("<Q", self.read(TURN, 8))
