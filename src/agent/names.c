@@ -98,6 +98,23 @@ entry_add(enum wire_name_kind kind, uint64_t size)
 	return entry;
 }
 
+/* Two that have nothing to do with each other: texts are told apart by both. */
+static void
+text_hash(const char *text, size_t length, uint64_t hash[2])
+{
+	for (size_t at = 0; at < length; at += sizeof(uint64_t)) {
+		size_t left = length - at;
+		uint64_t word = 0;
+
+		memcpy(&word, text + at,
+		       left < sizeof(word) ? left : sizeof(word));
+		hash[0] = (hash[0] ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash[0] ^= hash[0] >> 32;
+		hash[1] = (hash[1] + word) * UINT64_C(0xd1b54a32d192ed03);
+		hash[1] ^= hash[1] >> 29;
+	}
+}
+
 uint32_t
 names_string(const char *text)
 {
@@ -106,13 +123,7 @@ names_string(const char *text)
 	struct wire_name *entry;
 	uint32_t *place;
 
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		hash[0] = (hash[0] ^ c) * UINT64_C(0x100000001b3);
-		hash[1] = (hash[1] + c) * UINT64_C(0x9e3779b97f4a7c15);
-		hash[1] ^= hash[1] >> 29;
-	}
+	text_hash(text, length, hash);
 	place = table_place(&names.strings, hash[0], hash[1]);
 	if (!place)
 		return 0;
