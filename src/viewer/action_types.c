@@ -37,6 +37,8 @@ ask(struct viewer *viewer)
 	types_ask_row(&told->ask, &told->types, viewer->snapshot, trace->sites,
 		      trace->count);
 	told->types.left_out += trace->all - trace->count;
+	if (viewer->newest->merge)
+		return fail(viewer, ONE_AT_A_TIME);
 	err_set(&err, "nobody can be asked");
 	if (!feed->ask_types || !feed->take_types ||
 	    !feed->ask_types(feed->context, &told->ask, &err))

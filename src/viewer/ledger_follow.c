@@ -29,7 +29,10 @@ look(struct viewer *viewer)
 	uint64_t spent;
 
 	ledger->problem[0] = '\0';
-	if (feed->memory && !feed->memory(feed->context, &err))
+	if (viewer->newest->merge)
+		snprintf(ledger->problem, sizeof(ledger->problem), "%s",
+			 ONE_AT_A_TIME);
+	else if (feed->memory && !feed->memory(feed->context, &err))
 		snprintf(ledger->problem, sizeof(ledger->problem), "%.127s",
 			 err.text);
 	spent = (clock_ns() - begin) * COST_MAX;

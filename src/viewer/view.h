@@ -6,6 +6,10 @@
 
 #include "viewer/state.h"
 
+/* What a family is not asked for. */
+#define ONE_AT_A_TIME \
+	"only one process tells this: K opens the one with most of the row"
+
 struct view {
 	const char *title; /* in the line above it; NULL: no such line */
 	/* Draws into box; sets the view's list with list_fit. */

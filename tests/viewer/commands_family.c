@@ -70,6 +70,18 @@ test_picker_filter(void **state)
 	fixture_close(f);
 }
 
+/* A view that leads from a family to one of its processes, and says so. */
+static void
+leads_to_one(struct fixture *f, const char *keys, const char *words)
+{
+	f->viewer.message[0] = '\0';
+	fixture_keys(f, keys);
+	assert_shows(f, words);
+	assert_hides(f, "cannot open process");
+	fixture_keys(f, "K");
+	assert_shows(f, "cannot open process");
+}
+
 void
 test_family(void **state)
 {
@@ -86,6 +98,11 @@ test_family(void **state)
 	/* The list has the column of shares; a process that ends leaves it. */
 	fixture_keys(f, "K");
 	assert_shows(f, "cannot open process");
+	fixture_resize(f, 80, 24);
+	leads_to_one(f, "Enter", "Traceback");
+	leads_to_one(f, "y", "K opens the one with most of the row");
+	leads_to_one(f, "R", "K opens the one with most of the row");
+	fixture_keys(f, "Esc Esc Esc");
 	merge_drop(family.merge, 0);
 	merge_finish(family.merge);
 	f->viewer.message[0] = '\0';
