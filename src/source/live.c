@@ -72,6 +72,9 @@ take_status(struct source *source)
 	segment_process(&live->segment, live->alive, &snapshot->process);
 	if (live->alive)
 		snapshot->process.rss_bytes = proc_rss(live->segment.pid);
+	/* The peak is as old as the tick. */
+	if (snapshot->process.peak_rss_bytes < snapshot->process.rss_bytes)
+		snapshot->process.peak_rss_bytes = snapshot->process.rss_bytes;
 	snapshot->tick = status->tick;
 	snapshot->time_ns = status->time_ns;
 	snapshot->mono_ns = status->mono_ns;
