@@ -28,12 +28,12 @@ static const struct {
 	const char *holds;
 	const char *what;
 } texts[LEDGER_GROUPS] = {
-    [LEDGER_IN_SITES] = {"growing in call sites", "most is in call sites",
+    [LEDGER_IN_SITES] = {"growing in call sites", "in call sites",
 			 "live blocks"},
-    [LEDGER_IN_ALLOCATOR] = {"kept by the allocator",
-			     "most is kept by the allocator", "freed memory"},
+    [LEDGER_IN_ALLOCATOR] = {"kept by the allocator", "kept by the allocator",
+			     "freed memory"},
     [LEDGER_NOT_TRACKED] = {"outside what is tracked",
-			    "most is outside what is tracked",
+			    "outside what is tracked",
 			    "files, shared, stacks and unexplained"},
 };
 
@@ -181,7 +181,9 @@ ledger_text(char out[LEDGER_TEXT_MAX], const struct verdict *verdict)
 			 texts[verdict->group].what,
 			 text_size_diff(of, verdict->of));
 	else
-		snprintf(out, LEDGER_TEXT_MAX, "%s: %s of RSS %s",
+		snprintf(out, LEDGER_TEXT_MAX, "%s is %s: %s of RSS %s",
+			 verdict->bytes > verdict->of / 2 ? "most"
+							  : "the largest part",
 			 texts[verdict->group].holds,
 			 text_size(bytes, (uint64_t)above_zero(verdict->bytes)),
 			 text_size(of, (uint64_t)verdict->of));

@@ -176,13 +176,31 @@ test_verdict(void **state)
 	assert_false(ledger_judge(&base, NULL).growing);
 }
 
+/* "Most" is more than half. */
+static void
+test_words(void **state)
+{
+	struct verdict verdict = {
+	    .group = LEDGER_IN_ALLOCATOR, .bytes = 51 << 20, .of = 100 << 20};
+	char text[LEDGER_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(ledger_text(text, &verdict),
+			    "most is kept by the allocator: "
+			    "51.0 MiB of RSS 100 MiB");
+	verdict.bytes = 47 << 20;
+	assert_string_equal(ledger_text(text, &verdict),
+			    "the largest part is kept by the allocator: "
+			    "47.0 MiB of RSS 100 MiB");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_none),    cmocka_unit_test(test_anonymous),
 	    cmocka_unit_test(test_overlap), cmocka_unit_test(test_hostile),
-	    cmocka_unit_test(test_verdict),
+	    cmocka_unit_test(test_verdict), cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
