@@ -22,7 +22,10 @@ static struct {
 	struct spare mids;
 	struct spare leaves;
 	struct spare spreads;
+	struct spare wides;
 } spares;
+
+#define WIDE_SIZE (COUNTS_LEAF * sizeof(struct counter))
 
 /* The counters of all threads that are gone. Ticker. */
 static struct counts gone;
@@ -149,10 +152,57 @@ static const struct half allocated = HALF_(alloc);
 #define AT(type_, start_, offset_) ((type_ *)((char *)(start_) + (offset_)))
 #define LOAD(field_)		   __atomic_load_n(&(field_), __ATOMIC_RELAXED)
 
-static inline uint64_t
-change_of(struct counter *now, struct counter *seen, size_t offset)
+static inline uint32_t *
+narrow_at(struct leaf *leaf, uint32_t i, size_t offset)
 {
-	return LOAD(*AT(uint64_t, now, offset)) - *AT(uint64_t, seen, offset);
+	return &leaf->seen.narrow[i][offset / sizeof(uint64_t)];
+}
+
+static inline uint64_t
+seen_get(struct leaf *leaf, uint32_t i, size_t offset)
+{
+	return leaf->is_wide ? *AT(uint64_t, &leaf->seen.wide[i], offset)
+			     : *narrow_at(leaf, i, offset);
+}
+
+/* In this order: a process may be forked in the midst of it. */
+static bool
+widen(struct leaf *leaf)
+{
+	struct counter *wide = take(&spares.wides, WIDE_SIZE);
+
+	if (!wide)
+		return false;
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++)
+		for (size_t at = 0; at < sizeof(*wide); at += sizeof(uint64_t))
+			*AT(uint64_t, &wide[i], at) = *narrow_at(leaf, i, at);
+	__atomic_store_n(&leaf->seen.wide, wide, __ATOMIC_RELEASE);
+	__atomic_store_n(&leaf->is_wide, 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Makes room for a value. False: no memory. */
+static inline bool
+seen_fits(struct leaf *leaf, uint64_t value)
+{
+	return leaf->is_wide || value <= UINT32_MAX || widen(leaf);
+}
+
+/* The value fits. */
+static inline void
+seen_set(struct leaf *leaf, uint32_t i, size_t offset, uint64_t value)
+{
+	if (leaf->is_wide)
+		*AT(uint64_t, &leaf->seen.wide[i], offset) = value;
+	else
+		*narrow_at(leaf, i, offset) = (uint32_t)value;
+}
+
+static inline bool
+is_changed(struct leaf *leaf, uint32_t i, size_t offset)
+{
+	return LOAD(*AT(uint64_t, &leaf->counter[i], offset)) !=
+	       seen_get(leaf, i, offset);
 }
 
 /* The difference, and in *now what it was taken from. */
@@ -169,20 +219,22 @@ static inline bool
 tell(struct leaf *leaf, uint32_t i, const struct half *half,
      const struct visit *visit)
 {
-	struct counter *seen = &leaf->seen[i];
+	struct counter *counter = &leaf->counter[i];
 	struct counter change = {0};
 	struct spread spread = {0};
 	struct leaf_spread *around;
-	uint64_t bytes;
-	uint64_t count;
+	uint64_t bytes = LOAD(*AT(uint64_t, counter, half->bytes));
+	uint64_t count = LOAD(*AT(uint64_t, counter, half->count));
+	uint64_t more_bytes = bytes - seen_get(leaf, i, half->bytes);
+	uint64_t more_count = count - seen_get(leaf, i, half->count);
 	double now[2];
 
-	bytes = change_of(&leaf->counter[i], seen, half->bytes);
-	count = change_of(&leaf->counter[i], seen, half->count);
-	if (!bytes && !count)
+	if (!more_bytes && !more_count)
 		return true;
-	*AT(uint64_t, &change, half->bytes) = bytes;
-	*AT(uint64_t, &change, half->count) = count;
+	if (!seen_fits(leaf, bytes | count))
+		return false;
+	*AT(uint64_t, &change, half->bytes) = more_bytes;
+	*AT(uint64_t, &change, half->count) = more_count;
 	/* After the counter: the owner adds to the spread first. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	around = __atomic_load_n(&leaf->spread, __ATOMIC_ACQUIRE);
@@ -195,8 +247,8 @@ tell(struct leaf *leaf, uint32_t i, const struct half *half,
 	if (!visit->add(visit->context, leaf->base + i, &change,
 			around ? &spread : NULL))
 		return false;
-	*AT(uint64_t, seen, half->bytes) += bytes;
-	*AT(uint64_t, seen, half->count) += count;
+	seen_set(leaf, i, half->bytes, bytes);
+	seen_set(leaf, i, half->count, count);
 	if (around) {
 		*AT(double, &around->seen[i], half->spread_bytes) = now[0];
 		*AT(double, &around->seen[i], half->spread_count) = now[1];
@@ -217,10 +269,8 @@ leaf_allocs(struct leaf *leaf, const struct visit *visit)
 	bool again = false;
 
 	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
-		struct counter *now = &leaf->counter[i];
-
-		again |= change_of(now, &leaf->seen[i], freed.bytes) != 0;
-		again |= change_of(now, &leaf->seen[i], freed.count) != 0;
+		again |= is_changed(leaf, i, freed.bytes);
+		again |= is_changed(leaf, i, freed.count);
 		again |= !tell(leaf, i, &allocated, visit);
 	}
 	if (again)
@@ -405,7 +455,10 @@ counts_are_even(uint32_t site)
 static void
 leaf_restart(struct leaf *leaf)
 {
-	memset(leaf->seen, 0, sizeof(leaf->seen));
+	if (leaf->is_wide)
+		memset(leaf->seen.wide, 0, WIDE_SIZE);
+	else
+		memset(&leaf->seen, 0, sizeof(leaf->seen));
 	if (leaf->spread)
 		memset(leaf->spread->seen, 0, sizeof(leaf->spread->seen));
 	counts_mark(leaf);
@@ -448,6 +501,25 @@ spread_add(struct spread *to, const struct spread *more)
 	to->free_count += more->free_count;
 }
 
+/* False: no memory, and nothing was added. */
+static bool
+seen_add(struct leaf *to, struct leaf *more)
+{
+	const size_t end = sizeof(struct counter);
+	uint64_t all = 0;
+
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++)
+		for (size_t at = 0; at < end; at += sizeof(uint64_t))
+			all |= seen_get(to, i, at) + seen_get(more, i, at);
+	if (!seen_fits(to, all))
+		return false;
+	for (uint32_t i = 0; i < COUNTS_LEAF; i++)
+		for (size_t at = 0; at < end; at += sizeof(uint64_t))
+			seen_set(to, i, at,
+				 seen_get(to, i, at) + seen_get(more, i, at));
+	return true;
+}
+
 /* What was not seen yet is not seen there either. */
 static bool
 leaf_fold(struct leaf *leaf)
@@ -456,9 +528,10 @@ leaf_fold(struct leaf *leaf)
 
 	if (!to || (leaf->spread && !to->spread && !counts_spread_make(to)))
 		return false;
+	if (!seen_add(to, leaf))
+		return false;
 	for (uint32_t i = 0; i < COUNTS_LEAF; i++) {
 		counter_add(&to->counter[i], &leaf->counter[i]);
-		counter_add(&to->seen[i], &leaf->seen[i]);
 		if (!leaf->spread)
 			continue;
 		spread_add(&to->spread->now[i], &leaf->spread->now[i]);
@@ -468,6 +541,8 @@ leaf_fold(struct leaf *leaf)
 		counts_mark(to);
 	if (leaf->spread)
 		give(&spares.spreads, leaf->spread, sizeof(*leaf->spread));
+	if (leaf->is_wide)
+		give(&spares.wides, leaf->seen.wide, WIDE_SIZE);
 	give(&spares.leaves, leaf, sizeof(*leaf));
 	return true;
 }

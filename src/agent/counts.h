@@ -57,14 +57,23 @@ struct leaf_spread {
 	struct spread seen[COUNTS_LEAF]; /* ticker */
 };
 
+#define COUNTS_FIELDS (sizeof(struct counter) / sizeof(uint64_t))
+
 struct leaf {
 	uint8_t *mark;		    /* in its mid; 1: look here */
 	uint32_t *changed;	    /* of its thread's counts */
 	struct leaf_spread *spread; /* owner; NULL until it has sampled */
 	uint32_t base;		    /* site id of counter[0] */
+	uint32_t is_wide;	    /* ticker: which of seen it is */
 	struct counter counter[COUNTS_LEAF]; /* owner */
-	struct counter seen[COUNTS_LEAF];    /* ticker */
+	/* Ticker. Few sites ever come to 4 GiB: wide is made for those. */
+	union {
+		uint32_t narrow[COUNTS_LEAF][COUNTS_FIELDS];
+		struct counter *wide; /* COUNTS_LEAF of them */
+	} seen;
 };
+/* In whole pieces of the arena: a program may have a million sites. */
+_Static_assert(sizeof(struct leaf) == 13 * 32, "leaf");
 
 struct mid {
 	struct mid *next;   /* of the same thread */
