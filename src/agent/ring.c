@@ -201,6 +201,13 @@ newest_of(const struct place *place, uint32_t site)
 	return newest ? record_at(place, newest - 1) : NULL;
 }
 
+/* Whether its newest record stands in the old place until it is written. */
+static bool
+is_left_behind(uint32_t site)
+{
+	return ring.old.records && tally_get(site)->change;
+}
+
 struct counter
 ring_last(uint32_t site)
 {
@@ -212,7 +219,8 @@ ring_last(uint32_t site)
 bool
 ring_site(uint32_t site, const struct counter *totals, uint32_t tick)
 {
-	const struct wire_record *last = newest_of(&ring.now, site);
+	const struct wire_record *last =
+	    newest_of(is_left_behind(site) ? &ring.old : &ring.now, site);
 	uint64_t peak = totals->alloc_bytes - totals->free_bytes;
 	uint32_t slot;
 	struct wire_record *record = next_slot(&slot);
@@ -294,7 +302,7 @@ move_site(uint32_t site)
 	uint32_t slot = (uint32_t)(ring.head % ring.now.slots);
 	struct counter totals;
 
-	if (!last)
+	if (!last || is_left_behind(site))
 		return;
 	totals = totals_of(last);
 	write_site(record_at(&ring.now, slot), site, &totals, last->peak_bytes,
@@ -305,7 +313,8 @@ move_site(uint32_t site)
 }
 
 /* A site that changes needs a second slot until the tick is whole, a new one
- * does not. Every record of a site goes to the new place; positions go on
+ * does not. Every record of a site goes to the new place, but for those that
+ * are written in this tick anyway: there is room for them. Positions go on
  * counting. */
 bool
 ring_fit(uint64_t changing)

@@ -167,8 +167,10 @@ writer_tick(struct truth *truth, void (*between)(void))
 
 	while (known < truth->sites)
 		assert_true(tally_make(++known));
-	for (uint32_t i = 0; i < truth->dirty_count; i++)
+	for (uint32_t i = 0; i < truth->dirty_count; i++) {
 		site_copy(&truth->site[truth->dirty[i]], truth->dirty[i]);
+		tally_get(truth->dirty[i])->change = i + 1;
+	}
 	assert_true(ring_fit(truth->dirty_count));
 	for (uint32_t i = 0; i < truth->dirty_count; i++) {
 		const uint32_t id = truth->dirty[i];
@@ -195,6 +197,7 @@ writer_tick(struct truth *truth, void (*between)(void))
 		struct tally *tally = tally_get(truth->dirty[i]);
 
 		tally->committed = tally->newest;
+		tally->change = 0;
 	}
 	ring_settle();
 }
