@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "agent/real.h"
 #include "agent/safe.h"
 
 /* The flag may be copied into the executable: then there are two of them. */
@@ -41,9 +42,10 @@ ask(void)
 	alone.threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	alone.single_copy = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
 	alone.single = dlsym(RTLD_NEXT, "__libc_single_threaded");
-	/* Without _dl_find_object the ticker takes the loader's lock, and where
-	 * it is counted it ends as any thread does, which frees memory. */
-	alone.can_hide = alone.threads && alone.single &&
+	/* Without _dl_find_object the ticker takes the loader's lock, and for
+	 * objects loaded later where the agent is not preloaded; where it is
+	 * counted it ends as any thread does, which frees memory. */
+	alone.can_hide = alone.threads && alone.single && !real_is_late &&
 			 dlsym(RTLD_DEFAULT, "_dl_find_object");
 }
 

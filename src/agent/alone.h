@@ -9,6 +9,9 @@
  *    program whose main thread leaves by pthread_exit would stay for ever;
  *  - of __libc_single_threaded, which the program's first thread clears.
  *
+ * Where the agent came later it has to find what is loaded, under the loader's
+ * lock, and libc reckons with it.
+ *
  * There is one thing for which it must be known: a change of the user or group
  * is a thread's own affair in Linux, and libc carries it to all threads it
  * knows of. alone_suspend is for the time of such a call.

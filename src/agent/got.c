@@ -11,8 +11,10 @@
 #include "agent/got.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/futex.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -29,11 +31,13 @@
 #define PAGE	   UINT64_C(4096)
 #define URGENT	   40 /* looks, after a dlopen began */
 #define HOLD_TURNS 1000
+#define LOADING	   200 /* looks: who is not loaded then never will be */
 
 /* One that has been looked at. The loader may put another at its place. */
 struct object {
 	uint64_t base;
-	const void *headers;
+	uint64_t headers;     /* a hash of them */
+	uint32_t loading;     /* looks at which it was not loaded yet */
 	const uint64_t *slot; /* one that was changed, NULL: none */
 	uint64_t value;	      /* what it must hold still */
 	uint32_t turn;
@@ -44,7 +48,7 @@ static struct {
 	bool to_hooks;
 	bool blind; /* the loader's lock may be held for ever */
 	bool was_single;
-	bool missed;  /* a fork was in the way */
+	bool missed;  /* a fork was in the way, or an object not loaded yet */
 	bool refused; /* in the object under way */
 	uint32_t busy;
 	uint32_t held; /* by so many: no scan begins */
@@ -65,8 +69,9 @@ struct image {
 	uint64_t strings_size;
 	const ElfW(Rela) * tables[2];
 	uint64_t counts[2];
-	bool foreign; /* one of the functions is somebody else's */
-	bool open;    /* relro can be written to */
+	bool foreign;	 /* one of the functions is somebody else's */
+	bool open;	 /* relro can be written to ... */
+	bool stays_open; /* ... and could before */
 	const uint64_t *slot;
 	uint64_t value;
 };
@@ -272,7 +277,7 @@ point(struct image *image)
 {
 	each_slot(image, look);
 	each_slot(image, change);
-	if (image->open)
+	if (image->open && !image->stays_open)
 		protect(image, PROT_READ);
 	if (got.refused)
 		record_lost(WIRE_LOST_NOT_HOOKED, 1);
@@ -287,18 +292,31 @@ is_exempt(const struct image *image)
 	       is_inside(image, (uint64_t)got_hooks, 1, PF_R);
 }
 
+/* Objects at the same place have their headers there too. */
+static uint64_t
+headers_of(const struct dl_phdr_info *info)
+{
+	const uint64_t *words = (const uint64_t *)info->dlpi_phdr;
+	size_t count = info->dlpi_phnum * sizeof(*info->dlpi_phdr) / 8;
+	uint64_t hash = count;
+
+	for (size_t i = 0; i < count; i++)
+		hash = (hash ^ words[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 static struct object *
-object_of(const struct dl_phdr_info *info)
+object_of(const struct dl_phdr_info *info, uint64_t headers)
 {
 	for (uint32_t i = 0; i < got.count; i++)
 		if (got.objects[i].base == info->dlpi_addr &&
-		    got.objects[i].headers == info->dlpi_phdr)
+		    got.objects[i].headers == headers)
 			return &got.objects[i];
 	return NULL;
 }
 
 static struct object *
-object_add(const struct dl_phdr_info *info)
+object_add(const struct dl_phdr_info *info, uint64_t headers)
 {
 	uint32_t room = got.room ? got.room * 2 : 256;
 	struct object *fresh;
@@ -315,32 +333,65 @@ object_add(const struct dl_phdr_info *info)
 		got.room = room;
 	}
 	fresh = &got.objects[got.count++];
-	*fresh = (struct object){.base = info->dlpi_addr,
-				 .headers = info->dlpi_phdr};
+	*fresh = (struct object){.base = info->dlpi_addr, .headers = headers};
 	return fresh;
+}
+
+/* By what changes nothing, whoever else writes there: an atomic or with 0. */
+static bool
+is_writable(uint64_t address)
+{
+	uint32_t none = 0;
+
+	return safe_syscall(
+		   SYS_futex, (long)&none, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG,
+		   0, 0, (long)address,
+		   FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)) != -EFAULT;
+}
+
+/* The loader lists an object before it relocates it, for which it must be able
+ * to write to it, and makes part of it read-only at the end of that. */
+static bool
+is_loading(struct image *image, struct object *object)
+{
+	if (image->relro >= image->relro_end || !is_writable(image->relro))
+		return false;
+	if (object && object->loading++ < LOADING)
+		return true;
+	/* Somebody wants it so. */
+	image->open = image->stays_open = true;
+	return false;
 }
 
 /* Without a place to remember it in, an object is looked at each time. */
 static void
 visit(const struct dl_phdr_info *info)
 {
-	struct object *object = object_of(info);
+	uint64_t headers = headers_of(info);
+	struct object *object = object_of(info, headers);
 	struct image image;
 
 	if (object && (!object->slot || *object->slot == object->value) &&
-	    object->turn) {
+	    object->turn && !object->loading) {
 		object->turn = got.turn;
 		return;
 	}
-	if (read_image(&image, info) && !is_exempt(&image))
-		point(&image);
 	if (!object)
-		object = object_add(info);
+		object = object_add(info, headers);
+	if (object)
+		object->turn = got.turn;
+	if (read_image(&image, info) && !is_exempt(&image)) {
+		if (is_loading(&image, object)) {
+			got.missed = true;
+			return;
+		}
+		point(&image);
+	}
 	if (!object)
 		return;
+	object->loading = 0;
 	object->slot = image.slot;
 	object->value = image.value;
-	object->turn = got.turn;
 }
 
 /* The loader holds its lock: an object stays while it is looked at. */
@@ -376,8 +427,8 @@ scan(bool all)
 	got.turn = got.turn + 1 ? got.turn + 1 : 1;
 	__atomic_store_n(&got.busy, 1, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&got.held, __ATOMIC_SEQ_CST)) {
-		dl_iterate_phdr(each_object, &all);
 		got.missed = false;
+		dl_iterate_phdr(each_object, &all);
 		if (all)
 			drop_closed();
 	}

@@ -31,6 +31,44 @@ void plugin_grow(int count)
 }
 """
 
+# Long to relocate, and read-only as soon as it is.
+COMES_AND_GOES = """
+#include <stdlib.h>
+#define EIGHT(x) x, x, x, x, x, x, x, x
+typedef void *allocates(size_t);
+allocates *const table[] = {EIGHT(EIGHT(EIGHT(EIGHT(malloc))))};
+void NAME(void);
+void NAME(void)
+{
+    free(table[7](NUMBER));
+}
+"""
+
+LOADS = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    void *agent = dlopen(argv[1], RTLD_NOW);
+    int (*attach)(const char *) = (int (*)(const char *))dlsym(
+        agent, "heaptop_agent_attach");
+    int rounds = atoi(argv[2]);
+    if (!attach || attach(NULL))
+        return 1;
+    for (int i = 0; i < rounds; i++) {
+        void *library = dlopen(argv[3 + i % (argc - 3)], RTLD_NOW);
+        void (*go)(void) = library ? (void (*)(void))dlsym(library, "go") : 0;
+        if (!go)
+            return 2;
+        go();
+        dlclose(library);
+    }
+    puts("done");
+    return 0;
+}
+"""
+
 PYTHON_PROGRAM = """
 import ctypes, sys, tracemalloc
 agent = ctypes.CDLL(sys.argv[1])
@@ -179,6 +217,25 @@ def later_library(tap, scratch):
                   "a library that is loaded later is followed")
 
 
+def libraries_come_and_go(tap, scratch):
+    """While the agent looks for what was loaded later."""
+    libraries = []
+    for name in ("one", "two", "three"):
+        source, library = scratch / f"{name}.c", scratch / f"{name}.so"
+        source.write_text(COMES_AND_GOES.replace("NAME", "go")
+                          .replace("NUMBER", str(100 + len(name))))
+        subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-z,now,-z,relro",
+                        source, "-o", library], check=True)
+        libraries.append(library)
+    source = scratch / "loads.c"
+    source.write_text(LOADS)
+    subprocess.run(["cc", source, "-o", scratch / "loads", "-ldl"], check=True)
+    run = subprocess.run([scratch / "loads", AGENT, "15000", *libraries],
+                         capture_output=True, text=True, timeout=120)
+    tap.equal((run.returncode, run.stdout, run.stderr), (0, "done\n", ""),
+              "libraries that are loaded and unloaded all the time")
+
+
 def forks(tap, scratch):
     with Program(scratch / "usual", AGENT, bare=True) as program:
         pid = int(program.line(r"^ready (\d+)$")[1])
@@ -259,8 +316,8 @@ def main():
                             ("bound at once", ("-Wl,-z,now,-z,relro",)),
                             ("not to be moved", ("-no-pie", "-fno-pic"))):
             tap.part(name, c_program, tap, scratch, name, *flags)
-        for part in (many_cycles, later_library, forks, asleep,
-                     tracing_wakes):
+        for part in (many_cycles, later_library, libraries_come_and_go, forks,
+                     asleep, tracing_wakes):
             tap.part(part.__name__, part, tap, scratch)
         for found in pythons.found():
             tap.part(f"Python {found.version}", python, tap, scratch,
