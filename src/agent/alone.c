@@ -55,6 +55,12 @@ alone_is_single(void)
 	return alone.single && __atomic_load_n(alone.single, __ATOMIC_RELAXED);
 }
 
+bool
+alone_is_hidden(void)
+{
+	return alone.hidden && alone_is_single();
+}
+
 static void
 set_single(char value)
 {
@@ -150,7 +156,7 @@ bool
 alone_suspend(void)
 {
 	/* A child of vfork has its parent's memory, but none of its threads. */
-	if (!alone.hidden || !alone_is_single() ||
+	if (!alone_is_hidden() ||
 	    safe_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != alone.pid)
 		return false;
 	set_single(0);

@@ -43,6 +43,10 @@ int alone_exit_status(void);
  * this cannot be told. */
 bool alone_is_single(void);
 
+/* Whether libc believes that there is one thread, and there is the ticker too:
+ * then the ticker may take none of libc's locks. */
+bool alone_is_hidden(void);
+
 /* True: libc was told of a second thread, and is to be told otherwise. */
 bool alone_suspend(void);
 void alone_resume(bool suspended);

@@ -455,7 +455,8 @@ got_follow(void)
 {
 	uint32_t urgent = __atomic_load_n(&got.urgent, __ATOMIC_ACQUIRE);
 
-	if (!got.active || got.blind)
+	/* Hidden is who was preloaded: what is loaded later has his hooks. */
+	if (!got.active || got.blind || alone_is_hidden())
 		return;
 	if (urgent)
 		__atomic_compare_exchange_n(&got.urgent, &urgent, urgent - 1,
