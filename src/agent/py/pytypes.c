@@ -105,6 +105,41 @@ py_types_name(const struct py_types *types, uint32_t what)
 	return types->types[what - PY_IS_OBJECT].name;
 }
 
+/* What a free list leaves of the counts: none, or its link in their place. */
+static bool
+is_kept(const struct py_types *types, const char *object)
+{
+	uint64_t count = word_at(object, 0);
+
+	if (types->layout->free_threaded)
+		return !(word_at(object, 8) >> 32) &&
+		       !(word_at(object, 16) >> 2);
+	return !(uint32_t)count || (count >> 32 & 0xffff);
+}
+
+/* Whether the object there is alive, and a word of it as it was: what was read
+ * from it and by it in between was not another's. */
+static bool
+is_still(const struct py_types *types, uint64_t address, int64_t offset,
+	 uint64_t word)
+{
+	char head[24];
+	uint64_t now;
+
+	return peek(address, head, sizeof(head)) && !is_kept(types, head) &&
+	       peek(address + (uint64_t)offset, &now, sizeof(now)) &&
+	       now == word;
+}
+
+static bool
+is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ')
+			return false;
+	return true;
+}
+
 /* Names */
 
 /* A str of ASCII only; others come back as "". */
@@ -125,7 +160,9 @@ text_read(const struct py_types *types, uint64_t address, char *out,
 	memcpy(&state, head + layout->str_state, sizeof(state));
 	length = word_at(head, layout->str_length);
 	if (!(state & layout->str_ascii_bit) || length >= size ||
-	    !peek(address + (uint64_t)layout->str_ascii, out, length))
+	    !peek(address + (uint64_t)layout->str_ascii, out, length) ||
+	    !is_ascii(out, length) ||
+	    !is_still(types, address, layout->str_length, length))
 		length = 0;
 	out[length] = '\0';
 }
@@ -262,7 +299,8 @@ type_read(struct py_types *types, uint64_t address, struct type *type)
 		return false;
 	if (flags & FLAG_HEAP)
 		name_qualify(types, address, head, type->name);
-	return true;
+	return is_still(types, address, layout->type_name,
+			word_at(head, layout->type_name));
 }
 
 static uint32_t
@@ -309,18 +347,6 @@ guess_type(struct py_types *types, uint64_t address)
 }
 
 /* Blocks */
-
-/* What a free list leaves of the counts: none, or its link in their place. */
-static bool
-is_kept(const struct py_types *types, const char *object)
-{
-	uint64_t count = word_at(object, 0);
-
-	if (types->layout->free_threaded)
-		return !(word_at(object, 8) >> 32) &&
-		       !(word_at(object, 16) >> 2);
-	return !(uint32_t)count || (count >> 32 & 0xffff);
-}
 
 /* The type that the object at `start` would have, if it may have any; 0. */
 static uint64_t
