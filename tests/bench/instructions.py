@@ -150,13 +150,17 @@ def write_record(facts, counter):
     RECORD.write_text("\n".join(lines) + "\n")
 
 
+def most(label, known, limit):
+    return known * limit + SLACKS.get(label, SLACK[label.split()[-1]])
+
+
 def judge(number, label, count, known, limit):
     told = f"{label}: {count:.1f} instructions per event, {known:.1f} recorded"
     slack = SLACKS.get(label, SLACK[label.split()[-1]])
-    if count > known * limit + slack:
+    if count > most(label, known, limit):
         print(f"not ok {number} - {told}")
-        print(f"# at most {known * limit + slack:.1f} are let through; make it "
-              "cheaper, or say why not and record it anew with\n"
+        print(f"# at most {most(label, known, limit):.1f} are let through; make "
+              "it cheaper, or say why not and record it anew with\n"
               "# tests/bench/instructions.py --record")
         return False
     print(f"ok {number} - {told}", flush=True)
@@ -175,6 +179,22 @@ def reason_to_skip(facts, known, program):
     return None
 
 
+def least(counter, program, known, limit):
+    """A run may come out dearer, rarely and not because of the code: "objects"
+    once took 258 where 20 other runs took 213 to 218. What is over the limit
+    is counted again, up to twice, and the least is judged."""
+    name = program[0]
+    counts = counter.program(*program[1:])
+    for _ in range(2):
+        if all(counts[mode] <= most(f"{name} {mode}",
+                                    float(known[f"{name} {mode}"]), limit)
+               for mode in MODES):
+            break
+        again = counter.program(*program[1:])
+        counts = {mode: min(counts[mode], again[mode]) for mode in MODES}
+    return counts
+
+
 def check(facts, counter):
     known = read_record()
     limit = LIMIT
@@ -185,9 +205,10 @@ def check(facts, counter):
                   f"{(limit - 1) * 100:.0f} % more are let through")
     print(f"1..{len(PROGRAMS) * len(MODES)}")
     number, good = 0, True
-    for name, make, sizes, per_unit in PROGRAMS:
+    for program in PROGRAMS:
+        name = program[0]
         why = reason_to_skip(facts, known, name)
-        counts = {} if why else counter.program(make, sizes, per_unit)
+        counts = {} if why else least(counter, program, known, limit)
         for mode in MODES:
             number += 1
             label = f"{name} {mode}"
