@@ -47,7 +47,7 @@ size_parse(const char *text, uint64_t *size, struct err *err)
 		if (*end == 'i')
 			end++;
 	}
-	if (*end == 'B')
+	if (*end == 'B' || *end == 'b')
 		end++;
 	value = ldexp(value, shift);
 	if (*end || value >= 9e18)

@@ -153,6 +153,7 @@ sample_and_budget(void **state)
 	    {"run --sample=64K prog", 64 << 10, 0},
 	    {"run --sample 64K prog", 64 << 10, 0},
 	    {"run --sample 64K -- prog", 64 << 10, 0},
+	    {"run --sample 64kb prog", 64 << 10, 0},
 	    {"run --sample 1M --headless prog", 1 << 20, 0},
 	    {"run --sample 524288 prog", 524288, 0},
 	    {"run --sample 1.5MiB prog", 3 << 19, 0},
