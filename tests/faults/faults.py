@@ -153,7 +153,10 @@ ROWS = [
         Row(f"{library} before the agent", "heap", "many", unseen=True,
             preload=f"{library} AGENT", bare=library, says={"not_first"}))
 ] + [
-    Row(f"{python}: {what}", "threads.py", case, free_threaded=free_threaded)
+    # From 3.14 on each thread of a free-threaded build has its own copy of a
+    # function's instructions, which is a block that the function gave birth to.
+    Row(f"{python}: {what}", "threads.py", case, free_threaded=free_threaded,
+        env={"PYTHON_TLBC": "0"} if free_threaded else {})
     for python, free_threaded in (("Python", False),
                                   ("free-threaded Python", True))
     for what, case in (("threads free each other's blocks", "handed-on"),

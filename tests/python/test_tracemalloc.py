@@ -2,7 +2,8 @@
 is left out, and why, is in tests/programs/py_tracemalloc.py."""
 import kit
 
-FREELISTS = (3, 13)  # the first version that lets heaptop follow them
+FREELISTS = (3, 13)  # the first version that lets heaptop follow them; not
+# where there is no GIL: to be told of what is born there stops all threads
 
 
 def point(tap, python, what, **settings):
@@ -18,7 +19,8 @@ def point(tap, python, what, **settings):
 
 def main():
     some = kit.found()
-    follows = [python for python in some if python.key >= FREELISTS]
+    follows = [python for python in some
+               if python.key >= FREELISTS and not python.free_threaded]
     tap = kit.pythons.Tap(len(some) + len(follows))
     for python in some:
         point(tap, python, python.version)

@@ -9,9 +9,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
 import pythons  # noqa: E402
 
 PROGRAM = os.path.join(pythons.SOURCE, "tests/programs/py_eval.py")
-LOOP = "_PyEval_EvalFrameDefault"
+LOOP = re.compile(r"_PyEval_EvalFrameDefault(\.cold|$)|_TAIL_CALL_")
 # A part that is smaller is a stop for the impossible, and never on a stack.
 TINY = 16
+PADDING = 64  # what lies closer together is one part
 
 
 def readelf(*arguments):
@@ -37,12 +38,22 @@ def parts(path):
         complete = complete or ".symtab" in text
         for line in text.splitlines():
             fields = line.split()
-            if len(fields) > 7 and fields[3] == "FUNC" and re.match(
-                    LOOP + r"(\.cold|$)", fields[7]):
+            if (len(fields) > 7 and fields[3] == "FUNC" and
+                    LOOP.match(fields[7])):
                 low, size = int(fields[1], 16), int(fields[2], 0)
                 if size >= TINY and low:
                     found.add((low, low + size))
-    return sorted(found), complete
+    return joined(sorted(found)), complete
+
+
+def joined(parts):
+    out = []
+    for low, high in parts:
+        if out and low <= out[-1][1] + PADDING:
+            low, high = out[-1][0], max(high, out[-1][1])
+            out.pop()
+        out.append((low, high))
+    return out
 
 
 def main():
