@@ -106,7 +106,7 @@ def differences(ours, theirs):
 
 def reuses(python):
     """tracemalloc hears of births out of free lists, and nobody else."""
-    return REUSES <= python.key < SEES_BIRTHS
+    return REUSES <= python.key < SEES_BIRTHS or python.free_threaded
 
 
 class Case:
@@ -117,9 +117,9 @@ class Case:
         self.error = None
 
     def run(self):
-        sees_births = self.python.key >= SEES_BIRTHS
-        options = ["--freelists"] if sees_births else []
         self.reuses = reuses(self.python)
+        sees_births = self.python.key >= SEES_BIRTHS and not self.reuses
+        options = ["--freelists"] if sees_births else []
         command = [*self.python.command, PROGRAM, BESIDE, self.name,
                    self.depth, *(["moved"] if self.reuses else [])]
         with Program(*command, options=options) as program:
@@ -181,7 +181,7 @@ def cases():
     only = os.environ.get("HEAPTOP_TEST_ONLY", "").split()
     every = only or os.environ.get("HEAPTOP_TEST_FULL")
     usual = [python for python in pythons.found()
-             if python.version[-1] not in "dt"]  # others: not these blocks
+             if python.version[-1] != "d"]  # those: not these blocks
     for turn, python in enumerate(usual):
         if only and python.version != only[0]:
             continue

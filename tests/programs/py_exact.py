@@ -350,19 +350,24 @@ class Frame(ctypes.Structure):
 
 NOTES = 1 << 18
 NOTE = struct.Struct("QQ")  # block, size
-GC_HEADER = 16
-OB_TYPE = 8
-OB_SIZE = 16
+NO_GIL = "t" in sys.abiflags
+GC_HEADER = 0 if NO_GIL else 16
+OB_TYPE = 24 if NO_GIL else 8
+OB_SIZE = OB_TYPE + 8
 TUPLES = 20  # longer ones are not kept
 
 
 def kept_types():
-    """Types whose memory CPython keeps for the next object, 3.8 to 3.12: their
-    addresses, with the bytes that lie before an object."""
+    """Types whose memory CPython keeps for the next object, 3.8 to 3.12 and
+    where there is no GIL: their addresses, with the bytes that lie before an
+    object."""
     kept = {float: 0, list: GC_HEADER, dict: GC_HEADER, tuple: GC_HEADER,
             slice: GC_HEADER, types.FrameType: GC_HEADER,
             types.MethodType: GC_HEADER, types.BuiltinFunctionType: GC_HEADER,
             contextvars.Context: GC_HEADER}
+    if sys.version_info >= (3, 14):
+        kept.update({int: 0, range: 0, type(iter([])): GC_HEADER,
+                     type(iter(())): GC_HEADER})
     return {id(one): (one, before) for one, before in kept.items()}
 
 
