@@ -60,7 +60,7 @@ def found():
                 "/usr/local/bin/python3.[0-9]*[0-9t]",
                 os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"),
                 os.path.join(FETCHED, "bin/python3.[0-9][0-9]"),
-                os.path.join(FETCHED, "../free-threaded/bin/python3.*t")]
+                os.path.join(TOP, "pythons/free-threaded/bin/python3.*t")]
     commands = [[path] for pattern in patterns
                 for path in sorted(glob.glob(pattern))]
     commands += [line.split() for line in
