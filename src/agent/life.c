@@ -121,7 +121,7 @@ void
 life_tend(bool forked)
 {
 	got_follow();
-	if (life.joins && !forked)
+	if ((life.joins || py_is_late()) && !forked)
 		py_join();
 }
 

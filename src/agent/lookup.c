@@ -65,17 +65,18 @@ tables_of(const struct link_map *object, struct tables *tables)
 }
 
 static bool
-is_function(const struct tables *tables, uint32_t index, const char *name)
+is_named(const struct tables *tables, uint32_t index, const char *name)
 {
 	const ElfW(Sym) *symbol = &tables->symbols[index];
+	unsigned type = ELF64_ST_TYPE(symbol->st_info);
 
 	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
-	       ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
+	       (type == STT_FUNC || type == STT_OBJECT) &&
 	       strcmp(tables->strings + symbol->st_name, name) == 0;
 }
 
-static void *
-look_in(const struct link_map *object, const char *name, uint32_t hash)
+static const ElfW(Sym) *
+find_symbol(const struct link_map *object, const char *name, uint32_t hash)
 {
 	const uint32_t *buckets, *chains;
 	struct tables tables;
@@ -91,13 +92,52 @@ look_in(const struct link_map *object, const char *name, uint32_t hash)
 		uint32_t link = chains[index - tables.hashes->first];
 
 		if ((link | 1) == (hash | 1) &&
-		    is_function(&tables, index, name))
-			return (void *)(object->l_addr +
-					tables.symbols[index].st_value);
+		    is_named(&tables, index, name))
+			return &tables.symbols[index];
 		if (link & 1)
 			break;
 	}
 	return NULL;
+}
+
+static void *
+look_in(const struct link_map *object, const char *name, uint32_t hash)
+{
+	const ElfW(Sym) *symbol = find_symbol(object, name, hash);
+
+	return symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC
+		   ? (void *)(object->l_addr + symbol->st_value)
+		   : NULL;
+}
+
+/* Where the loader has put the object's dynamic section; NULL: it has none. */
+static ElfW(Dyn) *
+dynamic_of(uint64_t start, uint64_t bias)
+{
+	const ElfW(Ehdr) *elf = (const void *)start;
+	const ElfW(Phdr) *headers = (const void *)(start + elf->e_phoff);
+
+	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    elf->e_phoff + elf->e_phnum * sizeof(*headers) > 4096)
+		return NULL;
+	for (int i = 0; i < elf->e_phnum; i++)
+		if (headers[i].p_type == PT_DYNAMIC)
+			return (void *)(bias + headers[i].p_vaddr);
+	return NULL;
+}
+
+void *
+lookup_in(uint64_t start, uint64_t bias, const char *name, uint64_t *size)
+{
+	const struct link_map object = {.l_addr = bias,
+					.l_ld = dynamic_of(start, bias)};
+	const ElfW(Sym) *symbol = find_symbol(&object, name, hash_of(name));
+
+	if (!symbol)
+		return NULL;
+	if (size)
+		*size = symbol->st_size;
+	return (void *)(bias + symbol->st_value);
 }
 
 /* Threads were a library of their own before glibc 2.34. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "agent/py/py.h"
 #include "agent/safe.h"
 #include "agent/unwind.h"
 
@@ -150,6 +151,15 @@ module_make(const struct unwind_module *found, uint64_t epoch)
 	return module;
 }
 
+/* Embedded interpreters come in a library of their own. */
+static bool
+is_python(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && strncmp(name, "/libpython3", 11) == 0;
+}
+
 uint32_t
 modules_intern(uint64_t pc)
 {
@@ -175,6 +185,8 @@ modules_intern(uint64_t pc)
 		__atomic_store_n(&modules.count, id, __ATOMIC_RELEASE);
 	}
 	safe_unlock(&modules.lock);
+	if (is_python(fresh->path))
+		py_arrived(&found);
 	return id;
 }
 

@@ -34,6 +34,13 @@ uint32_t py_version(void);
  * forks: 3.12 and later, also one that is not known. Context: setup. */
 bool py_counts_threads(void);
 
+/* The interpreter's library has come, by dlopen. Context: hook that its code
+ * has called, so it cannot go away meanwhile. */
+struct unwind_module;
+void py_arrived(const struct unwind_module *library);
+/* Whether it was initialised by then: py_join is to take its allocators. */
+bool py_is_late(void);
+
 /* Re-installs the allocators where start-up replaced them; cheap when the
  * interpreter is initialised or absent. Context: hook (malloc and mmap). */
 extern HIDDEN bool py_settling; /* true while py_settle has something to do */

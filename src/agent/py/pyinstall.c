@@ -43,6 +43,7 @@ static struct {
 	bool busy;	  /* one at a time, and not from its own mallocs */
 	bool unknown;	  /* the loss is counted */
 	bool lost_over;	  /* likewise */
+	bool late;	  /* it ran when it was found */
 	unsigned settles; /* calls so far */
 	struct py_slot *top[DOMAIN_COUNT]; /* installed last, by slot */
 } installed;
@@ -242,10 +243,11 @@ setup_again(void)
 	}
 }
 
+/* In that library; NULL: among all that is loaded. */
 static bool
-find(void)
+find(const struct unwind_module *library)
 {
-	switch (py_runtime_find()) {
+	switch (py_runtime_find(library)) {
 	case PY_FOUND_NONE:
 		break;
 	case PY_FOUND_UNKNOWN:
@@ -268,7 +270,7 @@ find(void)
 static void
 setup_first(void)
 {
-	if (find())
+	if (find(NULL))
 		install();
 }
 
@@ -286,12 +288,34 @@ py_setup(void)
 }
 
 void
+py_arrived(const struct unwind_module *library)
+{
+	if (py_runtime.layout || installed.unknown || !enter())
+		return;
+	if (!py_runtime.layout && find(library)) {
+		agent_config.rests = py_runtime.version >= PY_COUNTS_THREADS;
+		if (py_runtime.is_initialized())
+			__atomic_store_n(&installed.late, true,
+					 __ATOMIC_RELEASE);
+		else
+			py_settle_again();
+	}
+	leave();
+}
+
+bool
+py_is_late(void)
+{
+	return __atomic_load_n(&installed.late, __ATOMIC_ACQUIRE);
+}
+
+void
 py_look(void)
 {
 	if (!enter())
 		return;
 	if (!py_runtime.layout && !installed.unknown)
-		find();
+		find(NULL);
 	leave();
 }
 

@@ -15,8 +15,10 @@
 #include <string.h>
 
 #include "agent/arch/arch.h"
+#include "agent/lookup.h"
 #include "agent/py/py.h"
 #include "agent/py/pyeval.h"
+#include "agent/unwind.h"
 
 #define RELEASE_CANDIDATE 0xc0 /* the low byte of PY_VERSION_HEX */
 #define FINAL		  0xf0
@@ -24,10 +26,14 @@
 
 struct py_runtime py_runtime;
 
+/* Where names are looked for; NULL: in all that is loaded. */
+static const struct unwind_module *only;
+
 static void *
 find(const char *name)
 {
-	return dlsym(RTLD_DEFAULT, name);
+	return only ? lookup_in(only->start, only->bias, name, NULL)
+		    : dlsym(RTLD_DEFAULT, name);
 }
 
 static void *
@@ -159,10 +165,11 @@ is_complete(const struct py_runtime *runtime)
 static bool
 is_same_module(const void *a, const void *b)
 {
-	Dl_info info_a, info_b;
+	struct unwind_module of_a, of_b;
 
-	return dladdr(a, &info_a) && dladdr(b, &info_b) &&
-	       info_a.dli_fbase == info_b.dli_fbase;
+	return unwind_find_module((uint64_t)a, &of_a) &&
+	       unwind_find_module((uint64_t)b, &of_b) &&
+	       of_a.start == of_b.start;
 }
 
 /*
@@ -191,18 +198,17 @@ find_pymalloc(struct py_runtime *runtime, const struct py_layout *layout)
 static void
 find_eval(void)
 {
-	void *start = find("_PyEval_EvalFrameDefault");
-	const ElfW(Sym) *symbol = NULL;
-	Dl_info info;
+	static const char name[] = "_PyEval_EvalFrameDefault";
+	uint64_t start = (uint64_t)find(name), size;
+	struct unwind_module module;
 
-	if (!start ||
-	    !dladdr1(start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
-		return;
-	py_eval_find((uint64_t)start, symbol->st_size);
+	if (start && unwind_find_module(start, &module) &&
+	    lookup_in(module.start, module.bias, name, &size))
+		py_eval_find(start, size);
 }
 
-enum py_found
-py_runtime_find(void)
+static enum py_found
+find_all(void)
 {
 	struct py_runtime found = {0};
 	const struct py_layout *layout = NULL;
@@ -215,7 +221,6 @@ py_runtime_find(void)
 		layout = find_layout(version);
 	if (layout)
 		find_functions(&found);
-	dlerror(); /* the host must not see what was not found */
 	if (!present)
 		return PY_FOUND_NONE;
 	py_runtime.version = version & ~0xffu;
@@ -230,13 +235,26 @@ py_runtime_find(void)
 	return PY_FOUND;
 }
 
+enum py_found
+py_runtime_find(const struct unwind_module *library)
+{
+	enum py_found found;
+
+	only = library;
+	found = find_all();
+	only = NULL;
+	if (!library)
+		dlerror(); /* the host must not see what was not found */
+	return found;
+}
+
 bool
 py_counts_threads(void)
 {
 	const unsigned long *version = find("Py_Version");
 
 	dlerror();
-	return version && *version >= 0x030c0000;
+	return version && *version >= PY_COUNTS_THREADS;
 }
 
 uint32_t

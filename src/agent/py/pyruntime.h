@@ -62,14 +62,19 @@ struct py_runtime {
 
 /* From this minor version on, current() is of the calling thread. */
 #define PY_ATTACHED_CURRENT 12
+/* From this version on fork counts the threads of the process. */
+#define PY_COUNTS_THREADS 0x030c0000
 
 extern HIDDEN struct py_runtime py_runtime;
 
 enum py_found { PY_FOUND_NONE, PY_FOUND_UNKNOWN, PY_FOUND };
 
-/* Context: setup. Fills py_runtime. UNKNOWN: there is an interpreter, but it
- * is of a version or build that the table of layouts does not describe. */
-enum py_found py_runtime_find(void);
+/* Fills py_runtime. UNKNOWN: there is an interpreter, but it is of a version or
+ * build that the table of layouts does not describe. library: where to look,
+ * without the loader, context: hook that its code has called; NULL: in all that
+ * is loaded, context: setup. */
+struct unwind_module;
+enum py_found py_runtime_find(const struct unwind_module *library);
 
 static inline bool
 py_runtime_is_finalizing(void)

@@ -17,6 +17,20 @@ PROBE = ("import sys, sysconfig; print('%d.%d.%d' % sys.version_info[:3] + "
          "('d' if hasattr(sys, 'gettotalrefcount') else '')); "
          "print(sysconfig.get_path('include'))")
 
+# Debian's executables are static, and its library is another package.
+WHERE = """
+import os, sys, sysconfig
+get = sysconfig.get_config_var
+name = get('INSTSONAME') or ''
+if not get('Py_ENABLE_SHARED'):
+    name = 'libpython%d.%d.so.1.0' % sys.version_info[:2]
+folders = [get('LIBDIR') or '', os.path.join(sys.prefix, 'lib',
+                                             get('MULTIARCH') or '')]
+paths = [os.path.join(folder, name) for folder in folders]
+print(([path for path in paths if os.path.isfile(path)] + [''])[0])
+print(sys.prefix)
+"""
+
 
 class Python:
     """command: a list. version: with t for free-threaded builds, with d for
@@ -75,6 +89,21 @@ def found():
         if python.key >= (3, 6):
             pythons.setdefault(python.version, python)
     return sorted(pythons.values(), key=lambda python: python.key)
+
+
+def libraries():
+    """The shared libpythons: (python, path of the library, PYTHONHOME)."""
+    cases = []
+    for python in found():
+        if "d" in python.version:
+            continue
+        library, prefix = subprocess.run(
+            python.command + ["-c", WHERE], check=True,
+            stdout=subprocess.PIPE,
+            universal_newlines=True).stdout.split("\n")[:2]
+        if library:
+            cases.append((python, library, prefix))
+    return cases
 
 
 class Tap:
