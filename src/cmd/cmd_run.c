@@ -22,6 +22,7 @@
 enum {
 	APPEAR_MS = 2000, /* a segment is there by then, or never */
 	LOOK_MS = 50,
+	LOOK_MAX_MS = 1000,
 	REST_MS = 1000, /* for output that is still on its way */
 };
 
@@ -136,16 +137,20 @@ start(struct run *run)
 	return STATUS_RUN_FAILED;
 }
 
-/* Looks now and then whether the agent has come up, then only waits. */
+/* Looks ever more seldom whether the agent has come up: what is started may be
+ * a script or a wrapper that comes to the program late. */
 static void
 wait_quietly(struct run *run)
 {
 	int waited = 0;
 
-	while (run->agent && waited < APPEAR_MS && !run_segments_seen(run)) {
-		if (child_wait(&run->child, LOOK_MS))
+	while (run->agent && !run_segments_seen(run)) {
+		int step = LOOK_MS + waited / 8;
+
+		if (child_wait(&run->child, step))
 			return;
-		waited += LOOK_MS;
+		if (step < LOOK_MAX_MS)
+			waited += step;
 	}
 	child_wait(&run->child, -1);
 }
