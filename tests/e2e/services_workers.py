@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""gunicorn with two workers: every process has a segment of its own."""
+"""Servers with two workers: every process has a segment of its own. uWSGI opens
+Python's library while it runs."""
 import shutil
 import signal
 import subprocess
@@ -22,29 +23,31 @@ def request(url):
                           timeout=60)
 
 
+GUNICORN = ("gunicorn", "-w", "2", "flask_figures:app", "-b")
+UWSGI = ("uwsgi_python3", "--master", "--processes", "2",
+         "--die-on-term", "--need-app", "--module", "flask_figures:app",
+         "--http-socket")
 
 
-def check(tap, scratch):
+def check(tap, name, command, scratch):
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
-    command = ["gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}",
-               "flask_figures:app"]
-    with Program(*command, cwd=EXAMPLES) as server:
-        wait_for("gunicorn to answer",
+    with Program(*command, f"127.0.0.1:{port}", cwd=EXAMPLES) as server:
+        wait_for(f"{name} to answer",
                  lambda: request(url + "health").stdout == b"well\n")
         wait_for("three segments", lambda: len(segments()) >= 3)
         pids = sorted(segments())
-        tap.equal(len(pids), 3, "one segment for the master and each worker")
+        tap.equal(len(pids), 3, f"{name}: one segment for the master and each worker")
         listed = must("list")
         tap.ok(all(str(pid) in listed for pid in pids),
-               "heaptop list shows all three", listed)
+               f"{name}: heaptop list shows all three", listed)
         for _ in range(4):
             request(url)
         for pid in pids:
             must("snapshot", pid, "-o", scratch / f"{pid}.json")
         served = sum(request(url).stdout.startswith(b"\x89PNG")
                      for _ in range(REQUESTS))
-        tap.equal(served, REQUESTS, "every request got its chart")
+        tap.equal(served, REQUESTS, f"{name}: every request got its chart")
         leaks = 0
         found = {}
         for pid in pids:
@@ -54,27 +57,27 @@ def check(tap, scratch):
                               "--top", "1")
             leaks += found[pid]["total"]["size_diff"]
         tap.ok(leaks > REQUESTS * 960000,
-               "the workers hold what the requests left", found)
+               f"{name}: the workers hold what the requests left", found)
         leaking = [pid for pid in pids
                    if found[pid]["total"]["size_diff"] > 960000]
         tap.ok(leaking and all(
             found[pid]["entries"][0]["file"].endswith("flask_figures.py")
-            for pid in leaking), "each at the line of the service",
+            for pid in leaking), f"{name}: each at the line of the service",
             *(describe(found[pid]["entries"]) for pid in leaking))
         tap.ok(found[pids[0]]["total"]["size_diff"] < 500000,
-               "the master holds nothing of it", found[pids[0]]["total"])
+               f"{name}: the master holds nothing of it", found[pids[0]]["total"])
         server.process.send_signal(signal.SIGTERM)
-        status, _, errors = server.end()
-        tap.equal(status, 0, "gunicorn ends as it does alone")
+        tap.equal(server.end()[0], 0, f"{name}: ends as it does alone")
 
 
 def main():
     tap = Tap()
-    if not shutil.which("gunicorn"):
-        print("1..0 # SKIP gunicorn is not installed")
-        return
-    with workplace() as scratch:
-        tap.part("gunicorn", check, tap, scratch)
+    for name, command in (("gunicorn", GUNICORN), ("uWSGI", UWSGI)):
+        if not shutil.which(command[0]):
+            tap.skip(name, f"{command[0]} is not installed")
+            continue
+        with workplace() as scratch:
+            tap.part(name, check, tap, name, command, scratch)
     tap.done()
 
 
