@@ -19,6 +19,8 @@
 #include "agent/py/py.h"
 #include "agent/py/pyeval.h"
 #include "agent/unwind.h"
+#include "agent/unwind_cfi.h"
+#include "agent/unwind_module.h"
 
 #define RELEASE_CANDIDATE 0xc0 /* the low byte of PY_VERSION_HEX */
 #define FINAL		  0xf0
@@ -165,10 +167,11 @@ is_complete(const struct py_runtime *runtime)
 static bool
 is_same_module(const void *a, const void *b)
 {
-	struct unwind_module of_a, of_b;
+	struct cfi_image of_a, of_b;
+	const char *name;
 
-	return unwind_find_module((uint64_t)a, &of_a) &&
-	       unwind_find_module((uint64_t)b, &of_b) &&
+	return module_find((uint64_t)a, &of_a, &name) &&
+	       module_find((uint64_t)b, &of_b, &name) &&
 	       of_a.start == of_b.start;
 }
 
@@ -200,10 +203,11 @@ find_eval(void)
 {
 	static const char name[] = "_PyEval_EvalFrameDefault";
 	uint64_t start = (uint64_t)find(name), size;
-	struct unwind_module module;
+	struct cfi_image image;
+	const char *path;
 
-	if (start && unwind_find_module(start, &module) &&
-	    lookup_in(module.start, module.bias, name, &size))
+	if (start && module_find(start, &image, &path) &&
+	    lookup_in(image.start, image.bias, name, &size))
 		py_eval_find(start, size);
 }
 
