@@ -21,6 +21,7 @@
 #include "agent/record.h"
 #include "agent/rest.h"
 #include "agent/safe.h"
+#include "agent/ticker.h"
 
 #define EXPORT __attribute__((visibility("default"), noinline))
 
@@ -92,8 +93,10 @@ prctl(int option, ...)
 			errno = ENOSYS;            \
 			return -1;                 \
 		}                                  \
-		if (rests)                         \
+		if (rests) {                       \
+			ticker_hold();             \
 			rest_begin();              \
+		}                                  \
 		call_;                             \
 		if (rests)                         \
 			rest_release();            \

@@ -26,6 +26,8 @@
 	safe_syscall(SYS_##name_, (long)(a_), (long)(b_), (long)(c_), \
 		     (long)(d_), 0, 0)
 
+#define HELD_LEAST 1000 /* descriptors; where fewer are allowed, fewer */
+
 static uint64_t
 parse_u64(const char **text, unsigned base)
 {
@@ -370,15 +372,52 @@ is_same_file(long fd, const struct segment *segment)
 	       found.st_ino == segment->inode;
 }
 
-void
-segment_reopen(struct segment *segment)
+static long
+open_again(const struct segment *segment)
 {
-	segment->fd = CALL(openat, AT_FDCWD, segment->path,
-			   O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
-	if (safe_failed(segment->fd) || is_same_file(segment->fd, segment))
+	long fd = CALL(openat, AT_FDCWD, segment->path,
+		       O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+	if (safe_failed(fd) || is_same_file(fd, segment))
+		return fd;
+	CALL(close, fd, 0, 0, 0);
+	return -EBADF;
+}
+
+long
+segment_hold(const struct segment *segment)
+{
+	long fd = open_again(segment);
+	long held = fd;
+
+	if (safe_failed(fd))
+		return fd;
+	for (long least = HELD_LEAST; least > 2; least /= 4) {
+		held = CALL(fcntl, fd, F_DUPFD_CLOEXEC, least, 0);
+		if (!safe_failed(held))
+			break;
+	}
+	CALL(close, fd, 0, 0, 0);
+	return held;
+}
+
+void
+segment_release(const struct segment *segment, long held)
+{
+	if (is_same_file(held, segment))
+		CALL(close, held, 0, 0, 0);
+}
+
+void
+segment_reopen(struct segment *segment, long held)
+{
+	segment->fd = open_again(segment);
+	if (!held)
 		return;
-	CALL(close, segment->fd, 0, 0, 0);
-	segment->fd = -EBADF;
+	if (!safe_failed(segment->fd))
+		segment_release(segment, held);
+	else if (is_same_file(held, segment))
+		segment->fd = held;
 }
 
 void

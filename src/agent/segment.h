@@ -49,9 +49,15 @@ void segment_publish(struct segment *, const struct wire_status *);
 void segment_unlink(struct segment *);
 /* Whether somebody has cut the file short. */
 bool segment_is_cut(const struct segment *);
-/* The thread that opened it is gone, and its descriptors with it. If the file
- * cannot be opened any more, it does not grow. */
-void segment_reopen(struct segment *);
+/* Another descriptor, in the table of the thread that calls: a high one, which
+ * programs seldom use. Negative: there is none. Given back, unless it has become
+ * somebody else's. */
+long segment_hold(const struct segment *);
+void segment_release(const struct segment *, long held);
+/* The thread that opened it is gone, and its descriptors with it. held: one
+ * that this thread has, for who may not open the file any more; 0: none, and
+ * then it does not grow. */
+void segment_reopen(struct segment *, long held);
 /* Unmaps it: nobody may use what was in it. The file stays. */
 void segment_close(struct segment *);
 /* In a forked child: forgets the parent's. */

@@ -44,6 +44,7 @@
 #define CLOSEST_NS  UINT64_C(5000000)  /* between two ticks, whoever asks */
 #define DELAY_NS    UINT64_C(10000000) /* before there is a segment */
 #define STOP_NS	    UINT64_C(2000000000)
+#define APART_NS    UINT64_C(20000000)
 #define WATCH_LIMIT UINT64_C(60000000000)
 #define FIRST_SLOTS 1024
 #define FIRST_NAMES (128u << 10)
@@ -62,6 +63,7 @@ static struct {
 	uint32_t done;	 /* futex: 1 the thread has ended */
 	uint64_t cpu_ns; /* of its times before a rest */
 	uint64_t interval_ns; /* of ticks, when it began to rest */
+	long held; /* descriptor of the segment in the program's table, or 0 */
 	/* Large, and in a process without a segment never touched. */
 	struct segment segment;
 	struct wire_status status;
@@ -325,7 +327,7 @@ begin(void)
 static void
 begin_again(void)
 {
-	segment_reopen(&ticker.segment);
+	segment_reopen(&ticker.segment, ticker_thread_kept());
 	if (life_is_asleep())
 		got_point(false);
 }
@@ -482,11 +484,39 @@ ticker_rest(void)
 	stop(STOP_REST);
 }
 
+/* Who has no root's rights now has none to lose. */
+void
+ticker_hold(void)
+{
+	long held;
+
+	if (ticker.held || !load(&ticker.ready) || !ticker_is_ours() ||
+	    safe_syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0) != 0)
+		return;
+	held = segment_hold(&ticker.segment);
+	if (held <= 0)
+		return;
+	ticker.held = held;
+	ticker_thread_keep(held);
+}
+
+static void
+let_go(void)
+{
+	ticker_thread_keep(0);
+	segment_release(&ticker.segment, ticker.held);
+	ticker.held = 0;
+}
+
 bool
 ticker_wake(void)
 {
 	__atomic_fetch_and(&ticker.stop, ~STOP_REST, __ATOMIC_SEQ_CST);
-	return ticker_thread_again();
+	if (!ticker_thread_again())
+		return false;
+	if (ticker.held && ticker_thread_is_apart(APART_NS))
+		let_go();
+	return true;
 }
 
 bool
@@ -520,6 +550,8 @@ ticker_forget(void)
 	size_t used = ticker.begun ? sizeof(ticker)
 				   : offsetof(__typeof__(ticker), segment);
 
+	if (ticker.held)
+		let_go();
 	ring_forget();
 	names_forget();
 	types_forget();

@@ -28,6 +28,10 @@ void ticker_stop(void);
  * yet; then at the first one. */
 void ticker_ask(void);
 
+/* The call that follows may take away the right to open the segment again: the
+ * program's table has it until the thread has begun again. Context: hook. */
+void ticker_hold(void);
+
 /* For rest.h, context: hook. Asks the thread to tick once more and to end ...
  */
 void ticker_rest(void);

@@ -46,6 +46,9 @@ static struct {
 	void *stack;
 	uint32_t id;
 	uint32_t *id_word; /* libc's, which the kernel may clear at its end */
+	long keep;	   /* descriptor */
+	long kept;
+	bool apart; /* it has its own table */
 } thread;
 
 /* In a child of fork a sanitizer's may wait for ever for a lock that another
@@ -72,6 +75,25 @@ find_id_word(void)
 	return NULL;
 }
 
+/* A descriptor table of its own, empty but for what it is to keep: what is
+ * opened here can be neither seen, closed nor replaced by the program. Linux
+ * 5.9. */
+static void
+leave_table(void)
+{
+	long keep = thread.keep;
+	long last = keep ? keep - 1 : -1;
+
+	thread.kept = 0;
+	if (!safe_failed(safe_syscall(__NR_close_range, 0, (unsigned)last,
+				      CLOSE_RANGE_UNSHARE, 0, 0, 0)) &&
+	    keep) {
+		safe_syscall(__NR_close_range, keep + 1, ~0u, 0, 0, 0, 0);
+		thread.kept = keep;
+	}
+	__atomic_store_n(&thread.apart, true, __ATOMIC_RELEASE);
+}
+
 /* libc, which does not count this thread or is to find it there when it comes
  * back, must not see it end. */
 static void
@@ -81,9 +103,7 @@ live(void)
 
 	thread_tls.guard = GUARD_FOREVER;
 	safe_syscall(SYS_prctl, PR_SET_NAME, (long)"heaptop", 0, 0, 0, 0);
-	/* A descriptor table of its own, empty: what is opened here can be
-	 * neither seen, closed nor replaced by the program. Linux 5.9. */
-	safe_syscall(__NR_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE, 0, 0, 0);
+	leave_table();
 	again = thread.run();
 	if (again || alone_is_uncounted())
 		safe_syscall(SYS_exit, alone_exit_status(), 0, 0, 0, 0, 0);
@@ -175,6 +195,7 @@ ticker_thread_again(void)
 
 	if (!thread.id_word)
 		return false;
+	__atomic_store_n(&thread.apart, false, __ATOMIC_RELEASE);
 	set_mask(&all, &old);
 	id = arch_clone(LIKE_A_THREAD, thread.stack, thread.id_word,
 			thread.descriptor, live_again);
@@ -209,6 +230,31 @@ wait_a_moment(void)
 			     (long)&look, 0, 0);
 	else
 		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+void
+ticker_thread_keep(long descriptor)
+{
+	thread.keep = descriptor;
+}
+
+long
+ticker_thread_kept(void)
+{
+	return thread.kept;
+}
+
+bool
+ticker_thread_is_apart(uint64_t ns)
+{
+	uint64_t end = safe_clock_ns(CLOCK_MONOTONIC) + ns;
+
+	while (!__atomic_load_n(&thread.apart, __ATOMIC_ACQUIRE)) {
+		if (safe_clock_ns(CLOCK_MONOTONIC) > end)
+			return false;
+		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+	return true;
 }
 
 bool

@@ -18,6 +18,14 @@
 bool ticker_thread_start(bool (*run)(void), bool forked);
 /* Context: hook, of nobody but who has seen it end. */
 bool ticker_thread_again(void);
+/* Which descriptor of the program's table it is to have in its own as well, when
+ * it begins again; 0: none. Context: hook. */
+void ticker_thread_keep(long descriptor);
+/* Which it has. Context: ticker. */
+long ticker_thread_kept(void);
+/* Whether it has its own table, and needs the program's no more; waits for it,
+ * at most so long. Context: hook. */
+bool ticker_thread_is_apart(uint64_t ns);
 /* Whether it can. Until it has run for the first time this cannot be told, and
  * is waited for, at most so long. */
 bool ticker_thread_can_again(uint64_t ns);

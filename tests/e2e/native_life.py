@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drive import (ALL, BUILD, HEAPTOP, SOURCE, Program, Tap, both_ways,
-                   report, segments, wait_for, workplace)
+from drive import (ALL, BUILD, HEAPTOP, PYTHON, SOURCE, Program, Tap, both_ways,
+                   heaptop, profiled_pid, report, segments, wait_for, workplace)
 
 LIFE = BUILD / "tests" / "programs" / "life"
 AGENT = BUILD / "heaptop-agent.so"
@@ -155,6 +155,56 @@ def check_privileged(tap, scratch):
     tap.equal(segments(), before, "and has no segment")
 
 
+# It was root when it began, as servers are, and has much to tell afterwards.
+DROPS = """
+import os, select
+def links():
+    return [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir(
+        "/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+before = links()
+print("ready", flush=True)
+os.read(0, 1)
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+child = os.fork()
+kept = []
+for first in range(0, 20000, 100):
+    exec("\\n" * first + "kept.append(bytes(600))\\n" * 100)
+while set(links()) - set(before):
+    bytes(600)  # what the agent holds on to, it lets go of soon
+print("changed", flush=True)
+while not select.select([0], [], [], 0.05)[0]:
+    bytes(600)  # the agent looks up
+os.read(0, 1)
+if child:
+    os.wait()
+"""
+
+
+def check_rights_dropped(tap):
+    """A server that is root no more tells all the same."""
+    if os.geteuid() != 0:
+        tap.skip("a program that gives up its rights", "needs root")
+        return
+    with Program(PYTHON, "-c", DROPS) as program:
+        program.line("^ready$")
+        pid = profiled_pid()
+        wait_for("a tick", lambda: heaptop("report", pid).returncode == 0)
+        program.say("1")
+        wait_for("both", lambda: sum(line.startswith("changed")
+                                     for line in program.lines) == 2)
+        tap.ok(True, "it and its child see no descriptor of ours")
+
+        def told():
+            found = report(pid, "--filter", "<string>", "--top", "1")
+            return found["matched"] >= 20000 and not found["losses"]
+        wait_for("20,000 lines", told)
+        tap.ok(True, "what comes after the rights are gone is told")
+        program.say("23")
+        tap.equal(program.end()[0], 0, "and it ends well")
+
+
 def main():
     tap = Tap()
     for path in (LIFE, AGENT, Path(HEAPTOP)):
@@ -170,6 +220,8 @@ def main():
         tap.part("privileged", check_privileged, tap, scratch)
     with workplace():
         tap.part("exec", check_exec, tap)
+    with workplace():
+        tap.part("rights", check_rights_dropped, tap)
     tap.done()
     return 0
 
