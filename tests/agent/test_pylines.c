@@ -46,6 +46,31 @@ lnotab_odd_and_empty(void **state)
 	assert_int_equal(line(PY_LINES_LNOTAB, "", 0, 20), 10);
 }
 
+/* From wherever the look before ended, the answer is the same. */
+static void
+from_any_place(void **state)
+{
+	static const uint8_t table[] = {0, 1, 6, 2, 4, 0xff, 8, 127, 0, 127,
+					2, 0, 4, 0x80, 0, 127, 2, 20, 0, 1};
+	struct py_lines lines = {
+	    .table = table, .size = sizeof(table), .first_line = 10};
+
+	(void)state;
+	for (int format = PY_LINES_LNOTAB; format <= PY_LINES_LOCATIONS;
+	     format++) {
+		struct py_lines_place place = {0};
+
+		lines.format = (enum py_line_format)format;
+		for (int32_t first = -1; first < 40; first++)
+			for (int32_t offset = -1; offset < 40; offset++) {
+				py_lines_find_from(&lines, first, &place);
+				assert_int_equal(
+				    py_lines_find_from(&lines, offset, &place),
+				    py_lines_find(&lines, offset));
+			}
+	}
+}
+
 static void
 ranges_without_line(void **state)
 {
@@ -126,6 +151,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lnotab_steps),
 	    cmocka_unit_test(lnotab_odd_and_empty),
+	    cmocka_unit_test(from_any_place),
 	    cmocka_unit_test(ranges_without_line),
 	    cmocka_unit_test(locations_of_each_kind),
 	    cmocka_unit_test(any_bytes),

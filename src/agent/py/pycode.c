@@ -376,6 +376,22 @@ py_code_freed(void *block)
 	safe_unlock(&codes.lock);
 }
 
+/* Tables live for ever, so the place in the last one may be kept; one thread at
+ * a time uses it. */
+static uint32_t
+find_line(const struct py_lines *lines, int32_t offset)
+{
+	static struct py_lines_place last;
+	static bool busy;
+	uint32_t line;
+
+	if (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		return py_lines_find(lines, offset);
+	line = py_lines_find_from(lines, offset, &last);
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+	return line;
+}
+
 static uint32_t
 line_of(const struct py_record *record, uint64_t word)
 {
@@ -393,7 +409,7 @@ line_of(const struct py_record *record, uint64_t word)
 	lines.size = record->lines_size;
 	lines.first_line = record->first_line;
 	lines.format = py_runtime.layout->lines;
-	return py_lines_find(&lines, py_word_offset(word));
+	return find_line(&lines, py_word_offset(word));
 }
 
 void

@@ -34,6 +34,13 @@ struct range {
 	bool has_line;
 };
 
+static struct range
+range_from(const struct py_lines *lines, const struct py_lines_place *place)
+{
+	return (struct range){lines,	  place->at,   place->start,
+			      place->end, place->line, place->has_line};
+}
+
 /* Pairs of (address step, signed line step): the steps come before what they
  * are for. The last range has no end. */
 static bool
@@ -138,7 +145,8 @@ range_line(const struct range *range)
 }
 
 uint32_t
-py_lines_find(const struct py_lines *lines, int32_t offset)
+py_lines_find_from(const struct py_lines *lines, int32_t offset,
+		   struct py_lines_place *place)
 {
 	struct range range = {.lines = lines, .line = lines->first_line};
 
@@ -146,10 +154,23 @@ py_lines_find(const struct py_lines *lines, int32_t offset)
 		range.has_line = true;
 		return range_line(&range);
 	}
-	while (next_range(&range))
-		if (offset < range.end)
-			return range_line(&range);
-	return 0;
+	if (place->table == lines->table && place->start <= offset)
+		range = range_from(lines, place);
+	while (offset >= range.end)
+		if (!next_range(&range))
+			return 0;
+	*place = (struct py_lines_place){lines->table, range.at,
+					 range.start,  range.end,
+					 range.line,   range.has_line};
+	return range_line(&range);
+}
+
+uint32_t
+py_lines_find(const struct py_lines *lines, int32_t offset)
+{
+	struct py_lines_place place = {0};
+
+	return py_lines_find_from(lines, offset, &place);
 }
 
 /* False: it does not fit. */

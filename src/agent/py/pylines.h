@@ -25,6 +25,20 @@ struct py_lines {
  */
 uint32_t py_lines_find(const struct py_lines *, int32_t offset);
 
+/* A range of a table, where a look ended; zero at first. */
+struct py_lines_place {
+	const uint8_t *table;
+	size_t at; /* of the next entry */
+	int64_t start;
+	int64_t end;
+	int64_t line;
+	bool has_line;
+};
+/* The same from there on, where that is not behind the offset. Who asks for
+ * many offsets of a long table, mostly in their order, reads it once. */
+uint32_t py_lines_find_from(const struct py_lines *, int32_t offset,
+			    struct py_lines_place *);
+
 /* What the table tells of a unit of 2 bytes of bytecode. */
 struct py_unit {
 	uint16_t first; /* unit with the same line, or one that is nearly that:
