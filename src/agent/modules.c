@@ -155,7 +155,7 @@ module_make(const struct unwind_module *found, uint64_t epoch)
 static bool
 is_python(const char *path)
 {
-	const char *name = strrchr(path, '/');
+	const char *name = path ? strrchr(path, '/') : NULL;
 
 	return name && strncmp(name, "/libpython3", 11) == 0;
 }

@@ -44,7 +44,7 @@
 #define CLOSEST_NS  UINT64_C(5000000)  /* between two ticks, whoever asks */
 #define DELAY_NS    UINT64_C(10000000) /* before there is a segment */
 #define STOP_NS	    UINT64_C(2000000000)
-#define APART_NS    UINT64_C(20000000)
+#define APART_NS    UINT64_C(500000000)
 #define WATCH_LIMIT UINT64_C(60000000000)
 #define FIRST_SLOTS 1024
 #define FIRST_NAMES (128u << 10)

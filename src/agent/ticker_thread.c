@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -48,7 +49,7 @@ static struct {
 	uint32_t *id_word; /* libc's, which the kernel may clear at its end */
 	long keep;	   /* descriptor */
 	long kept;
-	bool apart; /* it has its own table */
+	uint32_t apart; /* futex: 1 it has its own table */
 } thread;
 
 /* In a child of fork a sanitizer's may wait for ever for a lock that another
@@ -91,7 +92,9 @@ leave_table(void)
 		safe_syscall(__NR_close_range, keep + 1, ~0u, 0, 0, 0, 0);
 		thread.kept = keep;
 	}
-	__atomic_store_n(&thread.apart, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&thread.apart, 1, __ATOMIC_RELEASE);
+	safe_syscall(SYS_futex, (long)&thread.apart, FUTEX_WAKE, INT_MAX, 0, 0,
+		     0);
 }
 
 /* libc, which does not count this thread or is to find it there when it comes
@@ -195,7 +198,7 @@ ticker_thread_again(void)
 
 	if (!thread.id_word)
 		return false;
-	__atomic_store_n(&thread.apart, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&thread.apart, 0, __ATOMIC_RELEASE);
 	set_mask(&all, &old);
 	id = arch_clone(LIKE_A_THREAD, thread.stack, thread.id_word,
 			thread.descriptor, live_again);
@@ -247,12 +250,14 @@ ticker_thread_kept(void)
 bool
 ticker_thread_is_apart(uint64_t ns)
 {
+	static const struct timespec look = {0, LOOK_NS};
 	uint64_t end = safe_clock_ns(CLOCK_MONOTONIC) + ns;
 
 	while (!__atomic_load_n(&thread.apart, __ATOMIC_ACQUIRE)) {
 		if (safe_clock_ns(CLOCK_MONOTONIC) > end)
 			return false;
-		safe_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+		safe_syscall(SYS_futex, (long)&thread.apart, FUTEX_WAIT, 0,
+			     (long)&look, 0, 0);
 	}
 	return true;
 }

@@ -69,6 +69,18 @@ py_setup(void)
 }
 
 WEAK void
+py_arrived(const struct unwind_module *library)
+{
+	(void)library;
+}
+
+WEAK bool
+py_is_late(void)
+{
+	return false;
+}
+
+WEAK void
 py_look(void)
 {
 }

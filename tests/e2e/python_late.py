@@ -49,7 +49,9 @@ def check_first(tap, case):
     what = f"{case[0].version}, the agent is there first"
     with started(*case) as program:
         program.line("^ready$")
-        seen = wait_for("the line", lambda: grown(profiled_pid()))
+        pid = profiled_pid()
+        wait_for("the line", lambda: grown(pid) >= COUNT)
+        seen = grown(pid)
         # The list has an object and its items beside them.
         tap.ok(COUNT <= seen <= COUNT + 2, f"{what}: {COUNT} blocks", seen)
         goes_on(tap, what, program)
