@@ -181,7 +181,7 @@ def reason_to_skip(facts, known, program):
 
 def least(counter, program, known, limit):
     """A run may come out dearer, rarely and not because of the code: "objects"
-    once took 258 where 20 other runs took 213 to 218. What is over the limit
+    once took 258 where 16 other runs took 213 to 219. What is over the limit
     is counted again, up to twice, and the least is judged."""
     name = program[0]
     counts = counter.program(*program[1:])
