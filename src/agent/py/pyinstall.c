@@ -287,6 +287,17 @@ py_setup(void)
 	return py_runtime.layout != NULL;
 }
 
+/* 3.6 calls itself initialised when it begins: what it does until the ticker
+ * comes is seen, too. The rest may not be done inside a malloc of pymalloc's.
+ */
+static void
+install_late(void)
+{
+	for (int domain = 0; domain < DOMAIN_COUNT; domain++)
+		install_running(domain);
+	__atomic_store_n(&installed.late, true, __ATOMIC_RELEASE);
+}
+
 void
 py_arrived(const struct unwind_module *library)
 {
@@ -295,8 +306,7 @@ py_arrived(const struct unwind_module *library)
 	if (!py_runtime.layout && find(library)) {
 		agent_config.rests = py_runtime.version >= PY_COUNTS_THREADS;
 		if (py_runtime.is_initialized())
-			__atomic_store_n(&installed.late, true,
-					 __ATOMIC_RELEASE);
+			install_late();
 		else
 			py_settle_again();
 	}
