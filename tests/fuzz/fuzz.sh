@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # fuzz.sh - every fuzz target on its corpus, and on mutations of that for
-# FUZZ_SECONDS, 2 by default.
+# FUZZ_SECONDS, 30 by default.
 #
 #	fuzz.sh				the programs of this build
 #	fuzz.sh --long TARGETS		with libFuzzer, ASan and UBSan, built by
 #					clang in ./fuzz; new inputs stay there
 set -u
 source=$(cd "${top_srcdir:-.}" && pwd) || exit 1
-seconds=${FUZZ_SECONDS:-2}
+seconds=${FUZZ_SECONDS:-30}
 corpus=$source/tests/fuzz/corpus
 names=$(cd "$corpus" && ls)
 
