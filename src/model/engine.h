@@ -352,9 +352,14 @@ void sites_assign(struct engine *);
  * again. */
 bool changes_take(struct engine *);
 
-/* engine_sum.c */
+/* engine_parts.c */
 /* Brings the sums up to date: from nothing, or with the changes. */
 void sums_follow(struct engine *, bool anew);
+
+/* engine_sum.c */
+/* Sums a part from nothing; or with what moved, in slots that may be new. */
+void part_make(struct engine *, enum part_id);
+void part_move(struct engine *, enum part_id, const struct moves *);
 /* The numbers of a part of a slot; zeros when it is not there. */
 void slot_sum(const struct engine *, uint32_t slot, enum part_id,
 	      uint64_t *out);

@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,13 +274,9 @@ branch_init(const struct engine *engine, struct branch *branch)
 						    sizeof(*branch->bits))};
 }
 
-const struct branch *
-branch_all(struct engine *engine)
+static void
+branch_make_all(const struct engine *engine, struct branch *branch)
 {
-	struct branch *branch = &engine->all;
-
-	if (!engine->inclusive || branch->bits)
-		return branch;
 	branch_init(engine, branch);
 	for (size_t i = 1; i <= engine->step_count; i++) {
 		uint32_t step = engine->steps[i].parent;
@@ -288,7 +285,18 @@ branch_all(struct engine *engine)
 	}
 	branch->bits[0] &= ~UINT64_C(1);
 	branch_make(engine, branch);
-	return branch;
+}
+
+const struct branch *
+branch_all(struct engine *engine)
+{
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&one);
+	if (engine->inclusive && !engine->all.bits)
+		branch_make_all(engine, &engine->all);
+	pthread_mutex_unlock(&one);
+	return &engine->all;
 }
 
 void

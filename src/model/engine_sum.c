@@ -4,7 +4,8 @@
  * A row's numbers come in parts, each from one source: totals of sites, the
  * mark that growth counts from, that of the rates, spreads. All are sums of
  * whole numbers, so a site that changed is charged with the difference, in
- * whatever order; and only a part whose source is another is made anew.
+ * whatever order; and only a part whose source is another is made anew
+ * (engine_parts.c).
  *
  * Rows by traceback are nearly as many as sites, so they have no sums: a slot's
  * sites are asked when it is looked at.
@@ -17,7 +18,6 @@
 
 #include "base/mem.h"
 #include "model/engine.h"
-#include "model/merge.h"
 
 #define AHEAD 8 /* sites, steps */
 
@@ -72,12 +72,6 @@ mark_numbers(const struct mark *mark, size_t index, uint64_t *out)
 	out[LIVE_COUNT] = mark_blocks(mark, index);
 }
 
-static inline bool
-part_is_mark(enum part_id id)
-{
-	return id == PART_MARK || id == PART_RATE;
-}
-
 /* What a site is, or was, to a part. */
 static inline __attribute__((always_inline)) void
 site_numbers(const struct engine *engine, enum part_id part, size_t index,
@@ -125,7 +119,7 @@ change_numbers(const struct engine *engine, enum part_id part,
 	if (change->touch == CHANGE_BORN)
 		return;
 	site = &snapshot->touched[change->touch].before;
-	if (part_is_mark(part)) {
+	if (part == PART_MARK || part == PART_RATE) {
 		before[LIVE_BYTES] = site_live_bytes(site);
 		before[LIVE_COUNT] = site_live_count(site);
 	} else {
@@ -277,34 +271,21 @@ sum_part(struct engine *engine, enum part_id id, const struct moves *moves)
 	}
 }
 
-/* What has to be summed */
-
-/* Growth and rates count from 0 without a mark, which is no part. */
-static uint64_t
-part_of(const struct engine *engine, enum part_id id)
+static void
+part_total(struct engine *engine, enum part_id id)
 {
-	const struct mark *mark = engine->query.mark;
-	const struct mark *rate =
-	    engine->rate_seconds > 0 ? engine->query.rate : NULL;
+	struct part *part = &engine->parts[id];
+	uint64_t numbers[PART_WIDTH_MAX];
 
-	switch (id) {
-	case PART_TOTALS:
-		return 1;
-	case PART_MARK:
-		break;
-	case PART_RATE:
-		mark = rate;
-		break;
-	case PART_SPREAD:
-		if (!engine->snapshot->spreads && !(mark && mark->spreads))
-			return 0;
-		if (!mark)
-			return 1;
-		break;
-	case PART_COUNT:
-		break;
+	memset(part->total, 0, sizeof(part->total));
+	for (size_t i = 0; i < engine->site_known; i++) {
+		uint32_t at = engine->site_at[i];
+
+		if (!at || !at_passes(engine, at))
+			continue;
+		now_numbers(engine, id, i, numbers);
+		add(part->total, numbers, widths[id]);
 	}
-	return !mark ? 0 : mark->serial ? mark->serial + 1 : PART_UNKNOWN;
 }
 
 /* New slots have nothing yet. */
@@ -325,24 +306,7 @@ part_room(const struct engine *engine, struct part *part, size_t width)
 	part->count = engine->slot_count;
 }
 
-static void
-part_total(struct engine *engine, enum part_id id)
-{
-	struct part *part = &engine->parts[id];
-	uint64_t numbers[PART_WIDTH_MAX];
-
-	memset(part->total, 0, sizeof(part->total));
-	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t at = engine->site_at[i];
-
-		if (!at || !at_passes(engine, at))
-			continue;
-		now_numbers(engine, id, i, numbers);
-		add(part->total, numbers, widths[id]);
-	}
-}
-
-static void
+void
 part_make(struct engine *engine, enum part_id id)
 {
 	struct part *part = &engine->parts[id];
@@ -353,7 +317,7 @@ part_make(struct engine *engine, enum part_id id)
 	sum_part(engine, id, NULL);
 }
 
-static void
+void
 part_move(struct engine *engine, enum part_id id, const struct moves *moves)
 {
 	part_room(engine, &engine->parts[id], widths[id]);
@@ -361,137 +325,6 @@ part_move(struct engine *engine, enum part_id id, const struct moves *moves)
 		sum_part(engine, id, moves);
 	if (!engine->filtered)
 		part_total(engine, id);
-}
-
-static void
-mark_follow(struct engine *engine, enum part_id id, bool anew, bool same)
-{
-	const struct mark *mark =
-	    id == PART_MARK ? engine->query.mark : engine->query.rate;
-	struct part *part = &engine->parts[id];
-	struct moves moves = {0};
-
-	if (!anew && moves_of_mark(engine, part, mark, same, &moves))
-		part_move(engine, id, &moves);
-	else
-		part_make(engine, id);
-	moves_fini(&moves);
-	part->mark_of = mark->of;
-	part->touches = mark->touches;
-}
-
-static void
-part_follow(struct engine *engine, enum part_id id, const struct moves *changes,
-	    bool anew)
-{
-	struct part *part = &engine->parts[id];
-	uint64_t of = part_of(engine, id);
-	bool same = of == part->of && of != PART_UNKNOWN;
-
-	anew = anew || !part->of;
-	part->of = of;
-	if (!of)
-		return;
-	if (part_is_mark(id))
-		mark_follow(engine, id, anew, same);
-	else if (anew || !same)
-		part_make(engine, id);
-	else
-		part_move(engine, id, changes);
-}
-
-/* Which processes of a merge have something: bits do not add up. */
-
-static void
-bits_sweep(const struct engine *engine, const struct branch *branch,
-	   uint64_t *charged)
-{
-	for (size_t i = branch->count; i; i--) {
-		const struct step *step = &branch->steps[i];
-
-		engine->process_bits[(step->slot & ~STEP_PASS) - 1] |=
-		    charged[i];
-		charged[step->parent] |= charged[i];
-	}
-}
-
-static void
-bits_make(struct engine *engine)
-{
-	const struct merge *merge = engine->snapshot->merge;
-	const struct branch *branch = branch_all(engine);
-	uint64_t *charged = mem_array(branch->count + 1, sizeof(*charged));
-
-	engine->process_bits =
-	    mem_grow(engine->process_bits, engine->slot_room, sizeof(uint64_t));
-	memset(engine->process_bits, 0, engine->slot_count * sizeof(uint64_t));
-	engine->process_total = 0;
-	for (size_t i = 0; i < engine->site_known; i++) {
-		uint32_t at = engine->site_at[i], step;
-		uint64_t bits = at ? merge_bits(merge, i) : 0;
-
-		if (!bits)
-			continue;
-		if (at_passes(engine, at))
-			engine->process_total |= bits;
-		step = at & AT_STEP ? at & ~AT_STEP : 0;
-		if (step && !branch_has(branch, step)) {
-			at = engine->steps[step].slot & ~STEP_PASS;
-			step = engine->steps[step].parent;
-		}
-		if (!(at & AT_STEP))
-			engine->process_bits[at - 1] |= bits;
-		if (step)
-			charged[branch_number(branch, step)] |= bits;
-	}
-	bits_sweep(engine, branch, charged);
-	free(charged);
-}
-
-static void
-bits_follow(struct engine *engine, bool anew)
-{
-	const struct merge *merge = engine->snapshot->merge;
-	uint64_t of = merge ? merge_bits_changes(merge) : 0;
-
-	if (merge && (anew || !engine->filtered || engine->bits_of != of ||
-		      engine->process_count != engine->slot_count))
-		bits_make(engine);
-	engine->bits_of = of;
-	engine->process_count = engine->slot_count;
-}
-
-void
-sums_follow(struct engine *engine, bool anew)
-{
-	struct moves changes;
-
-	anew = anew || !engine->site_known || !changes_take(engine);
-	if (anew) {
-		slots_forget(engine);
-		steps_forget(engine);
-		sites_forget(engine);
-		engine->filtered = true;
-		sites_assign(engine);
-		engine->touches_of = snapshot_touches(engine->snapshot);
-		engine->snapshot_of = engine->snapshot->serial;
-		engine->change_count = 0;
-	} else if (!engine->filtered) {
-		filter_slots(engine);
-	}
-	if (!engine->filtered)
-		steps_pass(engine);
-	if (anew || !engine->filtered)
-		engine->orders++;
-	changes = (struct moves){.list = engine->changes,
-				 .count = engine->change_count};
-	moves_branch(engine, &changes);
-	for (enum part_id id = 0; id < PART_COUNT; id++)
-		part_follow(engine, id, &changes, anew);
-	bits_follow(engine, anew);
-	bests_follow(engine, &changes.branch, anew);
-	branch_fini(&changes.branch);
-	engine->filtered = true;
 }
 
 /* Rows */

@@ -18,7 +18,7 @@
 #include "model/merge.h"
 #include "world.h"
 
-enum { STEPS = 500, SITES = 400, MEMBERS = 3, MANY = 3000 };
+enum { STEPS = 500, SITES = 400, MEMBERS = 3 };
 
 struct run {
 	struct snapshot snapshot;
@@ -381,24 +381,23 @@ ask_later(struct run *run)
 }
 
 static void
-test_many(void **state)
+many(size_t count, int steps)
 {
 	static const enum column sorts[] = {COLUMN_SIZE, COLUMN_SIZE_DIFF,
 					    COLUMN_RATE};
 	struct run run;
 
-	(void)state;
 	srand(11);
 	run_open(&run);
 	run.snapshot.touches = true;
 	add_world(run.names);
 	stack_new(run.names);
-	snapshot_room(&run.snapshot, MANY);
-	for (size_t i = 0; i < MANY; i++) {
+	snapshot_room(&run.snapshot, count);
+	for (size_t i = 0; i < count; i++) {
 		site_change(&run.snapshot, i);
 		run.snapshot.sites[i].stack = stack_new(run.names);
 	}
-	for (int i = 0; i < STEPS; i++) {
+	for (int i = 0; i < steps; i++) {
 		if (one_in(3))
 			snapshot_room(&run.snapshot,
 				      run.snapshot.site_count + below(9));
@@ -418,14 +417,28 @@ test_many(void **state)
 	run_close(&run);
 }
 
+static void
+test_many(void **state)
+{
+	(void)state;
+	many(3000, STEPS);
+}
+
+/* So many that two threads sum them. */
+static void
+test_threads(void **state)
+{
+	(void)state;
+	many(25000, STEPS / 20);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_exact),
-	    cmocka_unit_test(test_sampled),
-	    cmocka_unit_test(test_family),
-	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_exact),   cmocka_unit_test(test_sampled),
+	    cmocka_unit_test(test_family),  cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
