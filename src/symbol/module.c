@@ -16,9 +16,13 @@
 #include "symbol/message.h"
 #include "symbol/path.h"
 #include "symbol/symbol.h"
+#include "symbol/table.h"
 
 /* Above this, all files but the one in use are closed. */
 #define MEMORY_MAX ((uint64_t)512 << 20)
+
+/* A table of all symbols takes as long to make as to search for so many. */
+#define ASKED_OFTEN 16
 
 struct module {
 	char *path;
@@ -27,7 +31,9 @@ struct module {
 	uint64_t last_use;
 	Dwfl *dwfl; /* NULL: cannot be read, or is another */
 	Dwfl_Module *elf;
-	struct dwarf_index *index; /* NULL: no DWARF */
+	struct dwarf_index *index;  /* NULL: no DWARF */
+	unsigned asked;		    /* for symbols */
+	struct symbol_table *table; /* NULL: not made yet, or no memory */
 };
 
 struct modules {
@@ -69,6 +75,7 @@ static void
 module_close(struct module *module)
 {
 	dwarf_index_free(module->index);
+	symbol_table_free(module->table);
 	if (module->dwfl)
 		dwfl_end(module->dwfl);
 	free(module->path);
@@ -181,11 +188,15 @@ modules_get(struct modules *modules, const char *path, const uint8_t *build_id,
 }
 
 static const char *
-module_symbol(const struct module *module, uint64_t address)
+module_symbol(struct module *module, uint64_t address)
 {
 	GElf_Off offset;
 	GElf_Sym symbol;
 
+	if (module->asked++ == ASKED_OFTEN)
+		module->table = symbol_table_new(module->elf);
+	if (module->table)
+		return symbol_table_find(module->table, address);
 	return dwfl_module_addrinfo(module->elf, address, &offset, &symbol,
 				    NULL, NULL, NULL);
 }
