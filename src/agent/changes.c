@@ -86,13 +86,15 @@ chunk_room(uint64_t i)
 	return *sites && *totals;
 }
 
+/* In this order: a child of fork finds what stands there at any moment. */
 static void
 totals_drop(uint64_t i)
 {
-	struct counter **totals = &changes.totals[i >> CHUNK_BITS];
+	struct counter **place = &changes.totals[i >> CHUNK_BITS];
+	struct counter *totals = *place;
 
-	safe_unmap(*totals, CHUNK * sizeof(**totals));
-	*totals = NULL;
+	__atomic_store_n(place, NULL, __ATOMIC_RELEASE);
+	safe_unmap(totals, CHUNK * sizeof(*totals));
 }
 
 /* The totals of a site that changes in this tick. NULL: no memory. */

@@ -319,17 +319,17 @@ static struct object *
 object_add(const struct dl_phdr_info *info, uint64_t headers)
 {
 	uint32_t room = got.room ? got.room * 2 : 256;
-	struct object *fresh;
+	struct object *fresh, *old = got.objects;
 
 	if (got.count == got.room) {
 		fresh = safe_map(room * sizeof(*fresh));
 		if (!fresh)
 			return NULL;
-		if (got.room) {
-			memcpy(fresh, got.objects, got.count * sizeof(*fresh));
-			safe_unmap(got.objects, got.room * sizeof(*fresh));
-		}
-		got.objects = fresh;
+		if (old)
+			memcpy(fresh, old, got.count * sizeof(*fresh));
+		__atomic_store_n(&got.objects, fresh, __ATOMIC_RELEASE);
+		if (old)
+			safe_unmap(old, got.room * sizeof(*fresh));
 		got.room = room;
 	}
 	fresh = &got.objects[got.count++];

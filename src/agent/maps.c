@@ -37,19 +37,20 @@ static bool
 make_room(uint64_t more)
 {
 	uint64_t room = maps.room ? maps.room * 2 : FIRST_ROOM;
-	struct range *fresh;
+	struct range *fresh, *old = maps.ranges;
+	uint64_t old_room = maps.room;
 
 	if (maps.count + more <= maps.room)
 		return true;
 	fresh = safe_map(room * sizeof(*fresh));
 	if (!fresh)
 		return false;
-	if (maps.ranges) {
-		memcpy(fresh, maps.ranges, maps.count * sizeof(*fresh));
-		safe_unmap(maps.ranges, maps.room * sizeof(*fresh));
-	}
-	maps.ranges = fresh;
+	if (old)
+		memcpy(fresh, old, maps.count * sizeof(*fresh));
 	maps.room = room;
+	__atomic_store_n(&maps.ranges, fresh, __ATOMIC_RELEASE);
+	if (old)
+		safe_unmap(old, old_room * sizeof(*fresh));
 	return true;
 }
 
