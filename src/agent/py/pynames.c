@@ -101,7 +101,9 @@ set_grow(struct set *set)
 			at++;
 		bigger.entries[at & (bigger.slots - 1)] = *entry;
 	}
-	*set = bigger;
+	/* In this order: a child of fork may find it half done. */
+	__atomic_store_n(&set->entries, bigger.entries, __ATOMIC_RELEASE);
+	__atomic_store_n(&set->slots, bigger.slots, __ATOMIC_RELEASE);
 	return true;
 }
 
