@@ -53,8 +53,11 @@
 #include "agent/sites.h"
 #include "agent/thread.h"
 #include "agent/ticker.h"
+#include "agent/ticker_thread.h"
 #include "agent/unwind.h"
 #include "heaptop/wire.h"
+
+#define END_NS 100000000 /* of a thread that has nothing to do any more */
 
 bool agent_on;
 struct agent_config agent_config = {.native = WIRE_NATIVE_LEAF};
@@ -66,6 +69,12 @@ copy(const char *text)
 	char *to = safe_alloc(size);
 
 	return to ? memcpy(to, text, size) : NULL;
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a && strcmp(a, b) == 0;
 }
 
 /* What the agent was told when it was attached, in place of the environment:
@@ -96,7 +105,8 @@ read_config(void)
 	const char *keep = setting("HEAPTOP_KEEP");
 
 	/* The program may change its environment: keep a copy. */
-	if (directory && directory[0] == '/')
+	if (directory && directory[0] == '/' &&
+	    !is_same(agent_config.directory, directory))
 		agent_config.directory = copy(directory);
 	if (run)
 		agent_config.run_id = strtoull(run, NULL, 16);
@@ -256,9 +266,10 @@ agent_early(void)
 	thread_tls.guard = guard;
 }
 
-/* All that needs more than hooks. */
+/* All that needs more than hooks. again: the ticker's thread was there before,
+ * and has ended. */
 static void
-begin(void)
+begin(bool again)
 {
 	static bool followed;
 
@@ -276,7 +287,7 @@ begin(void)
 	else
 		py_setup();
 	agent_config.rests = py_counts_threads();
-	ticker_start(false, false);
+	ticker_start(false, again);
 }
 
 static void __attribute__((constructor(101))) agent_begin(void)
@@ -293,7 +304,7 @@ static void __attribute__((constructor(101))) agent_begin(void)
 	if (!agent_on)
 		return;
 	thread_tls.guard = GUARD_FOREVER;
-	begin();
+	begin(false);
 	thread_tls.guard = guard;
 }
 
@@ -310,8 +321,10 @@ attach(void)
 	if (getauxval(AT_SECURE))
 		return false;
 	agent_on = true;
-	ticker_forget();
-	begin();
+	if (again)
+		ticker_renew();
+	begin(again && ticker_thread_can_again(0) &&
+	      ticker_thread_wait_end(END_NS));
 	return agent_on;
 }
 

@@ -50,6 +50,19 @@ names_forget(void)
 	memset(&names, 0, sizeof(names));
 }
 
+/* In this order: a child of fork may come between. */
+void
+names_close(void)
+{
+	struct table tables[] = {names.strings, names.modules, names.frames,
+				 names.words};
+
+	names_forget();
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+		table_fini(&tables[i]);
+}
+
 void
 names_status(struct wire_status *status)
 {

@@ -26,5 +26,7 @@ bool names_mark(const struct wire_name_mark *, const char *text);
 void names_status(struct wire_status *);
 /* In a forked child: starts from nothing; names_init comes again. */
 void names_forget(void);
+/* The same, and its memory is given back; the segment's is not. */
+void names_close(void);
 
 #endif

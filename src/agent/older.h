@@ -15,7 +15,6 @@
 	__asm__(".symver " #name_ "," #name_ "@GLIBC_" version_)
 OLDER(dlopen, "2.2.5");
 OLDER(dlsym, "2.2.5");
-OLDER(dlerror, "2.2.5");
 OLDER(dladdr, "2.2.5");
 OLDER(dladdr1, "2.3.3");
 OLDER(pthread_create, "2.2.5");

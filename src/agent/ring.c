@@ -95,11 +95,41 @@ void
 ring_forget(void)
 {
 	/* What was never touched stays so: it costs a child of fork nothing. */
-	for (uint32_t site = 1; site <= ring.sites; site += CHUNK)
-		ring.tallies[site >> CHUNK_BITS] = NULL;
+	for (uint32_t i = 0; i <= ring.sites >> CHUNK_BITS; i++)
+		ring.tallies[i] = NULL;
 	if (ring.record_bytes == WIRE_RECORD_SAMPLED)
 		memset(ring.spreads, 0, sizeof(ring.spreads));
 	memset(&ring, 0, offsetof(__typeof__(ring), tallies));
+}
+
+static void
+give_back(void *start, size_t size)
+{
+	if (start)
+		safe_unmap(start, size);
+}
+
+/* First nobody finds it, then it is gone: a child of fork may come between. */
+void
+ring_close(void)
+{
+	struct place now = ring.now, old = ring.old;
+	uint32_t last = ring.sites >> CHUNK_BITS;
+
+	for (uint32_t i = 0; i <= last; i++) {
+		struct tally *tallies = ring.tallies[i];
+		struct spread *spreads = ring.spreads[i];
+
+		ring.tallies[i] = NULL;
+		ring.spreads[i] = NULL;
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+		give_back(tallies, CHUNK * sizeof(*tallies));
+		give_back(spreads, CHUNK * sizeof(*spreads));
+	}
+	ring_forget();
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	give_back(now.owners, now.slots * sizeof(*now.owners));
+	give_back(old.owners, old.slots * sizeof(*old.owners));
 }
 
 static struct wire_record *

@@ -65,6 +65,9 @@ void ring_tick(uint32_t tick, uint64_t time_ns);
 void ring_status(struct wire_status *);
 /* After a status with the new place was published: gives the old one back. */
 void ring_settle(void);
+/* In a child of fork, which need not pay for what it leaves untouched. */
 void ring_forget(void);
+/* The same, and its memory is given back; the segment's is not. */
+void ring_close(void);
 
 #endif

@@ -421,13 +421,19 @@ segment_reopen(struct segment *segment, long held)
 }
 
 void
-segment_close(struct segment *segment)
+segment_unmap(struct segment *segment)
 {
 	for (uint32_t i = 0; i < segment->part_count; i++)
 		safe_unreserve(segment->parts[i].start,
 			       segment->parts[i].bytes);
-	CALL(close, segment->fd, 0, 0, 0);
 	segment_forget(segment);
+}
+
+void
+segment_close(struct segment *segment)
+{
+	CALL(close, segment->fd, 0, 0, 0);
+	segment_unmap(segment);
 }
 
 void

@@ -58,7 +58,9 @@ void segment_release(const struct segment *, long held);
  * that this thread has, for who may not open the file any more; 0: none, and
  * then it does not grow. */
 void segment_reopen(struct segment *, long held);
-/* Unmaps it: nobody may use what was in it. The file stays. */
+/* Nobody may use what was in it. The file stays. */
+void segment_unmap(struct segment *);
+/* The same, by the thread that opened it. */
 void segment_close(struct segment *);
 /* In a forked child: forgets the parent's. */
 void segment_forget(struct segment *);

@@ -223,9 +223,9 @@ static bool
 segment_again(void)
 {
 	segment_unlink(&ticker.segment);
+	ring_close();
 	segment_close(&ticker.segment);
-	ring_forget();
-	names_forget();
+	names_close();
 	types_forget();
 	budget_forked();
 	memset(&ticker.status, 0, sizeof(ticker.status));
@@ -557,4 +557,15 @@ ticker_forget(void)
 	types_forget();
 	changes_forget();
 	memset(&ticker, 0, used);
+}
+
+/* Its descriptors went with it: the numbers are others' now. */
+void
+ticker_renew(void)
+{
+	ring_close();
+	names_close();
+	segment_unmap(&ticker.segment);
+	ticker_forget();
+	ticker_thread_keep(0);
 }

@@ -47,5 +47,7 @@ uint64_t ticker_agent_bytes(void);
 
 /* Context: in a forked child: forgets the parent's. */
 void ticker_forget(void);
+/* Context: setup, when there is no thread any more: gives back what it left. */
+void ticker_renew(void);
 
 #endif

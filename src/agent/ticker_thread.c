@@ -110,6 +110,7 @@ live(void)
 	again = thread.run();
 	if (again || alone_is_uncounted())
 		safe_syscall(SYS_exit, alone_exit_status(), 0, 0, 0, 0, 0);
+	thread.id_word = NULL; /* its stack and its descriptor are libc's */
 }
 
 static void *

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 from drive import (PATIENCE, Program, Tap, both_ways, describe,
-                   frames_in, heaptop, must, profiled_pid, report, wait_for,
-                   workplace)
+                   frames_in, heaptop, must, profiled_pid, redis_server,
+                   report, wait_for, workplace)
 
 MIB = 1 << 20
 
@@ -68,16 +68,6 @@ INCR counter
 LLEN greeting
 DBSIZE
 """
-
-
-def redis_server(scratch):
-    """A server to start: Debian's two packages are one program."""
-    if shutil.which("redis-server"):
-        return "redis-server"
-    link = scratch / "redis-server"
-    if not link.exists():
-        link.symlink_to(shutil.which("redis-check-rdb"))
-    return link
 
 
 def redis_session(scratch, name, bare):

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 os.pardir, "e2e"))
-from attaching import attach, borrowed, detach, is_left_alone, threads
+from attaching import attach, borrowed, detach, is_left_alone, maps, threads
 from drive import (PYTHON, Program, Tap, ends_without_trace, segments,
                    wait_for, workplace)
 
@@ -106,6 +106,9 @@ def again(tap, what, load, cycles, long):
             detach(pid)
         is_left_alone(tap, what, pid, before)
         tap.equal(segments(), {}, f"{what}: no segment is left")
+        mapped = [line for line in maps(pid).splitlines() if ".heaptop" in line]
+        tap.ok(len(mapped) <= 1, f"{what}: only the last one stays mapped",
+               len(mapped), *mapped[:5])
         worst = end(tap, f"{what}, {cycles} times", program)
         if long and os.getloadavg()[0] > BUSY * os.cpu_count():
             tap.skip(f"{what}: no pause of {WORST_MS} ms",

@@ -8,19 +8,14 @@ and a PostgreSQL server under pgbench, each without the agent and with it. What
 fails alone may fail with it. Quick alone; --long takes all stressors listed.
 CPython's own tests are in cpython_tests.py.
 """
-import os
-import pwd
-import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-from drive import BUILD, Tap, wait_for, workplace  # noqa: E402
+from servers import Missing, Postgres, Redis, need, with_agent
+from drive import Tap, wait_for, workplace
 
 LONG = "--long" in sys.argv[1:]
-AGENT = str(BUILD / "heaptop-agent.so")
 QUICK = ("malloc", "fork", "vfork", "pthread", "sigsegv")
 STRESSORS = (*QUICK, "bad-altstack", "brk", "bigheap", "clone", "context",
              "daemon", "dynlib", "exec", "exit-group", "funccall", "funcret",
@@ -34,20 +29,6 @@ STRESSORS = (*QUICK, "bad-altstack", "brk", "bigheap", "clone", "context",
 
 # What cannot be the same, and why.
 KNOWN = {}
-
-
-class Missing(Exception):
-    """What cannot be run here, and why."""
-
-
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            raise Missing(f"{program} is not installed")
-
-
-def with_agent(agent):
-    return {**os.environ, **({"LD_PRELOAD": AGENT} if agent else {})}
 
 
 def stressors(agent, scratch):
@@ -66,80 +47,29 @@ def stressors(agent, scratch):
 
 def redis(agent, scratch):
     """What the benchmark ran, and what the server said of itself."""
-    need("redis-server", "redis-benchmark", "redis-cli")
-    socket = scratch / f"redis{agent:d}"
-    client = ["redis-cli", "-s", socket]
-    server = subprocess.Popen(
-        ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
-         "--dir", scratch], env=with_agent(agent),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-    def ask(*words):
-        return subprocess.run([*client, *words], text=True,
-                              capture_output=True).stdout.strip()
-
-    wait_for("redis", lambda: ask("ping") == "PONG")
-    result = subprocess.run(
-        ["redis-benchmark", "-s", socket, "-q", "--csv", "-r", "10000", "-n",
-         "100000" if LONG else "2000"], text=True, capture_output=True,
-        timeout=600)
-    passed = {line.split(",")[0] for line in result.stdout.splitlines()}
-    ask("bgsave")
-    wait_for("the save", lambda: "rdb_bgsave_in_progress:0"
-             in ask("info", "persistence"))
-    passed.add(next(line for line in ask("info", "persistence").splitlines()
-                    if line.startswith("rdb_last_bgsave_status")).strip())
-    ask("shutdown", "nosave")
-    passed.add(f"ended with {server.wait(60)}")
+    with Redis(scratch, agent) as server:
+        passed = server.benchmark("-r", "10000", "-n",
+                                  "100000" if LONG else "2000")
+        server.ask("bgsave")
+        wait_for("the save", lambda: "rdb_bgsave_in_progress:0"
+                 in server.ask("info", "persistence"))
+        said = server.ask("info", "persistence").splitlines()
+        passed.add(next(line for line in said if line.startswith(
+            "rdb_last_bgsave_status")).strip())
+        passed.add(f"ended with {server.end()}")
     return passed
-
-
-def postgres_programs():
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        raise Missing("postgresql is not installed")
-    return found[-1].parent
 
 
 def postgres(agent, scratch):
     """What pgbench says that it did."""
-    bin = postgres_programs()
-    try:
-        user = pwd.getpwnam("postgres")
-    except KeyError as error:
-        raise Missing("there is no user postgres") from error
-    if os.geteuid() != 0:
-        raise Missing("only root can become postgres")
-    home = scratch / f"postgres{agent:d}"
-    home.mkdir()
-    os.chown(home, user.pw_uid, user.pw_gid)
-    # Segments of another user's: in a directory of its own.
-    environment = {**with_agent(agent), "HEAPTOP_DIR": str(home / "segments")}
-    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
-              "--clear-groups", "env"]
-
-    def run(*command, agent=False):
-        plain = list(become)
-        plain += [f"LD_PRELOAD={AGENT}"] if agent else []
-        return subprocess.run(
-            [*plain, *command], text=True, capture_output=True, timeout=600,
-            cwd=home, env={**environment, "LD_PRELOAD": ""})
-
-    run(bin / "initdb", "-D", home / "data", "-A", "trust")
-    start = run(bin / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log",
-                "-o", f"-k {home} -h ''", "start", agent=agent)
-    if start.returncode:
-        raise Missing(f"no server: {start.stdout}{start.stderr}")
-    made = run(bin / "pgbench", "-h", home, "-i", "-q", "postgres")
-    did = run(bin / "pgbench", "-h", home, "-c", "4", "-t",
-              "2000" if LONG else "100", "postgres")
-    stop = run(bin / "pg_ctl", "-D", home / "data", "-w", "-m", "fast", "stop")
-    log = (home / "log").read_text()
-    return {line for line in did.stdout.splitlines()
-            if line.startswith("number of")} | {
-        f"made {made.returncode}, did {did.returncode}, "
-        f"stopped {stop.returncode}",
-        f"crashed {'terminated by signal' in log}"}
+    with Postgres(scratch, agent) as server:
+        made = server.bench("-i", "-q")
+        did = server.bench("-c", "4", "-t", "2000" if LONG else "100")
+        stopped = server.end()
+        return {line for line in did.stdout.splitlines()
+                if line.startswith("number of")} | {
+            f"made {made.returncode}, did {did.returncode}, "
+            f"stopped {stopped}", f"crashed {server.crashed()}"}
 
 
 def main():

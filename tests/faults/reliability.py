@@ -39,6 +39,8 @@ TABLE = [
     ("attacks are refused or do no harm", "tests/e2e/attacks.py", "", ""),
     ("hostile names do not reach terminal or outputs",
      "tests/e2e/attacks_names.py", "", ""),
+    ("a machine at work for a while, where agents come and go",
+     "tests/faults/soak.py", "--long", ""),
     ("bad input is refused with one line",
      "tests/e2e/services_bad_input.py", "", ""),
     ("the agent's names, needs, descriptors and system calls",

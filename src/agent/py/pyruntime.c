@@ -239,6 +239,15 @@ find_all(void)
 	return PY_FOUND;
 }
 
+/* The host must not see what was not found. One that is found takes the message
+ * away; dlerror would first write it, which leaves pieces in the host's heap.
+ */
+static void
+forget_error(void)
+{
+	(void)dlsym(RTLD_DEFAULT, "malloc");
+}
+
 enum py_found
 py_runtime_find(const struct unwind_module *library)
 {
@@ -248,7 +257,7 @@ py_runtime_find(const struct unwind_module *library)
 	found = find_all();
 	only = NULL;
 	if (!library)
-		dlerror(); /* the host must not see what was not found */
+		forget_error();
 	return found;
 }
 
@@ -257,7 +266,7 @@ py_counts_threads(void)
 {
 	const unsigned long *version = find("Py_Version");
 
-	dlerror();
+	forget_error();
 	return version && *version >= PY_COUNTS_THREADS;
 }
 
