@@ -36,8 +36,8 @@ void merge_free(struct merge *); /* NULL is fine */
 size_t merge_add(struct merge *, const struct process *);
 /*
  * Takes in what a member has now: always of the same source, whose snapshot
- * stays until the member is dropped. Only the sites of snapshot->touched are
- * looked at where those are kept.
+ * stays until the member is dropped, as what it has of each site is read there.
+ * Only the sites of snapshot->touched are looked at where those are kept.
  */
 void merge_take(struct merge *, size_t member, const struct snapshot *);
 void merge_drop(struct merge *, size_t member);
@@ -59,9 +59,10 @@ struct share {
 	int64_t size_diff; /* since the moment asked about, else 0 */
 };
 
-/* What each member has of each site at a moment, to be freed by the caller. */
+/* What each member has of each site at a moment. */
 struct moment_parts;
 struct moment_parts *merge_moment(const struct merge *);
+void merge_moment_free(struct moment_parts *); /* NULL is fine */
 
 /* All that a member has, or had when it was dropped. */
 struct share merge_total(const struct merge *, size_t member);

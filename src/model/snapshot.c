@@ -270,6 +270,6 @@ mark_fini(struct mark *mark)
 	packed_fini(&mark->bytes);
 	packed_fini(&mark->blocks);
 	free(mark->spreads);
-	free(mark->parts);
+	merge_moment_free(mark->parts);
 	*mark = (struct mark){0};
 }

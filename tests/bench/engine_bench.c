@@ -137,6 +137,7 @@ make_sites(struct snapshot *snapshot, size_t count)
 /* What is asked, and of what. */
 struct bench {
 	struct snapshot snapshot; /* of the process, or of one of the family */
+	struct snapshot other;	  /* of the family: the same sites */
 	struct snapshot whole;
 	struct merge *merge; /* NULL: no family */
 	struct engine *engine;
@@ -312,6 +313,17 @@ asks(struct bench *bench)
 }
 
 static void
+snapshot_open(struct snapshot *snapshot, size_t count)
+{
+	srand(1);
+	snapshot_init(snapshot, names_new());
+	snapshot->process = (struct process){
+	    .mode = "exact", .command = mem_string(""), .exe = mem_string("")};
+	make_sites(snapshot, count);
+	snapshot->touches = true;
+}
+
+static void
 bench_open(struct bench *bench, enum kind kind, size_t count)
 {
 	*bench = (struct bench){
@@ -320,11 +332,7 @@ bench_open(struct bench *bench, enum kind kind, size_t count)
 	};
 	bench->query.mark = &bench->mark;
 	bench->query.rate = &bench->rate;
-	snapshot_init(&bench->snapshot, names_new());
-	bench->snapshot.process = (struct process){
-	    .mode = "exact", .command = mem_string(""), .exe = mem_string("")};
-	make_sites(&bench->snapshot, count);
-	bench->snapshot.touches = true;
+	snapshot_open(&bench->snapshot, count);
 	if (kind == SAMPLED)
 		snapshot_spread(&bench->snapshot);
 	for (size_t i = 0; i < count && kind == SAMPLED; i++)
@@ -335,22 +343,25 @@ bench_open(struct bench *bench, enum kind kind, size_t count)
 	bench->merge = merge_new(&bench->whole);
 	merge_add(bench->merge, &bench->snapshot.process);
 	merge_add(bench->merge, &bench->snapshot.process);
-	merge_take(bench->merge, 1, &bench->snapshot);
+	snapshot_open(&bench->other, count);
+	merge_take(bench->merge, 1, &bench->other);
 	take(bench);
 }
 
 static void
 bench_close(struct bench *bench)
 {
-	struct names *names[] = {bench->snapshot.names, bench->whole.names};
+	struct names *names[] = {bench->snapshot.names, bench->other.names,
+				 bench->whole.names};
 
 	mark_fini(&bench->mark);
 	mark_fini(&bench->rate);
 	engine_free(bench->engine);
 	merge_free(bench->merge);
 	snapshot_fini(&bench->snapshot);
+	snapshot_fini(&bench->other);
 	snapshot_fini(&bench->whole);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		names_free(names[i]);
 }
 
@@ -386,8 +397,9 @@ measure(enum kind kind, size_t count)
 	       names_stacks(bench.snapshot.names),
 	       names_frames(bench.snapshot.names));
 	asks(&bench);
-	printf("  bytes a site: names, totals and two marks %.0f, engine "
-	       "%.0f\n",
+	count *= kind == FAMILY ? 2 : 1;
+	printf("  bytes a site of each process: names, totals and two marks "
+	       "%.0f, engine %.0f\n",
 	       (made - before) / (double)count,
 	       (heap_bytes() - made) / (double)count);
 	bench_close(&bench);

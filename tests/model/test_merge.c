@@ -212,7 +212,7 @@ static struct {
 static void
 then_take(const struct merge *merge, const struct snapshot *whole)
 {
-	free(then.parts);
+	merge_moment_free(then.parts);
 	then.parts = merge_moment(merge);
 	memset(then.sizes, 0, sizeof(then.sizes));
 	for (uint32_t id = 1; id <= whole->site_count; id++) {
@@ -361,7 +361,7 @@ run(bool sampled)
 		if (step % 8 == 3)
 			then_take(merge, &whole);
 	}
-	free(then.parts);
+	merge_moment_free(then.parts);
 	then.parts = NULL;
 	assert_true((whole.spreads != NULL) == sampled);
 	merge_free(merge);
