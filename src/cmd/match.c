@@ -300,15 +300,6 @@ sites_put(struct match *match, const struct snapshot *after,
 	}
 }
 
-static void
-spread_add(struct spread *to, const struct spread *from)
-{
-	to->alloc_bytes += from->alloc_bytes;
-	to->free_bytes += from->free_bytes;
-	to->alloc_count += from->alloc_count;
-	to->free_count += from->free_count;
-}
-
 static bool
 is_same_process(const struct process *a, const struct process *b)
 {

@@ -76,11 +76,13 @@ put_spreads(FILE *file, const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->site_count; i++) {
 		const struct spread *spread = &snapshot->spreads[i];
 
-		if (!(spread->alloc_bytes > 0) && !(spread->alloc_count > 0))
+		if (spread_is_zero(spread))
 			continue;
 		fprintf(file, "%s\n[%zu,%.17g,%.17g,%.17g,%.17g]", comma, i + 1,
-			spread->alloc_bytes, spread->free_bytes,
-			spread->alloc_count, spread->free_count);
+			(double)spread->live_bytes + spread->free_bytes,
+			(double)spread->free_bytes,
+			(double)spread->live_count + spread->free_count,
+			(double)spread->free_count);
 		comma = ",";
 	}
 	putc(']', file);

@@ -31,10 +31,10 @@ least(double a, double b)
 
 /* Where nothing is live, totals that differ do so by rounding only. */
 static struct moment
-moment_of(double alloc, double free, uint64_t live)
+moment_of(float variance, float freed, uint64_t live)
 {
-	return (struct moment){alloc, free,
-			       live && alloc > free ? alloc - free : 0};
+	return (struct moment){(double)variance + freed, freed,
+			       live ? variance : 0};
 }
 
 static double
@@ -81,12 +81,12 @@ spread_numbers(const struct mark *mark, size_t index, const struct site *site,
 	bool apart = mark && mark->apart;
 
 	size =
-	    moment_of(now->alloc_bytes, now->free_bytes, site_live_bytes(site));
+	    moment_of(now->live_bytes, now->free_bytes, site_live_bytes(site));
 	count =
-	    moment_of(now->alloc_count, now->free_count, site_live_count(site));
-	old_size = moment_of(then->alloc_bytes, then->free_bytes,
+	    moment_of(now->live_count, now->free_count, site_live_count(site));
+	old_size = moment_of(then->live_bytes, then->free_bytes,
 			     marked ? mark_bytes(mark, index) : 0);
-	old_count = moment_of(then->alloc_count, then->free_count,
+	old_count = moment_of(then->live_count, then->free_count,
 			      marked ? mark_blocks(mark, index) : 0);
 	put_variance(out + SPREAD_BYTES, size.live);
 	put_variance(out + SPREAD_BLOCKS, count.live);

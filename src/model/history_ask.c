@@ -84,17 +84,14 @@ static void
 spread_at(struct spread *out, const struct spread *spread,
 	  const struct site *then, const struct site *now)
 {
-	*out = (struct spread){
-	    .alloc_bytes =
-		share(spread->alloc_bytes, then->alloc_bytes, now->alloc_bytes),
-	    .free_bytes =
-		share(spread->free_bytes, then->free_bytes, now->free_bytes),
-	    .alloc_count =
-		share(spread->alloc_count, then->alloc_count, now->alloc_count),
-	    .free_count =
-		share(spread->free_count, then->free_count, now->free_count),
-	};
-	spread_clean(out);
+	double bytes = (double)spread->live_bytes + spread->free_bytes;
+	double count = (double)spread->live_count + spread->free_count;
+
+	*out = spread_make(
+	    share(bytes, then->alloc_bytes, now->alloc_bytes),
+	    share(spread->free_bytes, then->free_bytes, now->free_bytes),
+	    share(count, then->alloc_count, now->alloc_count),
+	    share(spread->free_count, then->free_count, now->free_count));
 }
 
 static void

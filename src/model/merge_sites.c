@@ -90,15 +90,6 @@ site_add(struct site *to, const struct site *from)
 	to->peak_bytes += from->peak_bytes;
 }
 
-static void
-spread_add(struct spread *to, const struct spread *from)
-{
-	to->alloc_bytes += from->alloc_bytes;
-	to->free_bytes += from->free_bytes;
-	to->alloc_count += from->alloc_count;
-	to->free_count += from->free_count;
-}
-
 /* What a site of the whole is. */
 struct sum {
 	struct site site;

@@ -120,18 +120,47 @@ snapshot_spread(struct snapshot *snapshot)
 static double
 clean(double variance, double most)
 {
-	return variance > 0 && variance <= 0x1p128
+	return variance > 0 && variance <= 0x1p127
 		   ? variance < most ? variance : most
 		   : 0;
 }
 
-void
-spread_clean(struct spread *spread)
+static void
+variances(float *live, float *freed, double alloc, double free)
 {
-	spread->alloc_bytes = clean(spread->alloc_bytes, HUGE_VAL);
-	spread->alloc_count = clean(spread->alloc_count, HUGE_VAL);
-	spread->free_bytes = clean(spread->free_bytes, spread->alloc_bytes);
-	spread->free_count = clean(spread->free_count, spread->alloc_count);
+	alloc = clean(alloc, HUGE_VAL);
+	free = clean(free, alloc);
+	*live = (float)(alloc - free);
+	*freed = (float)free;
+}
+
+struct spread
+spread_make(double alloc_bytes, double free_bytes, double alloc_count,
+	    double free_count)
+{
+	struct spread spread;
+
+	variances(&spread.live_bytes, &spread.free_bytes, alloc_bytes,
+		  free_bytes);
+	variances(&spread.live_count, &spread.free_count, alloc_count,
+		  free_count);
+	return spread;
+}
+
+/* Of so many that it matters, the sum stays a number. */
+static float
+sum_of(float a, float b)
+{
+	return fminf(a + b, 0x1p127F);
+}
+
+void
+spread_add(struct spread *to, const struct spread *from)
+{
+	to->live_bytes = sum_of(to->live_bytes, from->live_bytes);
+	to->free_bytes = sum_of(to->free_bytes, from->free_bytes);
+	to->live_count = sum_of(to->live_count, from->live_count);
+	to->free_count = sum_of(to->free_count, from->free_count);
 }
 
 void

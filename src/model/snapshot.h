@@ -40,14 +40,17 @@ struct site {
 };
 
 /*
- * What the totals of a site may be off by: variances, in bytes and blocks
- * squared, never negative nor infinite in a checked snapshot, free <= alloc.
+ * What the totals of a site may be off by: variances of what is live and of
+ * what was freed, in bytes and blocks squared, never negative nor infinite; the
+ * sum of both is that of what was allocated. Seven digits are enough for an
+ * error, and sites and marks have one each: so what is live is kept, and is
+ * not the small difference of two that are rounded.
  */
 struct spread {
-	double alloc_bytes;
-	double free_bytes;
-	double alloc_count;
-	double free_count;
+	float live_bytes;
+	float free_bytes;
+	float live_count;
+	float free_count;
 };
 
 struct loss {
@@ -145,8 +148,18 @@ void snapshot_clone(struct snapshot *to, const struct snapshot *);
 void snapshot_room(struct snapshot *, size_t count);
 /* Makes spreads exist. */
 void snapshot_spread(struct snapshot *);
-/* Makes a spread of numbers nobody may trust: what cannot be becomes 0. */
-void spread_clean(struct spread *);
+/* Of variances of what was allocated and freed, which nobody may trust: what
+ * cannot be becomes 0. */
+struct spread spread_make(double alloc_bytes, double free_bytes,
+			  double alloc_count, double free_count);
+void spread_add(struct spread *to, const struct spread *);
+/* Whether nothing of the site was sampled. */
+static inline bool
+spread_is_zero(const struct spread *spread)
+{
+	return !(spread->live_bytes > 0 || spread->free_bytes > 0 ||
+		 spread->live_count > 0 || spread->free_count > 0);
+}
 /* Adds a mark that the program made. */
 void snapshot_add_mark(struct snapshot *, const struct program_mark *);
 /* Notes that a site is about to change or has changed, where changes are kept;

@@ -135,22 +135,20 @@ replay_spreads(struct replay *replay)
 
 	json_enter(json, '[');
 	while (json_more(json)) {
-		struct spread spread = {0};
+		double numbers[4] = {0};
 		uint32_t site = 0;
 
 		json_enter(json, '[');
 		replay_next_id(json, snapshot->site_count, &site);
-		next_variance(json, &spread.alloc_bytes);
-		next_variance(json, &spread.free_bytes);
-		next_variance(json, &spread.alloc_count);
-		next_variance(json, &spread.free_count);
+		for (int i = 0; i < 4; i++)
+			next_variance(json, &numbers[i]);
 		replay_leave(json);
 		if (!json->problem && !site)
 			json_fail(json, REPLAY_BAD_ID);
 		if (json->problem)
 			return;
-		spread_clean(&spread);
 		snapshot_spread(snapshot);
-		snapshot->spreads[site - 1] = spread;
+		snapshot->spreads[site - 1] =
+		    spread_make(numbers[0], numbers[1], numbers[2], numbers[3]);
 	}
 }

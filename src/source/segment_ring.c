@@ -117,15 +117,11 @@ take_spread(struct reader *reader, size_t index,
 	    const struct wire_spread *found)
 {
 	struct snapshot *snapshot = reader->snapshot;
-	struct spread spread = {
-	    .alloc_bytes = found->alloc_bytes,
-	    .free_bytes = found->free_bytes,
-	    .alloc_count = found->alloc_count,
-	    .free_count = found->free_count,
-	};
+	struct spread spread =
+	    spread_make(found->alloc_bytes, found->free_bytes,
+			found->alloc_count, found->free_count);
 
-	spread_clean(&spread);
-	if (spread.alloc_bytes > 0 || spread.alloc_count > 0)
+	if (!spread_is_zero(&spread))
 		snapshot_spread(snapshot);
 	if (snapshot->spreads)
 		snapshot->spreads[index] = spread;

@@ -174,13 +174,12 @@ site_change(struct snapshot *snapshot, size_t at, bool grows)
 		site->alloc_count++;
 		site->alloc_bytes += 112;
 		if (snapshot->spreads)
-			snapshot->spreads[at].alloc_bytes += 5000;
+			snapshot->spreads[at].live_bytes += 5000;
 	} else {
 		site->free_count++;
 		site->free_bytes += 112;
 		if (snapshot->spreads)
-			snapshot->spreads[at].free_bytes =
-			    snapshot->spreads[at].alloc_bytes / 2;
+			snapshot->spreads[at] = spread_make(1e9, 5e8, 10, 1);
 	}
 }
 
@@ -336,7 +335,7 @@ bench_open(struct bench *bench, enum kind kind, size_t count)
 	if (kind == SAMPLED)
 		snapshot_spread(&bench->snapshot);
 	for (size_t i = 0; i < count && kind == SAMPLED; i++)
-		bench->snapshot.spreads[i] = (struct spread){1e9, 1e6, 10, 1};
+		bench->snapshot.spreads[i] = spread_make(1e9, 1e6, 10, 1);
 	if (kind != FAMILY)
 		return;
 	snapshot_init(&bench->whole, names_new());

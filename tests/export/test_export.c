@@ -375,7 +375,7 @@ test_sampled(void **state)
 	(void)state;
 	snapshot.process.sample_bytes = 512 << 10;
 	snapshot_spread(&snapshot);
-	snapshot.spreads[0] = (struct spread){0x1p40, 0, 4, 0};
+	snapshot.spreads[0] = spread_make(0x1p40, 0, 4, 0);
 	assert_string_equal(
 	    text(&query, false),
 	    "/srv/fo\\x1brm;at.py:41: size=38.5 MiB ±1024 KiB (+25.6 MiB "

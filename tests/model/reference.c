@@ -128,9 +128,9 @@ row_for(struct reference *reference, const char *key)
 }
 
 static double
-live_of(double alloc, double free, uint64_t live)
+live_of(float variance, uint64_t live)
 {
-	return live ? fmax(alloc - free, 0) : 0;
+	return live ? variance : 0;
 }
 
 /* Blocks alive at both moments cancel out; see query.h. */
@@ -142,6 +142,12 @@ change_of(double alloc0, double free0, double live0, double alloc1,
 		return change_of(alloc1, free1, live1, alloc0, free0, live0);
 	return fmin(fmax(free1 - free0, 0), live0) +
 	       fmin(alloc1 - alloc0, live1);
+}
+
+static double
+made_of(float live, float freed)
+{
+	return (double)live + freed;
 }
 
 static void
@@ -157,26 +163,27 @@ charge_spread(struct reference *reference, struct expected *row, size_t index)
 		now = snapshot->spreads[index];
 	if (mark && mark->spreads && index < mark->count) {
 		then = mark->spreads[index];
-		size0 = live_of(then.alloc_bytes, then.free_bytes,
-				mark_bytes(mark, index));
-		count0 = live_of(then.alloc_count, then.free_count,
-				 mark_blocks(mark, index));
+		size0 = live_of(then.live_bytes, mark_bytes(mark, index));
+		count0 = live_of(then.live_count, mark_blocks(mark, index));
 	}
-	size1 = live_of(now.alloc_bytes, now.free_bytes, site_live_bytes(site));
-	count1 =
-	    live_of(now.alloc_count, now.free_count, site_live_count(site));
+	size1 = live_of(now.live_bytes, site_live_bytes(site));
+	count1 = live_of(now.live_count, site_live_count(site));
 	row->size_variance += size1;
 	row->count_variance += count1;
 	row->size_diff_variance +=
 	    mark && mark->apart
 		? size0 + size1
-		: change_of(then.alloc_bytes, then.free_bytes, size0,
-			    now.alloc_bytes, now.free_bytes, size1);
+		: change_of(made_of(then.live_bytes, then.free_bytes),
+			    then.free_bytes, size0,
+			    made_of(now.live_bytes, now.free_bytes),
+			    now.free_bytes, size1);
 	row->count_diff_variance +=
 	    mark && mark->apart
 		? count0 + count1
-		: change_of(then.alloc_count, then.free_count, count0,
-			    now.alloc_count, now.free_count, count1);
+		: change_of(made_of(then.live_count, then.free_count),
+			    then.free_count, count0,
+			    made_of(now.live_count, now.free_count),
+			    now.free_count, count1);
 }
 
 static void
@@ -199,9 +206,7 @@ charge(struct reference *reference, struct expected *row, size_t index)
 	row->total_count += site->alloc_count;
 	row->peak_size += site->peak_bytes;
 	if (rate)
-		row->rate_size +=
-		    size -
-		    (int64_t)mark_bytes(rate, index);
+		row->rate_size += size - (int64_t)mark_bytes(rate, index);
 	if (mark && index < mark->count) {
 		size -= (int64_t)mark_bytes(mark, index);
 		count -= (int64_t)mark_blocks(mark, index);

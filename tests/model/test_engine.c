@@ -308,24 +308,31 @@ static void
 test_errors(void **state)
 {
 	static const struct {
-		struct spread then, now;
+		double then[2], now[2]; /* allocated, freed */
 		uint64_t live_then, live_now;
 		double size_error, diff_error;
 	} cases[] = {
 	    /* a leak since the mark; what was there before cancels out */
-	    {{900, 0, 0, 0}, {2500, 0, 0, 0}, 9, 25, 50, 40},
+	    {{900, 0}, {2500, 0}, 9, 25, 50, 40},
 	    /* all replaced */
-	    {{900, 0, 0, 0}, {2500, 900, 0, 0}, 9, 16, 40, 50},
+	    {{900, 0}, {2500, 900}, 9, 16, 40, 50},
 	    /* half freed, nothing new */
-	    {{900, 0, 0, 0}, {900, 500, 0, 0}, 9, 4, 20, 22.360679774997898},
+	    {{900, 0}, {900, 500}, 9, 4, 20, 22.360679774997898},
 	    /* came and went in between */
-	    {{0, 0, 0, 0}, {900, 900, 0, 0}, 0, 0, 0, 0},
+	    {{0, 0}, {900, 900}, 0, 0, 0, 0},
 	    /* nothing live: what rounding left is no error */
-	    {{900, 0, 0, 0}, {1e9 + 1, 1e9, 0, 0}, 9, 0, 0, 30},
+	    {{900, 0}, {1e9 + 1, 1e9}, 9, 0, 0, 30},
+	    /* little is live of very much */
+	    {{0, 0},
+	     {1e18 + 1e9, 1e18},
+	     0,
+	     9,
+	     31622.776601683792,
+	     31622.776601683792},
 	    /* exact at the mark, sampled since */
-	    {{0, 0, 0, 0}, {400, 0, 0, 0}, 50, 91, 20, 20},
+	    {{0, 0}, {400, 0}, 50, 91, 20, 20},
 	    /* the mark is the later one */
-	    {{2500, 0, 0, 0}, {900, 0, 0, 0}, 25, 9, 30, 40},
+	    {{2500, 0}, {900, 0}, 25, 9, 30, 40},
 	};
 
 	(void)state;
@@ -343,10 +350,12 @@ test_errors(void **state)
 		snapshot_spread(&snapshot);
 		snapshot.sites[0] = (struct site){
 		    .stack = 1, .alloc_bytes = cases[i].live_then};
-		snapshot.spreads[0] = cases[i].then;
+		snapshot.spreads[0] =
+		    spread_make(cases[i].then[0], cases[i].then[1], 0, 0);
 		mark_take(&mark, &snapshot, "");
 		snapshot.sites[0].alloc_bytes = cases[i].live_now;
-		snapshot.spreads[0] = cases[i].now;
+		snapshot.spreads[0] =
+		    spread_make(cases[i].now[0], cases[i].now[1], 0, 0);
 		rows = engine_run(engine, &snapshot, &query);
 		assert_float_equal(rows->rows[0].size_error,
 				   cases[i].size_error, 1e-6);
@@ -355,7 +364,7 @@ test_errors(void **state)
 		assert_float_equal(rows->total.size_diff_error,
 				   cases[i].diff_error, 1e-6);
 		assert_int_equal(row_is_doubtful(&rows->rows[0]),
-				 i != 3 && i != 5);
+				 i != 3 && i != 6);
 		mark_fini(&mark);
 		engine_free(engine);
 		snapshot_fini(&snapshot);

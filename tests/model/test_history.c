@@ -443,13 +443,13 @@ test_spreads(void **state)
 	fake.now.sites[0] = (struct site){1, 0, 4000, 40, 1000, 10, 3000};
 	fake.now.mono_ns += SECOND;
 	snapshot_spread(&fake.now);
-	fake.now.spreads[0] = (struct spread){400, 100, 4, 1};
+	fake.now.spreads[0] = spread_make(400, 100, 4, 1);
 	history_add(history, &fake.now);
 	history_snapshot(history, 0, &fake.now, NULL, &past);
 	assert_non_null(past.spreads);
-	assert_true(past.spreads[0].alloc_bytes > 99.9 &&
-		    past.spreads[0].alloc_bytes < 100.1);
-	assert_true(past.spreads[0].free_bytes < 0.1);
+	assert_true(past.spreads[0].live_bytes > 99.9F &&
+		    past.spreads[0].live_bytes < 100.1F);
+	assert_true(past.spreads[0].free_bytes < 0.1F);
 	snapshot_fini(&past);
 	fake_close(&fake);
 	history_free(history);

@@ -110,8 +110,8 @@ site_change(struct one *one, size_t i, bool sampled)
 	site->peak_bytes += below(5);
 	if (sampled) {
 		snapshot_spread(&one->snapshot);
-		one->snapshot.spreads[i].alloc_bytes += below(9);
-		one->snapshot.spreads[i].alloc_count += below(9);
+		one->snapshot.spreads[i].live_bytes += (float)below(9);
+		one->snapshot.spreads[i].live_count += (float)below(9);
 	}
 }
 
@@ -198,8 +198,8 @@ refer(struct one *ones)
 			to->sizes[m] += site_live_bytes(site);
 			to->counts[m] += site_live_count(site);
 			if (ones[m].snapshot.spreads)
-				to->spread.alloc_bytes +=
-				    ones[m].snapshot.spreads[i].alloc_bytes;
+				to->spread.live_bytes +=
+				    ones[m].snapshot.spreads[i].live_bytes;
 		}
 }
 
@@ -285,8 +285,8 @@ compare_all(const struct merge *merge, const struct snapshot *whole)
 		assert_int_equal(site->free_count, to->site.free_count);
 		assert_int_equal(site->peak_bytes, to->site.peak_bytes);
 		if (whole->spreads)
-			assert_true(whole->spreads[i].alloc_bytes ==
-				    to->spread.alloc_bytes);
+			assert_true(whole->spreads[i].live_bytes ==
+				    to->spread.live_bytes);
 		compare_shares(merge, i, to);
 		if (then.parts)
 			compare_growth(merge, i);

@@ -149,13 +149,13 @@ add_frame(struct names *names)
 void
 grow_spread(struct spread *spread)
 {
-	double room = spread->alloc_bytes - spread->free_bytes;
+	float freed = spread->live_bytes / (float)(rand() % 4 + 1);
 
-	spread->alloc_bytes += rand() % 1000;
-	spread->alloc_count += rand() % 10 / 3.0;
-	spread->free_bytes += room / (rand() % 4 + 1);
-	room = spread->alloc_count - spread->free_count;
-	spread->free_count += room / (rand() % 4 + 1);
+	spread->free_bytes += freed;
+	spread->live_bytes += (float)(rand() % 1000) - freed;
+	freed = spread->live_count / (float)(rand() % 4 + 1);
+	spread->free_count += freed;
+	spread->live_count += (float)(rand() % 10) / 3 - freed;
 }
 
 void

@@ -207,10 +207,10 @@ spread_set(struct spread *spread, const struct site *site)
 	double block = (double)site->alloc_bytes / (double)site->alloc_count;
 	double each = MADE_INTERVAL / block;
 
-	spread->alloc_bytes = MADE_INTERVAL * (double)site->alloc_bytes;
-	spread->free_bytes = MADE_INTERVAL * (double)site->free_bytes;
-	spread->alloc_count = each * (double)site->alloc_count;
-	spread->free_count = each * (double)site->free_count;
+	*spread = spread_make(MADE_INTERVAL * (double)site->alloc_bytes,
+			      MADE_INTERVAL * (double)site->free_bytes,
+			      each * (double)site->alloc_count,
+			      each * (double)site->free_count);
 }
 
 void
