@@ -105,6 +105,11 @@ struct site_set {
  */
 void history_series(const struct history *, const struct site_set *sets,
 		    size_t count, uint64_t *out);
+/* The same of few sets, however many sites they have: bit k of masks[site - 1]
+ * says that a site is in set k. */
+#define HISTORY_MASKED_MAX 64
+void history_series_masked(const struct history *, const uint64_t *masks,
+			   size_t sites, size_t count, uint64_t *out);
 
 #define TREND_SLOTS 60
 

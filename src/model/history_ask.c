@@ -181,13 +181,15 @@ history_mark(const struct history *history, size_t index,
 	snapshot_fini(&snapshot);
 }
 
-/* Which sets a site is in: a chain of links through sets. */
+/* Which sets a site is in: a mask, or a chain of links through sets. */
 struct member {
 	uint32_t set;
 	uint32_t next; /* index + 1 */
 };
 
 struct members {
+	const uint64_t *masks; /* [site index]; NULL: there are links */
+	size_t masked;
 	uint32_t *first; /* [site index]: index + 1 into links */
 	struct member *links;
 };
@@ -196,7 +198,7 @@ static struct members
 members_make(const struct history *history, const struct site_set *sets,
 	     size_t count)
 {
-	struct members members;
+	struct members members = {0};
 	size_t all = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -217,20 +219,64 @@ members_make(const struct history *history, const struct site_set *sets,
 	return members;
 }
 
+/* Adds to the series of each set that a site is in. */
+static void
+members_add(const struct members *members, size_t site, uint64_t *out,
+	    size_t width, uint64_t size)
+{
+	if (members->masks) {
+		uint64_t sets =
+		    site < members->masked ? members->masks[site] : 0;
+
+		for (; sets; sets &= sets - 1)
+			out[(size_t)__builtin_ctzll(sets) * width] += size;
+		return;
+	}
+	for (uint32_t link = members->first[site]; link;
+	     link = members->links[link - 1].next)
+		out[members->links[link - 1].set * width] += size;
+}
+
 /* The sums at the newest moment. */
 static void
-sum_now(const struct history *history, const struct site_set *sets,
-	size_t count, uint64_t *out)
+sum_now(const struct history *history, const struct members *members,
+	uint64_t *out)
 {
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < sets[i].count; k++) {
-			size_t site = sets[i].sites[k] - 1;
+	size_t width = history->count;
 
-			if (site < history->state_count)
-				out[i * history->count + history->count - 1] +=
-				    state_get(history, site).alloc_bytes -
-				    state_get(history, site).free_bytes;
-		}
+	for (size_t site = 0; site < history->state_count; site++) {
+		struct total now;
+
+		if (members->masks
+			? site >= members->masked || !members->masks[site]
+			: !members->first[site])
+			continue;
+		now = state_get(history, site);
+		members_add(members, site, out + width - 1, width,
+			    now.alloc_bytes - now.free_bytes);
+	}
+}
+
+static void
+series_make(const struct history *history, const struct members *members,
+	    size_t count, uint64_t *out)
+{
+	size_t width = history->count;
+	size_t reach = history_reach(history);
+
+	memset(out, 0, count * width * sizeof(*out));
+	if (reach < width)
+		sum_now(history, members, out);
+	for (size_t i = width; i-- > reach + 1;) {
+		for (size_t set = 0; set < count; set++)
+			out[set * width + i - 1] = out[set * width + i];
+		for (struct reader at = reader_of(&history->kept[i]); at.good;
+		     reader_step(&at))
+			members_add(members, at.change.site - 1, out + i - 1,
+				    width,
+				    (uint64_t)at.change.free_bytes -
+					(uint64_t)at.change.alloc_bytes);
+	}
 }
 
 void
@@ -238,25 +284,19 @@ history_series(const struct history *history, const struct site_set *sets,
 	       size_t count, uint64_t *out)
 {
 	struct members members = members_make(history, sets, count);
-	size_t width = history->count;
-	size_t reach = history_reach(history);
 
-	memset(out, 0, count * width * sizeof(*out));
-	if (reach < width)
-		sum_now(history, sets, count, out);
-	for (size_t i = width; i-- > reach + 1;) {
-		for (size_t set = 0; set < count; set++)
-			out[set * width + i - 1] = out[set * width + i];
-		for (struct reader at = reader_of(&history->kept[i]); at.good;
-		     reader_step(&at))
-			for (uint32_t link = members.first[at.change.site - 1];
-			     link; link = members.links[link - 1].next)
-				out[members.links[link - 1].set * width + i -
-				    1] -= (uint64_t)(at.change.alloc_bytes) -
-					  (uint64_t)(at.change.free_bytes);
-	}
+	series_make(history, &members, count, out);
 	free(members.first);
 	free(members.links);
+}
+
+void
+history_series_masked(const struct history *history, const uint64_t *masks,
+		      size_t sites, size_t count, uint64_t *out)
+{
+	const struct members members = {.masks = masks, .masked = sites};
+
+	series_make(history, &members, count, out);
 }
 
 size_t

@@ -71,14 +71,46 @@ row_sites_free(struct row_sites *of)
 	free(of->sites);
 }
 
+struct masks {
+	uint64_t *of; /* [site - 1] */
+	size_t sites;
+};
+
+static void
+mask_add(void *context, size_t row, uint32_t site)
+{
+	struct masks *masks = context;
+
+	if (site <= masks->sites)
+		masks->of[site - 1] |= UINT64_C(1) << row;
+}
+
+/* Inclusive rows near the root have all sites each: sets of the rows of one
+ * screen would take more memory than all that is shown. */
+static void
+series_masked(struct engine *engine, const struct history *history,
+	      const struct row *rows, size_t count, size_t sites, uint64_t *out)
+{
+	struct masks masks = {mem_array(sites, sizeof(*masks.of)), sites};
+
+	engine_members(engine, rows, count, mask_add, &masks);
+	history_series_masked(history, masks.of, sites, count, out);
+	free(masks.of);
+}
+
 static uint64_t *
 series_of(struct engine *engine, const struct history *history,
 	  const struct row *rows, size_t count, size_t sites)
 {
-	struct row_sites of = row_sites_find(engine, rows, count, sites);
 	uint64_t *series =
 	    mem_array(count * history_count(history), sizeof(*series));
+	struct row_sites of;
 
+	if (count <= HISTORY_MASKED_MAX) {
+		series_masked(engine, history, rows, count, sites, series);
+		return series;
+	}
+	of = row_sites_find(engine, rows, count, sites);
 	history_series(history, of.sets, count, series);
 	row_sites_free(&of);
 	return series;

@@ -285,9 +285,10 @@ test_series(void **state)
 {
 	const uint32_t odd[] = {1, 3, 5, 7, 9, 999999}, some[] = {3, 4};
 	const struct site_set sets[] = {{odd, 6}, {some, 2}};
+	const uint64_t masks[] = {1, 0, 3, 2, 1, 0, 1, 0, 1};
 	struct history *history = history_new(0);
 	struct process_fake fake;
-	uint64_t *series;
+	uint64_t *series, *masked;
 	size_t count;
 
 	(void)state;
@@ -312,6 +313,10 @@ test_series(void **state)
 							 1]);
 			assert_true(series[set * count + i] == sum);
 		}
+	masked = mem_array(2 * count, sizeof(*masked));
+	history_series_masked(history, masks, 9, 2, masked);
+	assert_memory_equal(masked, series, 2 * count * sizeof(*masked));
+	free(masked);
 	free(series);
 	fake_close(&fake);
 	history_free(history);
