@@ -43,7 +43,7 @@ enum value {
 #define OPTION_LIST(X)                                                         \
 	X(EXACT, exact, 0, "exact", NULL, NONE,                                \
 	  "count every allocation (the default)")                              \
-	X(SAMPLE, sample, 0, "sample", "[BYTES]", SIZE,                         \
+	X(SAMPLE, sample, 0, "sample", "[BYTES]", SIZE,                        \
 	  "record one block in BYTES on average and estimate (512K)")          \
 	X(BUDGET, budget, 0, "budget", "PERCENT", TEXT,                        \
 	  "sample, as finely as this share of CPU time allows, as 2%")         \
@@ -77,14 +77,14 @@ enum value {
 	X(COLUMNS, columns, 0, "columns", "LIST", COLUMNS,                     \
 	  "columns, separated by commas; reports as a table")                  \
 	X(INCLUSIVE, inclusive, 'i', "inclusive", NULL, NONE,                  \
-	  "charge all lines of a stack, not just one")                        \
+	  "charge all lines of a stack, not just one")                         \
 	X(MINE, mine, 'm', "mine", NULL, NONE,                                 \
 	  "leave out libraries: charge the user's own code")                   \
 	X(LIBRARIES, libraries, 0, "libraries", "LIST", TEXT,                  \
 	  "further paths of libraries; !PATH is none")                         \
 	X(IEC, iec, 0, "iec", NULL, NONE,                                      \
 	  "sizes in powers of 1024: KiB, MiB (the default)")                   \
-	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")       \
+	X(SI, si, 0, "si", NULL, NONE, "sizes in powers of 1000: kB, MB")      \
 	X(BYTES, bytes, 0, "bytes", NULL, NONE, "sizes as bytes, exact")       \
 	X(FAMILY, family, 0, "family", NULL, NONE,                             \
 	  "merge the process with those that it forked, or was forked with")   \
@@ -111,7 +111,7 @@ enum value {
 	X(MARK_AT, mark_at, 0, "mark-at", "TEXT", TEXT,                        \
 	  "growth counts from the program's mark of that TEXT")                \
 	X(HISTORY, history, 0, "history", "BYTES", SIZE,                       \
-	  "memory for the history of the last hour (64M)")                     \
+	  "memory for the history of the last hour (40M)")                     \
 	X(FORMAT, format, 0, "format", "FORMAT", FORMAT,                       \
 	  "the format to write")                                               \
 	X(FORCE, force, 0, "force", NULL, NONE,                                \
@@ -145,21 +145,21 @@ enum option_id { OPTION_LIST(OPTION_ENUM_) OPTION_COUNT };
 #define OPTION_QUERY                                                        \
 	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(TOP) |        \
 	 OPTION_BIT(FILTER) | OPTION_BIT(COLUMNS) | OPTION_BIT(INCLUSIVE) | \
-	 OPTION_BIT(MINE) | OPTION_BIT(LIBRARIES) | OPTION_BIT(JSON) | OPTION_BIT(FAMILY) |       \
-	 OPTION_UNITS)
+	 OPTION_BIT(MINE) | OPTION_BIT(LIBRARIES) | OPTION_BIT(JSON) |      \
+	 OPTION_BIT(FAMILY) | OPTION_UNITS)
 
 /* From when growth counts, and how much is kept of what was. */
 #define OPTION_MARK \
 	(OPTION_BIT(MARK_AFTER) | OPTION_BIT(MARK_AT) | OPTION_BIT(HISTORY))
 
 /* How the viewer starts. */
-#define OPTION_VIEW                                                     \
-	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(FILTER) | \
-	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) | \
-	 OPTION_BIT(LIBRARIES) |                                        \
-	 OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | OPTION_BIT(COLOR) | \
-	 OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) | OPTION_MARK | \
-	 OPTION_UNITS | OPTION_BIT(COLUMNS) | OPTION_BIT(NO_CONFIG))
+#define OPTION_VIEW                                                         \
+	(OPTION_BIT(GROUP_BY) | OPTION_BIT(SORT) | OPTION_BIT(FILTER) |     \
+	 OPTION_BIT(INCLUSIVE) | OPTION_BIT(MINE) | OPTION_BIT(DELAY) |     \
+	 OPTION_BIT(LIBRARIES) | OPTION_BIT(ASCII) | OPTION_BIT(NO_MOUSE) | \
+	 OPTION_BIT(COLOR) | OPTION_BIT(THEME) | OPTION_BIT(SCRIPT) |       \
+	 OPTION_MARK | OPTION_UNITS | OPTION_BIT(COLUMNS) |                 \
+	 OPTION_BIT(NO_CONFIG))
 
 /* What was given. Texts belong to argv. */
 struct options {
@@ -169,7 +169,7 @@ struct options {
 
 	bool has_sample;
 	uint64_t sample_bytes;
-	uint32_t budget_ppm; /* of the program's CPU time; 0 none */
+	uint32_t budget_ppm;  /* of the program's CPU time; 0 none */
 	const char *unwinder; /* a word the agent takes; NULL its default */
 	const char *native;   /* likewise */
 	bool dormant;

@@ -21,7 +21,7 @@
 
 #include "model/snapshot.h"
 
-#define HISTORY_ROOM_DEFAULT ((size_t)64 << 20)
+#define HISTORY_ROOM_DEFAULT ((size_t)40 << 20)
 #define HISTORY_PINS_MAX     64 /* moments kept for marks: the newest */
 /* No history has more: those of all tiers, at their edges too, and pins. */
 #define HISTORY_MOMENTS_MAX 512

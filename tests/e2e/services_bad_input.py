@@ -305,11 +305,12 @@ def check_post_mortem(tap, scratch, leak):
                   "killed: its segment still has the totals")
     with Program(leak, "50000") as program:
         program.line("served")
-        profiled_pid()
-        must("clean")
+        before = segments()
+        told = heaptop("clean")
         left = segments()
-        tap.ok(pid not in left and len(left) == 1,
-               "clean removes the dead one and leaves the living", left)
+        tap.ok(told.returncode == 0 and pid not in left and len(left) == 1,
+               "clean removes the dead one and leaves the living",
+               before, told, left, program.process.poll())
     must("clean")
 
 
