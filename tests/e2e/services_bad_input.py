@@ -305,7 +305,9 @@ def check_post_mortem(tap, scratch, leak):
                   "killed: its segment still has the totals")
     with Program(leak, "50000") as program:
         program.line("served")
-        before = segments()
+        # Its ticker makes the segment, beside what the program does.
+        before = wait_for("the segment of the second", lambda: next(
+            (found for found in [segments()] if set(found) - {pid}), None))
         told = heaptop("clean")
         left = segments()
         tap.ok(told.returncode == 0 and pid not in left and len(left) == 1,
