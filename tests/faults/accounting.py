@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Every event is accounted for: a billion of them, to the byte and the block.
 
-	accounting.py [--long]
+	accounting.py [EVENTS | --long]
 
 Eight threads allocate, reallocate, and free what others allocated, as fast as
 they can, and keep books for each site. Ten million events, a billion with
---long.
+--long, or so many.
 """
 import json
 import sys
@@ -16,7 +16,8 @@ from drive import (ALL, BUILD, Program, Tap, describe,  # noqa: E402
                    profiled_pid, report, workplace)
 
 EXACT = BUILD / "tests/faults/exact"
-EVENTS = 1000000000 if "--long" in sys.argv[1:] else 10000000
+WANTED = sys.argv[1] if len(sys.argv) > 1 else "10000000"
+EVENTS = 1000000000 if WANTED == "--long" else int(WANTED)
 THREADS = 8
 SECONDS = 3600
 
