@@ -70,17 +70,6 @@ site_is_live(const struct site *site)
 }
 
 static void
-whole_add(struct snapshot *whole, const struct site *site, int sign)
-{
-	uint64_t by = (uint64_t)(int64_t)sign;
-
-	whole->live_bytes += by * site_live_bytes(site);
-	whole->live_count += by * site_live_count(site);
-	whole->alloc_bytes += by * site->alloc_bytes;
-	whole->alloc_count += by * site->alloc_count;
-}
-
-static void
 site_add(struct site *to, const struct site *from)
 {
 	to->alloc_bytes += from->alloc_bytes;
@@ -124,8 +113,8 @@ site_put(struct merge *merge, uint32_t id, const struct sum *sum)
 	    (!spread || !memcmp(spread, &sum->spread, sizeof(*spread))))
 		return;
 	snapshot_touch(whole, id, site);
-	whole_add(whole, site, -1);
-	whole_add(whole, &sum->site, 1);
+	snapshot_sum_site(whole, site, -1);
+	snapshot_sum_site(whole, &sum->site, 1);
 	*site = sum->site;
 	if (spread)
 		*spread = sum->spread;

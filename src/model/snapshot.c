@@ -229,18 +229,23 @@ snapshot_touch(struct snapshot *snapshot, uint32_t site,
 }
 
 void
+snapshot_sum_site(struct snapshot *snapshot, const struct site *site, int sign)
+{
+	uint64_t by = (uint64_t)(int64_t)sign;
+
+	snapshot->live_bytes += by * site_live_bytes(site);
+	snapshot->live_count += by * site_live_count(site);
+	snapshot->alloc_bytes += by * site->alloc_bytes;
+	snapshot->alloc_count += by * site->alloc_count;
+}
+
+void
 snapshot_sum(struct snapshot *snapshot)
 {
 	snapshot->live_bytes = snapshot->live_count = 0;
 	snapshot->alloc_bytes = snapshot->alloc_count = 0;
-	for (size_t i = 0; i < snapshot->site_count; i++) {
-		const struct site *site = &snapshot->sites[i];
-
-		snapshot->live_bytes += site_live_bytes(site);
-		snapshot->live_count += site_live_count(site);
-		snapshot->alloc_bytes += site->alloc_bytes;
-		snapshot->alloc_count += site->alloc_count;
-	}
+	for (size_t i = 0; i < snapshot->site_count; i++)
+		snapshot_sum_site(snapshot, &snapshot->sites[i], 1);
 }
 
 void

@@ -181,6 +181,8 @@ snapshot_touches(const struct snapshot *snapshot)
 }
 /* Recomputes the sums from the sites. */
 void snapshot_sum(struct snapshot *);
+/* Adds what a site has to the sums, or takes it off: sign is 1 or -1. */
+void snapshot_sum_site(struct snapshot *, const struct site *, int sign);
 
 /* Whether its totals are estimates. */
 static inline bool

@@ -100,17 +100,6 @@ record_makes_sense(const struct reader *reader,
 	       record->domain < DOMAIN_COUNT;
 }
 
-static void
-sums_add(struct snapshot *snapshot, const struct site *site, int sign)
-{
-	uint64_t by = (uint64_t)(int64_t)sign;
-
-	snapshot->live_bytes += by * site_live_bytes(site);
-	snapshot->live_count += by * site_live_count(site);
-	snapshot->alloc_bytes += by * site->alloc_bytes;
-	snapshot->alloc_count += by * site->alloc_count;
-}
-
 /* Room for spreads is made when the first one is there. */
 static void
 take_spread(struct reader *reader, size_t index,
@@ -148,7 +137,7 @@ take_slot(struct reader *reader, const struct segment_slot *slot)
 		return;
 	reader->ring->ticks[record->id - 1] = record->tick;
 	snapshot_touch(reader->snapshot, record->id, site);
-	sums_add(reader->snapshot, site, -1);
+	snapshot_sum_site(reader->snapshot, site, -1);
 	*site = (struct site){
 	    .stack = record->stack,
 	    .domain = record->domain,
@@ -164,7 +153,7 @@ take_slot(struct reader *reader, const struct segment_slot *slot)
 		site->free_count = site->alloc_count;
 	if (site->peak_bytes < site_live_bytes(site))
 		site->peak_bytes = site_live_bytes(site);
-	sums_add(reader->snapshot, site, 1);
+	snapshot_sum_site(reader->snapshot, site, 1);
 	take_spread(reader, record->id - 1, &slot->spread);
 }
 
